@@ -1,0 +1,106 @@
+//! Configuration: compiled-in defaults (`config/default.toml`), then a file (`--config` or `LANDFALL_CONFIG`), then the environment
+//! (`LANDFALL__HTTP__LISTEN=127.0.0.1:8080`; two underscores between levels). A bad value is refused by its name.
+//!
+//! Each section is a struct in its own file with `deny_unknown_fields` and a `check` that names what is wrong. Secrets never come
+//! from here directly: sections name files or environment variables that hold them.
+
+pub mod auth;
+pub mod database;
+pub mod pricing;
+pub mod providers;
+pub mod rates;
+pub mod vault;
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+use serde::Deserialize;
+
+use crate::domain::ids::Mode;
+
+/// The defaults that every installation starts from.
+pub const DEFAULT_TOML: &str = include_str!("../config/default.toml");
+
+/// Everything that an operator can set.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Settings {
+    /// The modes served. `live` turns development keys, fixed rates and the like into start-up errors.
+    pub modes: Vec<Mode>,
+    /// Where keys of development and the private cluster live. Relative to the working directory.
+    pub data_dir: PathBuf,
+    pub database: database::DatabaseSettings,
+    pub vault: vault::VaultSettings,
+    pub auth: auth::AuthSettings,
+    pub rates: rates::RatesSettings,
+    pub pricing: pricing::PricingSettings,
+    pub providers: providers::ProvidersSettings,
+}
+
+/// What is wrong with a setting, by its dotted name.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Problem {
+    pub key: String,
+    pub what: String,
+}
+
+/// Everything wrong with a configuration, so that an operator mends it in one go.
+#[derive(Clone, Debug, Default, PartialEq, Eq, thiserror::Error)]
+pub struct Problems(pub Vec<Problem>);
+
+impl Problems {
+    pub fn add(&mut self, key: impl Into<String>, what: impl Into<String>) {
+        self.0.push(Problem { key: key.into(), what: what.into() });
+    }
+}
+
+impl fmt::Display for Problems {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (n, problem) in self.0.iter().enumerate() {
+            if n > 0 {
+                f.write_str("\n")?;
+            }
+            write!(f, "{}: {}", problem.key, problem.what)?;
+        }
+        Ok(())
+    }
+}
+
+impl Settings {
+    /// Loads and checks the configuration. `file` is the operator's own, if any.
+    pub fn load(file: Option<&Path>) -> Result<Self, Problems> {
+        let mut builder =
+            config::Config::builder().add_source(config::File::from_str(DEFAULT_TOML, config::FileFormat::Toml));
+        if let Some(file) = file {
+            builder = builder.add_source(config::File::from(file).format(config::FileFormat::Toml));
+        }
+        builder = builder.add_source(
+            config::Environment::with_prefix("LANDFALL").prefix_separator("__").separator("__").try_parsing(true),
+        );
+        let settings: Settings = builder
+            .build()
+            .and_then(config::Config::try_deserialize)
+            .map_err(|error| Problems(vec![Problem { key: "configuration".into(), what: error.to_string() }]))?;
+        settings.check()?;
+        Ok(settings)
+    }
+
+    /// Whether live money is served, which turns development conveniences into errors.
+    pub fn is_live(&self) -> bool {
+        self.modes.contains(&Mode::Live)
+    }
+
+    fn check(&self) -> Result<(), Problems> {
+        let mut problems = Problems::default();
+        if self.modes.is_empty() {
+            problems.add("modes", "name at least one of \"test\" and \"live\"");
+        }
+        self.database.check(&mut problems);
+        self.vault.check(self.is_live(), &mut problems);
+        self.auth.check(self.is_live(), &mut problems);
+        self.rates.check(self.is_live(), &mut problems);
+        self.pricing.check(&mut problems);
+        self.providers.check(&mut problems);
+        if problems.0.is_empty() { Ok(()) } else { Err(problems) }
+    }
+}

@@ -1,0 +1,15 @@
+//! The `[auth]` section.
+
+use serde::Deserialize;
+
+use super::Problems;
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AuthSettings {}
+
+impl AuthSettings {
+    pub fn check(&self, live: bool, problems: &mut Problems) {
+        let _ = (live, problems);
+    }
+}

@@ -1,0 +1,13 @@
+//! Pure decisions: no IO, no SQL, no clock, no async. Callers hand in `now`, rates and balances; the domain
+//! answers with what should happen, and never makes it happen.
+
+pub mod asset;
+pub mod card;
+pub mod exact;
+pub mod fee;
+pub mod ids;
+pub mod limit;
+pub mod money;
+pub mod offer;
+pub mod payout;
+pub mod rate;

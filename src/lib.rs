@@ -1,0 +1,31 @@
+//! Landfall: the backend of a crypto-to-fiat card payout wallet.
+//!
+//! A user's crypto is quoted, held and settled in a double-entry ledger, and lands as cash on a bank card
+//! through payout providers. The tree is the architecture; each module is a room with one owner:
+//!
+//! | module | owns |
+//! |---|---|
+//! | [`domain`] | pure decisions: money, rates, fees, offers, limits, ledger recipes, state machines, routing. No IO |
+//! | [`wallet`] | the use cases of the wallet API (v4), one verb a file |
+//! | [`gateway`] | the use cases of the payout gateway: submit, dispatch, invoke, complete, inquire |
+//! | [`store`] | PostgreSQL through diesel; rows never leave it |
+//! | [`vault`] | envelope encryption of card data, the key ring, fingerprints |
+//! | [`providers`] | payout provider adapters behind one trait |
+//! | [`rates`] | rate sources behind one trait, and the board that quotes read |
+//! | [`http`] | what is on the wire; no SQL and no rule |
+//! | [`worker`] | durable jobs: claim, lease, backoff, batch |
+//! | [`app`] | wiring; the only place that knows every adapter |
+//!
+//! Direction: `http`, `worker` -> `wallet`, `gateway` -> `domain`. `tests/architecture.rs` fails on a broken line.
+
+pub mod clock;
+pub mod config;
+pub mod domain;
+pub mod gateway;
+pub mod http;
+pub mod providers;
+pub mod rates;
+pub mod store;
+pub mod vault;
+pub mod wallet;
+pub mod worker;

@@ -1,0 +1,174 @@
+//! The trait that every provider adapter implements, and the one type that every answer is turned into.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use chrono::{DateTime, Utc};
+use rust_decimal::Decimal;
+use secrecy::SecretString;
+
+use crate::domain::asset::AssetCode;
+use crate::domain::card::CardDetails;
+use crate::domain::ids::{DepositAccountId, Mode, ProviderAccountId};
+use crate::domain::payout::Resolution;
+
+/// The account at the provider that a call is made for.
+#[derive(Clone, Debug)]
+pub struct AccountContext {
+    pub account_id: ProviderAccountId,
+    pub mode: Mode,
+    /// Adapter-specific settings that are not secret (base URL, merchant ids).
+    pub settings: BTreeMap<String, String>,
+    /// Adapter-specific secrets, by name.
+    pub credentials: BTreeMap<String, SecretString>,
+}
+
+/// Where the fiat goes: a card from the vault, or a service's plain fields (`test_usd`: `account`).
+#[derive(Clone, Debug)]
+pub struct Destination {
+    pub card: Option<CardDetails>,
+    pub fields: BTreeMap<String, String>,
+}
+
+/// One payout to be sent. The same order sent again carries the same reference.
+#[derive(Clone, Debug)]
+pub struct PayoutOrder {
+    /// Our reference at the provider, stable across resends.
+    pub reference: String,
+    pub deposit_account_id: DepositAccountId,
+    /// In units of `currency`; positive, within the currency's scale.
+    pub amount: Decimal,
+    pub currency: AssetCode,
+    pub description: Option<String>,
+    /// How often this order was sent before: 0 the first time.
+    pub resend: u32,
+}
+
+/// A question about a payout whose fate is open.
+#[derive(Clone, Debug)]
+pub struct Inquiry {
+    pub reference: String,
+    pub provider_original_id: Option<String>,
+    pub amount: Decimal,
+    pub currency: AssetCode,
+    /// When the payout was first sent: look-ups by time range start before it.
+    pub sent_at: DateTime<Utc>,
+}
+
+/// The provider's own identifiers of a payout, as far as it told them.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ProviderIds {
+    pub original_id: Option<String>,
+    /// Retrieval reference number (ISO 8583 field 37).
+    pub rrn: Option<String>,
+    /// Acquirer reference number.
+    pub arn: Option<String>,
+}
+
+/// What a provider's answer means. Whatever is not understood is [`Outcome::Unknown`], never a decline.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// The money went out. `amount` can be less than asked.
+    Processed { amount: Decimal, ids: ProviderIds },
+    /// Taken, not final.
+    Pending { ids: ProviderIds },
+    /// Finally refused: no money went out and none will.
+    Declined { resolution: Resolution, code: String, message: String },
+    /// The money went out and came back; `amount` is what came back.
+    Returned { amount: Decimal, ids: ProviderIds },
+    /// The provider says it has no such payout. Counts only after its settling time and repeated answers.
+    NotFound,
+    /// Proven that not one byte of the request left (a refused connection).
+    NotSent { why: String },
+    /// Anything else: a time-out, a reset, a 5xx, an unreadable body, a code that isn't mapped.
+    Unknown { why: String },
+}
+
+/// What a verified callback says of one payout.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ReportedOutcome {
+    pub reference: String,
+    pub outcome: Outcome,
+    /// The provider's own order of its messages on this payout, where it has one.
+    pub sequence: Option<i64>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum CallbackError {
+    /// The signature is absent or wrong: at most an inquiry may follow. Holds the references that the body names, if readable.
+    #[error("the callback's signature can't be verified")]
+    NotVerified { references: Vec<String> },
+    #[error("the callback can't be read: {0}")]
+    Malformed(String),
+    #[error("this provider sends no callbacks")]
+    NotSupported,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ProviderError {
+    #[error("the provider has no such operation")]
+    NotSupported,
+    #[error("the provider refused our credentials: {0}")]
+    Credentials(String),
+    #[error("the provider can't be reached or can't be understood: {0}")]
+    Unavailable(String),
+}
+
+/// Whether an order may be sent a second time after an ambiguous answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ResendSafety {
+    /// The provider answers a repeat of the same reference with the first one's fate, for this long after the first.
+    SameReferenceWithin(Duration),
+    /// A repeat may pay again.
+    Never,
+}
+
+/// What an adapter's provider can do and what it needs.
+#[derive(Clone, Debug)]
+pub struct Capabilities {
+    pub resend: ResendSafety,
+    /// The longest reference that it takes, in characters.
+    pub reference_length_max: usize,
+    /// The characters that a reference may have.
+    pub reference_alphabet: &'static str,
+    /// How long after a send "not found" means nothing.
+    pub settling_time: Duration,
+    /// How many "not found" answers in a row count, after the settling time.
+    pub not_found_confirmations: u32,
+    /// The longest that a send may take before its outcome is unknown.
+    pub send_timeout: Duration,
+    pub currencies: Vec<AssetCode>,
+    pub card_schemes: Vec<crate::domain::card::CardScheme>,
+    pub fast_funds: bool,
+    /// Whether `balance` tells anything; without it our own ledger keeps the deposit account's balance.
+    pub has_balance: bool,
+    pub has_callbacks: bool,
+}
+
+#[async_trait]
+pub trait Provider: Send + Sync + 'static {
+    /// The adapter's name in configuration and rows: `test`, `adyen`.
+    fn code(&self) -> &'static str;
+
+    fn capabilities(&self) -> &Capabilities;
+
+    /// Sends one order. Never panics, never retries by itself, and returns within its own time-out.
+    async fn send(&self, account: &AccountContext, order: &PayoutOrder, to: &Destination) -> Outcome;
+
+    /// Asks about an order by our reference.
+    async fn inquire(&self, account: &AccountContext, inquiry: &Inquiry) -> Outcome;
+
+    /// Reads and verifies a callback.
+    fn parse_callback(
+        &self,
+        account: &AccountContext,
+        headers: &[(String, String)],
+        body: &[u8],
+    ) -> Result<Vec<ReportedOutcome>, CallbackError>;
+
+    /// The balance of a deposit account as the provider reports it, in units of `currency`.
+    async fn balance(&self, account: &AccountContext, currency: AssetCode) -> Result<Decimal, ProviderError>;
+
+    async fn check_credentials(&self, account: &AccountContext) -> Result<(), ProviderError>;
+}
