@@ -9,5 +9,8 @@ pub mod ids;
 pub mod limit;
 pub mod money;
 pub mod offer;
+pub mod ledger;
 pub mod payout;
+pub mod payout_request;
+pub mod routing;
 pub mod rate;

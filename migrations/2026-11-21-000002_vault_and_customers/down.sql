@@ -1,0 +1,3 @@
+DROP TABLE card;
+DROP TABLE dek;
+DROP TABLE customer;

@@ -1,0 +1,10 @@
+DROP TABLE staff_case;
+DROP TABLE provider_callback;
+DROP TABLE job;
+DROP TABLE event;
+DROP TABLE payout;
+DROP TABLE payout_request;
+DROP TABLE payout_route;
+DROP TABLE deposit_account;
+DROP TABLE provider_account;
+DROP TABLE payout_point;

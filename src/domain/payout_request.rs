@@ -1,0 +1,307 @@
+//! A payout request: what a caller asks for. Its states and the one transition table.
+
+use std::fmt;
+use std::str::FromStr;
+
+/// Where a payout request stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RequestStatus {
+    Created,
+    /// Fields are missing; the caller supplies them.
+    WaitingDetails,
+    Ready,
+    /// Routing is to choose where the money goes next.
+    Dispatching,
+    /// A payout is under way.
+    Pending,
+    Processed,
+    PartiallyProcessed,
+    Failed,
+    Expired,
+    Canceled,
+    Terminated,
+    /// Paid, and the money came back.
+    Returned,
+}
+
+/// What can happen to a payout request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RequestEvent {
+    DetailsMissing,
+    MadeReady,
+    DispatchStarted,
+    /// At least one payout was written down and is open.
+    PayoutStarted,
+    /// The open payout ended finally for its route, or its part has a remainder: routing runs again.
+    FailedOver,
+    PaidInFull,
+    PaidInPart,
+    Failed,
+    Expired,
+    Canceled,
+    Terminated,
+    Returned,
+}
+
+/// An event that the state doesn't allow. Nothing was changed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("a payout request that is {from:?} can't take {event:?}")]
+pub struct RequestTransitionError {
+    pub from: RequestStatus,
+    pub event: RequestEvent,
+}
+
+impl RequestStatus {
+    pub const ALL: [RequestStatus; 12] = [
+        RequestStatus::Created,
+        RequestStatus::WaitingDetails,
+        RequestStatus::Ready,
+        RequestStatus::Dispatching,
+        RequestStatus::Pending,
+        RequestStatus::Processed,
+        RequestStatus::PartiallyProcessed,
+        RequestStatus::Failed,
+        RequestStatus::Expired,
+        RequestStatus::Canceled,
+        RequestStatus::Terminated,
+        RequestStatus::Returned,
+    ];
+
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            RequestStatus::Created => "created",
+            RequestStatus::WaitingDetails => "waiting_details",
+            RequestStatus::Ready => "ready",
+            RequestStatus::Dispatching => "dispatching",
+            RequestStatus::Pending => "pending",
+            RequestStatus::Processed => "processed",
+            RequestStatus::PartiallyProcessed => "partially_processed",
+            RequestStatus::Failed => "failed",
+            RequestStatus::Expired => "expired",
+            RequestStatus::Canceled => "canceled",
+            RequestStatus::Terminated => "terminated",
+            RequestStatus::Returned => "returned",
+        }
+    }
+
+    /// Nothing more is going to be tried. (`processed` may still become `returned`.)
+    pub const fn is_final(self) -> bool {
+        match self {
+            RequestStatus::Created
+            | RequestStatus::WaitingDetails
+            | RequestStatus::Ready
+            | RequestStatus::Dispatching
+            | RequestStatus::Pending => false,
+            RequestStatus::Processed
+            | RequestStatus::PartiallyProcessed
+            | RequestStatus::Failed
+            | RequestStatus::Expired
+            | RequestStatus::Canceled
+            | RequestStatus::Terminated
+            | RequestStatus::Returned => true,
+        }
+    }
+
+    /// The transition table. Cancel and expiry are applied only where nothing is open: with an open payout they set
+    /// `stop_requested`, and the end follows the truth.
+    pub const fn apply(self, event: RequestEvent) -> Result<RequestStatus, RequestTransitionError> {
+        use RequestEvent as E;
+        use RequestStatus as S;
+        let next = match self {
+            S::Created => match event {
+                E::DetailsMissing => Some(S::WaitingDetails),
+                E::MadeReady => Some(S::Ready),
+                E::Failed => Some(S::Failed),
+                E::DispatchStarted
+                | E::PayoutStarted
+                | E::FailedOver
+                | E::PaidInFull
+                | E::PaidInPart
+                | E::Expired
+                | E::Canceled
+                | E::Terminated
+                | E::Returned => None,
+            },
+            S::WaitingDetails => match event {
+                E::MadeReady => Some(S::Ready),
+                E::Expired => Some(S::Expired),
+                E::Canceled => Some(S::Canceled),
+                E::DetailsMissing
+                | E::DispatchStarted
+                | E::PayoutStarted
+                | E::FailedOver
+                | E::PaidInFull
+                | E::PaidInPart
+                | E::Failed
+                | E::Terminated
+                | E::Returned => None,
+            },
+            S::Ready => match event {
+                E::DispatchStarted => Some(S::Dispatching),
+                E::Expired => Some(S::Expired),
+                E::Canceled => Some(S::Canceled),
+                E::Terminated => Some(S::Terminated),
+                E::DetailsMissing
+                | E::MadeReady
+                | E::PayoutStarted
+                | E::FailedOver
+                | E::PaidInFull
+                | E::PaidInPart
+                | E::Failed
+                | E::Returned => None,
+            },
+            // `PaidInPart` here: a remainder that no route takes any more.
+            S::Dispatching => match event {
+                E::PayoutStarted => Some(S::Pending),
+                E::PaidInPart => Some(S::PartiallyProcessed),
+                E::Failed => Some(S::Failed),
+                E::Expired => Some(S::Expired),
+                E::Canceled => Some(S::Canceled),
+                E::DetailsMissing
+                | E::MadeReady
+                | E::DispatchStarted
+                | E::FailedOver
+                | E::PaidInFull
+                | E::Terminated
+                | E::Returned => None,
+            },
+            S::Pending => match event {
+                E::FailedOver => Some(S::Dispatching),
+                E::PaidInFull => Some(S::Processed),
+                E::PaidInPart => Some(S::PartiallyProcessed),
+                E::Failed => Some(S::Failed),
+                E::Expired => Some(S::Expired),
+                E::Canceled => Some(S::Canceled),
+                E::DetailsMissing
+                | E::MadeReady
+                | E::DispatchStarted
+                | E::PayoutStarted
+                | E::Terminated
+                | E::Returned => None,
+            },
+            S::Processed | S::PartiallyProcessed => match event {
+                E::Returned => Some(S::Returned),
+                E::DetailsMissing
+                | E::MadeReady
+                | E::DispatchStarted
+                | E::PayoutStarted
+                | E::FailedOver
+                | E::PaidInFull
+                | E::PaidInPart
+                | E::Failed
+                | E::Expired
+                | E::Canceled
+                | E::Terminated => None,
+            },
+            S::Failed | S::Expired | S::Canceled | S::Terminated | S::Returned => None,
+        };
+        match next {
+            Some(next) => Ok(next),
+            None => Err(RequestTransitionError { from: self, event }),
+        }
+    }
+}
+
+impl fmt::Display for RequestStatus {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl FromStr for RequestStatus {
+    type Err = super::ids::IdError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        Self::ALL.into_iter().find(|s| s.as_str() == text).ok_or(super::ids::IdError { kind: "request status" })
+    }
+}
+
+/// Who pays for a payout request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Funding {
+    /// An offer's hold on the user's balance.
+    WalletHold,
+    /// A prefunded partner on the house's provider accounts.
+    PartnerBalance,
+    /// A partner's own provider account: the reservation on its deposit account is the hold.
+    OwnDeposit,
+}
+
+impl Funding {
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Funding::WalletHold => "wallet_hold",
+            Funding::PartnerBalance => "partner_balance",
+            Funding::OwnDeposit => "own_deposit",
+        }
+    }
+}
+
+impl FromStr for Funding {
+    type Err = super::ids::IdError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        [Funding::WalletHold, Funding::PartnerBalance, Funding::OwnDeposit]
+            .into_iter()
+            .find(|f| f.as_str() == text)
+            .ok_or(super::ids::IdError { kind: "funding" })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_listed_transitions_are_allowed() {
+        use RequestEvent as E;
+        use RequestStatus as S;
+        let allowed = [
+            (S::Created, E::DetailsMissing, S::WaitingDetails),
+            (S::Created, E::MadeReady, S::Ready),
+            (S::Created, E::Failed, S::Failed),
+            (S::WaitingDetails, E::MadeReady, S::Ready),
+            (S::WaitingDetails, E::Expired, S::Expired),
+            (S::WaitingDetails, E::Canceled, S::Canceled),
+            (S::Ready, E::DispatchStarted, S::Dispatching),
+            (S::Ready, E::Expired, S::Expired),
+            (S::Ready, E::Canceled, S::Canceled),
+            (S::Ready, E::Terminated, S::Terminated),
+            (S::Dispatching, E::PayoutStarted, S::Pending),
+            (S::Dispatching, E::PaidInPart, S::PartiallyProcessed),
+            (S::Dispatching, E::Failed, S::Failed),
+            (S::Dispatching, E::Expired, S::Expired),
+            (S::Dispatching, E::Canceled, S::Canceled),
+            (S::Pending, E::FailedOver, S::Dispatching),
+            (S::Pending, E::PaidInFull, S::Processed),
+            (S::Pending, E::PaidInPart, S::PartiallyProcessed),
+            (S::Pending, E::Failed, S::Failed),
+            (S::Pending, E::Expired, S::Expired),
+            (S::Pending, E::Canceled, S::Canceled),
+            (S::Processed, E::Returned, S::Returned),
+            (S::PartiallyProcessed, E::Returned, S::Returned),
+        ];
+        let events = [
+            E::DetailsMissing,
+            E::MadeReady,
+            E::DispatchStarted,
+            E::PayoutStarted,
+            E::FailedOver,
+            E::PaidInFull,
+            E::PaidInPart,
+            E::Failed,
+            E::Expired,
+            E::Canceled,
+            E::Terminated,
+            E::Returned,
+        ];
+        for from in RequestStatus::ALL {
+            for event in events {
+                let expected = allowed.iter().find(|(s, e, _)| *s == from && *e == event).map(|(_, _, to)| *to);
+                assert_eq!(from.apply(event).ok(), expected, "{from:?} {event:?}");
+            }
+        }
+    }
+}

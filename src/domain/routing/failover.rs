@@ -1,0 +1,159 @@
+//! What follows when a payout has ended, or when nothing more can be learnt: never a guess.
+//!
+//! Another payout of the same part may start only after a failure that is final for its route (invariant 2); an unknown
+//! outcome is asked about, resent under the same reference where the provider makes that safe, or left to a person.
+
+use std::time::Duration;
+
+use chrono::{DateTime, TimeDelta, Utc};
+
+use crate::domain::payout::{Resolution, ResolutionClass};
+
+/// What is looked at when a payout failed finally.
+#[derive(Clone, Copy, Debug)]
+pub struct FailureFacts {
+    pub resolution: Resolution,
+    pub attempts_made: u16,
+    pub attempts_limit: u16,
+    /// A cancel or an expiry was asked for, or the time is over.
+    pub stop: bool,
+}
+
+/// What follows a final failure.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AfterFailure {
+    /// Routing runs again without the routes that failed.
+    RouteAgain,
+    /// The request ends, for this reason.
+    End(Resolution),
+}
+
+pub fn after_failure(facts: FailureFacts) -> AfterFailure {
+    match facts.resolution.class() {
+        ResolutionClass::FinalForRoute if facts.stop => AfterFailure::End(facts.resolution),
+        ResolutionClass::FinalForRoute if facts.attempts_made >= facts.attempts_limit => {
+            AfterFailure::End(facts.resolution)
+        }
+        ResolutionClass::FinalForRoute => AfterFailure::RouteAgain,
+        // `NotFinal` is never handed in as a failure; were it, ending is the side on which no money leaves twice.
+        ResolutionClass::FinalForCard
+        | ResolutionClass::Routing
+        | ResolutionClass::Paid
+        | ResolutionClass::NotFinal => AfterFailure::End(facts.resolution),
+    }
+}
+
+/// What is looked at when the provider says that it has no such payout.
+#[derive(Clone, Copy, Debug)]
+pub struct NotFoundFacts {
+    pub now: DateTime<Utc>,
+    /// When it was first sent.
+    pub first_sent_at: DateTime<Utc>,
+    /// When the last send must have been over: "not found" before it and the settling time means nothing.
+    pub last_send_over_at: DateTime<Utc>,
+    pub settling_time: Duration,
+    /// "Not found" answers in a row that counted, this one included if it counts.
+    pub confirmations: u32,
+    pub confirmations_needed: u32,
+    /// For how long after the first send a repeat of the same reference is safe; `None`: never.
+    pub resend_window: Option<Duration>,
+    pub sends: u16,
+    pub sends_max: u16,
+}
+
+/// What follows a "not found".
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AfterNotFound {
+    /// Too early to mean anything, or not yet confirmed: ask again.
+    AskAgain,
+    /// The same payout goes out again under the same reference.
+    Resend,
+    /// Nothing safe is left to do: a person decides.
+    Moderate,
+}
+
+/// Whether a "not found" counts at all yet.
+pub fn not_found_counts(facts: &NotFoundFacts) -> bool {
+    facts.now >= after(facts.last_send_over_at, facts.settling_time)
+}
+
+pub fn after_not_found(facts: &NotFoundFacts) -> AfterNotFound {
+    if !not_found_counts(facts) || facts.confirmations < facts.confirmations_needed {
+        return AfterNotFound::AskAgain;
+    }
+    match facts.resend_window {
+        Some(window) if facts.sends < facts.sends_max && facts.now < after(facts.first_sent_at, window) => {
+            AfterNotFound::Resend
+        }
+        Some(_) | None => AfterNotFound::Moderate,
+    }
+}
+
+/// When to ask next after `asked` inquiries: rising intervals, never more than an hour apart, for as long as it takes.
+pub fn inquiry_delay(asked: u32) -> Duration {
+    const STEPS_SECS: [u64; 10] = [1, 2, 3, 5, 10, 30, 60, 300, 900, 3_600];
+    let step = usize::try_from(asked).unwrap_or(usize::MAX).min(STEPS_SECS.len() - 1);
+    Duration::from_secs(STEPS_SECS[step])
+}
+
+fn after(start: DateTime<Utc>, duration: Duration) -> DateTime<Utc> {
+    TimeDelta::from_std(duration).ok().and_then(|d| start.checked_add_signed(d)).unwrap_or(DateTime::<Utc>::MAX_UTC)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(secs: i64) -> DateTime<Utc> {
+        DateTime::from_timestamp(secs, 0).unwrap()
+    }
+
+    #[test]
+    fn only_a_failure_of_the_route_is_routed_again() {
+        for resolution in Resolution::ALL {
+            let facts = FailureFacts { resolution, attempts_made: 1, attempts_limit: 3, stop: false };
+            let expected = match resolution.class() {
+                ResolutionClass::FinalForRoute => AfterFailure::RouteAgain,
+                _ => AfterFailure::End(resolution),
+            };
+            assert_eq!(after_failure(facts), expected);
+            assert_eq!(after_failure(FailureFacts { stop: true, ..facts }), AfterFailure::End(resolution));
+            assert_eq!(after_failure(FailureFacts { attempts_made: 3, ..facts }), AfterFailure::End(resolution));
+        }
+    }
+
+    fn not_found() -> NotFoundFacts {
+        NotFoundFacts {
+            now: at(1_000),
+            first_sent_at: at(0),
+            last_send_over_at: at(30),
+            settling_time: Duration::from_secs(60),
+            confirmations: 2,
+            confirmations_needed: 2,
+            resend_window: Some(Duration::from_secs(86_400)),
+            sends: 1,
+            sends_max: 3,
+        }
+    }
+
+    #[test]
+    fn not_found_counts_only_after_the_settling_time_and_repeated_answers() {
+        assert_eq!(after_not_found(&not_found()), AfterNotFound::Resend);
+        assert_eq!(after_not_found(&NotFoundFacts { now: at(89), ..not_found() }), AfterNotFound::AskAgain);
+        assert_eq!(after_not_found(&NotFoundFacts { confirmations: 1, ..not_found() }), AfterNotFound::AskAgain);
+    }
+
+    #[test]
+    fn where_a_repeat_might_pay_again_a_person_decides() {
+        assert_eq!(after_not_found(&NotFoundFacts { resend_window: None, ..not_found() }), AfterNotFound::Moderate);
+        assert_eq!(after_not_found(&NotFoundFacts { now: at(86_400), ..not_found() }), AfterNotFound::Moderate);
+        assert_eq!(after_not_found(&NotFoundFacts { sends: 3, ..not_found() }), AfterNotFound::Moderate);
+    }
+
+    #[test]
+    fn inquiries_go_on_for_good_at_rising_intervals() {
+        let delays: Vec<_> = (0..20).map(inquiry_delay).collect();
+        assert!(delays.windows(2).all(|pair| pair[0] <= pair[1]));
+        assert_eq!(delays[19], Duration::from_secs(3_600));
+    }
+}

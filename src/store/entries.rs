@@ -1,0 +1,124 @@
+//! Ledger entries: written whole, in batches, with the balances that they move.
+
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, Utc};
+use diesel::QueryResult;
+use diesel::result::Error;
+use diesel::sql_types::{Array, Bool, Nullable, Numeric, SmallInt, Text, Timestamptz, Uuid as SqlUuid};
+use diesel_async::{AsyncPgConnection, RunQueryDsl};
+use rust_decimal::Decimal;
+use uuid::Uuid;
+
+use super::accounts;
+use super::statement::statement;
+use crate::domain::asset::AssetCode;
+use crate::domain::exact;
+use crate::domain::ids::{CustomerId, Mode, PartnerId, Tenant};
+use crate::domain::ledger::{AccountKey, Entry, EntryKind};
+
+statement! {
+    struct InsertEntries {
+        partner_ids: Vec<PartnerId> as Array<SqlUuid>, modes: Vec<Mode> as Array<Text>, ids: Vec<Uuid> as Array<SqlUuid>,
+        kinds: Vec<&'static str> as Array<Text>, references: Vec<String> as Array<Text>,
+        customer_ids: Vec<Option<CustomerId>> as Array<Nullable<SqlUuid>>, now: DateTime<Utc> as Timestamptz,
+    } = "INSERT INTO entry (partner_id, mode, id, kind, reference, customer_id, created_at) \
+         SELECT k.*, n.now FROM UNNEST(?::uuid[], ?::text[], ?::uuid[], ?::text[], ?::text[], ?::uuid[]) AS k, \
+              (SELECT ?::timestamptz AS now) n"
+}
+
+statement! {
+    struct InsertPostings {
+        partner_ids: Vec<PartnerId> as Array<SqlUuid>, modes: Vec<Mode> as Array<Text>, entry_ids: Vec<Uuid> as Array<SqlUuid>,
+        lines: Vec<i16> as Array<SmallInt>, account_ids: Vec<Uuid> as Array<SqlUuid>, assets: Vec<AssetCode> as Array<Text>,
+        amounts: Vec<Decimal> as Array<Numeric>,
+    } = "INSERT INTO posting (partner_id, mode, entry_id, line, account_id, asset, amount) \
+         SELECT * FROM UNNEST(?::uuid[], ?::text[], ?::uuid[], ?::smallint[], ?::uuid[], ?::text[], ?::numeric[])"
+}
+
+statement! {
+    struct EntryExists { partner_id: PartnerId as SqlUuid, mode: Mode as Text, kind: &'static str as Text, reference: String as Text }
+        => (Bool,)
+        = "SELECT EXISTS (SELECT 1 FROM entry WHERE partner_id = ? AND mode = ? AND kind = ? AND reference = ?)"
+}
+
+/// Whether an entry of that kind and reference is booked.
+pub async fn is_booked(
+    conn: &mut AsyncPgConnection,
+    tenant: Tenant,
+    kind: EntryKind,
+    reference: &str,
+) -> QueryResult<bool> {
+    let (booked,): (bool,) = EntryExists {
+        partner_id: tenant.partner_id,
+        mode: tenant.mode,
+        kind: kind.as_str(),
+        reference: reference.to_owned(),
+    }
+    .get_result(conn)
+    .await?;
+    Ok(booked)
+}
+
+/// Books entries: their postings, the balances kept in rows, and the deltas of all other accounts.
+///
+/// An entry whose kind and reference are booked already is a unique violation and undoes the transaction around it: what
+/// may be asked twice is asked by the caller first. A user's balance that would fall below zero is a check violation.
+pub async fn book(conn: &mut AsyncPgConnection, entries: &[Entry], now: DateTime<Utc>) -> QueryResult<()> {
+    if entries.is_empty() {
+        return Ok(());
+    }
+    let ids: Vec<Uuid> = entries.iter().map(|_| Uuid::now_v7()).collect();
+    let mut own_row: BTreeMap<(Tenant, Uuid), (AccountKey, Decimal)> = BTreeMap::new();
+    let mut gathered: BTreeMap<(Tenant, Uuid), (AccountKey, Decimal)> = BTreeMap::new();
+    let mut postings = InsertPostings {
+        partner_ids: Vec::new(),
+        modes: Vec::new(),
+        entry_ids: Vec::new(),
+        lines: Vec::new(),
+        account_ids: Vec::new(),
+        assets: Vec::new(),
+        amounts: Vec::new(),
+    };
+    for (entry, id) in entries.iter().zip(&ids) {
+        for (line, posting) in entry.postings().iter().enumerate() {
+            let account_id = posting.account.id(entry.tenant);
+            postings.partner_ids.push(entry.tenant.partner_id);
+            postings.modes.push(entry.tenant.mode);
+            postings.entry_ids.push(*id);
+            postings.lines.push(i16::try_from(line).map_err(|e| Error::SerializationError(e.into()))?);
+            postings.account_ids.push(account_id);
+            postings.assets.push(posting.account.asset);
+            postings.amounts.push(posting.amount);
+            let sums = if posting.account.kind.has_own_row_balance() { &mut own_row } else { &mut gathered };
+            let (_, sum) = sums.entry((entry.tenant, account_id)).or_insert((posting.account, Decimal::ZERO));
+            *sum = exact::add(*sum, posting.amount).map_err(|e| Error::SerializationError(e.into()))?;
+        }
+    }
+    InsertEntries {
+        partner_ids: entries.iter().map(|e| e.tenant.partner_id).collect(),
+        modes: entries.iter().map(|e| e.tenant.mode).collect(),
+        ids,
+        kinds: entries.iter().map(|e| e.kind.as_str()).collect(),
+        references: entries.iter().map(|e| e.reference.clone()).collect(),
+        customer_ids: entries.iter().map(|e| e.customer).collect(),
+        now,
+    }
+    .execute(conn)
+    .await?;
+    postings.execute(conn).await?;
+
+    let own_row: Vec<_> = own_row.into_iter().map(|((tenant, id), (_, sum))| (tenant, id, sum)).collect();
+    if accounts::add_to_balances(conn, &own_row).await? != own_row.len() {
+        // An account is opened by the credit that first fills it: to be missing here is a bug, not a balance of zero.
+        return Err(Error::NotFound);
+    }
+    let opened: Vec<_> = gathered.iter().map(|((tenant, _), (key, _))| (*tenant, *key)).collect();
+    accounts::ensure(conn, &opened, now).await?;
+    let deltas: Vec<_> = gathered
+        .into_iter()
+        .filter(|(_, (_, sum))| !sum.is_zero())
+        .map(|((tenant, id), (_, sum))| (tenant, id, sum))
+        .collect();
+    accounts::insert_deltas(conn, &deltas).await
+}

@@ -1,0 +1,207 @@
+//! Durable work: a row written by the transaction that causes it, claimed under a lease with an epoch, deleted by
+//! the transaction that ends it. A claim moves `run_at` to the end of the lease, so that work whose process died
+//! comes up again by itself.
+
+use std::collections::HashMap;
+
+use chrono::{DateTime, Utc};
+use diesel::QueryResult;
+use diesel::sql_types::{Array, BigInt, Integer, Text, Timestamptz, Uuid as SqlUuid};
+use diesel_async::{AsyncPgConnection, RunQueryDsl};
+use uuid::Uuid;
+
+use super::statement::statement;
+use crate::domain::ids::{CardId, Mode, PartnerId, Tenant};
+
+/// What is to be done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum JobKind {
+    /// Route a payout request and write its next payout down.
+    Dispatch,
+    /// Send a payout.
+    Invoke,
+    /// Ask the provider about a payout.
+    Inquire,
+    /// Apply a provider's callback.
+    Callback,
+    /// Destroy a deleted card's number once no open payout needs it.
+    DestroyCard,
+}
+
+impl JobKind {
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            JobKind::Dispatch => "dispatch",
+            JobKind::Invoke => "invoke",
+            JobKind::Inquire => "inquire",
+            JobKind::Callback => "callback",
+            JobKind::DestroyCard => "destroy_card",
+        }
+    }
+}
+
+/// A job to be written. `epoch` and `attempts` are 1 for work that its writer does itself, right after the commit.
+#[derive(Clone, Debug)]
+pub struct NewJob {
+    pub tenant: Tenant,
+    pub kind: JobKind,
+    pub subject_id: Uuid,
+    pub run_at: DateTime<Utc>,
+    pub claimed: bool,
+}
+
+/// The subject of a job about a card.
+pub fn card_subject(card: CardId) -> Uuid {
+    Uuid::from_u128(u128::from(card.0.unsigned_abs()))
+}
+
+statement! {
+    struct InsertJobs {
+        partner_ids: Vec<PartnerId> as Array<SqlUuid>, modes: Vec<Mode> as Array<Text>, kinds: Vec<&'static str> as Array<Text>,
+        subject_ids: Vec<Uuid> as Array<SqlUuid>, run_ats: Vec<DateTime<Utc>> as Array<Timestamptz>,
+        epochs: Vec<i32> as Array<Integer>, now: DateTime<Utc> as Timestamptz,
+    } = "INSERT INTO job (partner_id, mode, kind, subject_id, run_at, epoch, attempts, created_at) \
+         SELECT k.partner_id, k.mode, k.kind, k.subject_id, k.run_at, k.epoch, k.epoch, n.now \
+         FROM UNNEST(?::uuid[], ?::text[], ?::text[], ?::uuid[], ?::timestamptz[], ?::int[]) \
+              AS k (partner_id, mode, kind, subject_id, run_at, epoch), (SELECT ?::timestamptz AS now) n \
+         ON CONFLICT (partner_id, mode, kind, subject_id) DO UPDATE \
+         SET run_at = LEAST(job.run_at, EXCLUDED.run_at), dead_at = NULL"
+}
+
+statement! {
+    struct ClaimJobs {
+        kind: &'static str as Text, now: DateTime<Utc> as Timestamptz, batch_size: i64 as BigInt,
+        lease_until: DateTime<Utc> as Timestamptz,
+    } -> pub ClaimedJob {
+        partner_id: PartnerId as SqlUuid, mode: Mode as Text, subject_id: Uuid as SqlUuid, epoch: i32 as Integer,
+        attempts: i32 as Integer,
+    } = "WITH due AS MATERIALIZED ( \
+             SELECT partner_id, mode, kind, subject_id FROM job \
+             WHERE kind = ? AND run_at <= ? AND dead_at IS NULL ORDER BY run_at LIMIT ? FOR UPDATE SKIP LOCKED) \
+         UPDATE job SET run_at = ?, epoch = job.epoch + 1, attempts = job.attempts + 1 FROM due \
+         WHERE (job.partner_id, job.mode, job.kind, job.subject_id) = (due.partner_id, due.mode, due.kind, due.subject_id) \
+         RETURNING job.partner_id, job.mode, job.subject_id, job.epoch, job.attempts"
+}
+
+statement! {
+    struct DeleteJobs {
+        partner_ids: Vec<PartnerId> as Array<SqlUuid>, modes: Vec<Mode> as Array<Text>, kinds: Vec<&'static str> as Array<Text>,
+        subject_ids: Vec<Uuid> as Array<SqlUuid>,
+    } = "DELETE FROM job USING UNNEST(?::uuid[], ?::text[], ?::text[], ?::uuid[]) AS k (partner_id, mode, kind, subject_id) \
+         WHERE (job.partner_id, job.mode, job.kind, job.subject_id) = (k.partner_id, k.mode, k.kind, k.subject_id)"
+}
+
+statement! {
+    struct FindEpochs {
+        partner_ids: Vec<PartnerId> as Array<SqlUuid>, modes: Vec<Mode> as Array<Text>, kinds: Vec<&'static str> as Array<Text>,
+        subject_ids: Vec<Uuid> as Array<SqlUuid>,
+    } -> EpochRow { kind: String as Text, subject_id: Uuid as SqlUuid, epoch: i32 as Integer }
+      = "SELECT job.kind, job.subject_id, job.epoch FROM job \
+         JOIN UNNEST(?::uuid[], ?::text[], ?::text[], ?::uuid[]) AS k (partner_id, mode, kind, subject_id) \
+         ON (job.partner_id, job.mode, job.kind, job.subject_id) = (k.partner_id, k.mode, k.kind, k.subject_id)"
+}
+
+statement! {
+    struct RescheduleJob {
+        run_at: DateTime<Utc> as Timestamptz, error: String as Text, dead: Option<DateTime<Utc>> as diesel::sql_types::Nullable<Timestamptz>,
+        partner_id: PartnerId as SqlUuid, mode: Mode as Text, kind: &'static str as Text, subject_id: Uuid as SqlUuid,
+        epoch: i32 as Integer,
+    } = "UPDATE job SET run_at = ?, last_error = ?, dead_at = ? \
+         WHERE partner_id = ? AND mode = ? AND kind = ? AND subject_id = ? AND epoch = ?"
+}
+
+/// Writes jobs. One that is there already runs at the earlier of both times.
+pub async fn insert(conn: &mut AsyncPgConnection, jobs: &[NewJob], now: DateTime<Utc>) -> QueryResult<()> {
+    if jobs.is_empty() {
+        return Ok(());
+    }
+    InsertJobs {
+        partner_ids: jobs.iter().map(|j| j.tenant.partner_id).collect(),
+        modes: jobs.iter().map(|j| j.tenant.mode).collect(),
+        kinds: jobs.iter().map(|j| j.kind.as_str()).collect(),
+        subject_ids: jobs.iter().map(|j| j.subject_id).collect(),
+        run_ats: jobs.iter().map(|j| j.run_at).collect(),
+        epochs: jobs.iter().map(|j| i32::from(j.claimed)).collect(),
+        now,
+    }
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
+/// Claims up to `batch_size` due jobs until `lease_until`.
+pub async fn claim(
+    conn: &mut AsyncPgConnection,
+    kind: JobKind,
+    now: DateTime<Utc>,
+    lease_until: DateTime<Utc>,
+    batch_size: usize,
+) -> QueryResult<Vec<ClaimedJob>> {
+    let batch_size = i64::try_from(batch_size).unwrap_or(i64::MAX);
+    ClaimJobs { kind: kind.as_str(), now, batch_size, lease_until }.load(conn).await
+}
+
+/// Ends jobs, whoever holds them: the transaction around it has settled their subject.
+pub async fn delete(conn: &mut AsyncPgConnection, jobs: &[(Tenant, JobKind, Uuid)]) -> QueryResult<()> {
+    if jobs.is_empty() {
+        return Ok(());
+    }
+    DeleteJobs {
+        partner_ids: jobs.iter().map(|(tenant, ..)| tenant.partner_id).collect(),
+        modes: jobs.iter().map(|(tenant, ..)| tenant.mode).collect(),
+        kinds: jobs.iter().map(|(_, kind, _)| kind.as_str()).collect(),
+        subject_ids: jobs.iter().map(|(.., subject)| *subject).collect(),
+    }
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
+/// The epochs that jobs are at now, by kind and subject; a job that is gone has none.
+pub async fn epochs(
+    conn: &mut AsyncPgConnection,
+    jobs: &[(Tenant, JobKind, Uuid)],
+) -> QueryResult<HashMap<(String, Uuid), i32>> {
+    if jobs.is_empty() {
+        return Ok(HashMap::new());
+    }
+    let rows: Vec<EpochRow> = FindEpochs {
+        partner_ids: jobs.iter().map(|(tenant, ..)| tenant.partner_id).collect(),
+        modes: jobs.iter().map(|(tenant, ..)| tenant.mode).collect(),
+        kinds: jobs.iter().map(|(_, kind, _)| kind.as_str()).collect(),
+        subject_ids: jobs.iter().map(|(.., subject)| *subject).collect(),
+    }
+    .load(conn)
+    .await?;
+    Ok(rows.into_iter().map(|row| ((row.kind, row.subject_id), row.epoch)).collect())
+}
+
+/// Puts a job off after a failure of ours, or lays it aside for a person when `dead`. Holds only for the current epoch.
+pub async fn put_off(
+    conn: &mut AsyncPgConnection,
+    kind: JobKind,
+    job: &ClaimedJob,
+    run_at: DateTime<Utc>,
+    error: &str,
+    dead: Option<DateTime<Utc>>,
+) -> QueryResult<()> {
+    RescheduleJob {
+        run_at,
+        error: error.chars().take(500).collect(),
+        dead,
+        partner_id: job.partner_id,
+        mode: job.mode,
+        kind: kind.as_str(),
+        subject_id: job.subject_id,
+        epoch: job.epoch,
+    }
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
+impl ClaimedJob {
+    pub fn tenant(&self) -> Tenant {
+        Tenant { partner_id: self.partner_id, mode: self.mode }
+    }
+}

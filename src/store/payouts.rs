@@ -1,0 +1,243 @@
+//! Payouts: written down before they are sent, followed to their end.
+
+use chrono::{DateTime, Utc};
+use diesel::QueryResult;
+use diesel::sql_types::{Array, Integer, Nullable, Numeric, SmallInt, Text, Timestamptz, Uuid as SqlUuid};
+use diesel_async::{AsyncPgConnection, RunQueryDsl};
+use rust_decimal::Decimal;
+use uuid::Uuid;
+
+use super::statement::statement;
+use crate::domain::asset::AssetCode;
+use crate::domain::ids::{
+    DepositAccountId, Mode, PartnerId, PayoutId, PayoutRequestId, ProviderAccountId, RouteId, Tenant,
+};
+use crate::domain::payout::{PayoutStatus, Resolution};
+
+macro_rules! payout_columns {
+    () => {
+        "p.partner_id, p.mode, p.id, p.request_id, p.part, p.attempt, p.route_id, p.deposit_account_id, \
+         p.provider_account_id, p.provider, p.status, p.provider_reference, p.provider_original_id, p.rrn, p.arn, p.amount, \
+         p.currency, p.amount_reserved, p.amount_processed, p.amount_returned, p.cost, p.resolution, p.provider_code, \
+         p.provider_message, p.sends, p.sent_at, p.inquiries, p.not_found_count, p.created_at, p.updated_at, p.final_at"
+    };
+}
+
+type PayoutSql = (
+    SqlUuid, Text, SqlUuid, SqlUuid, SmallInt, SmallInt, SqlUuid, SqlUuid, SqlUuid, Text, Text, Text, Nullable<Text>,
+    Nullable<Text>, Nullable<Text>, Numeric, Text, Numeric, Numeric, Numeric, Numeric, Nullable<Text>, Nullable<Text>,
+    Nullable<Text>, SmallInt, Nullable<Timestamptz>, Integer, Integer, Timestamptz, Timestamptz, Nullable<Timestamptz>,
+);
+
+/// A payout as stored.
+#[derive(Clone, Debug, diesel::Queryable)]
+pub struct Payout {
+    pub partner_id: PartnerId,
+    pub mode: Mode,
+    pub id: PayoutId,
+    pub request_id: PayoutRequestId,
+    pub part: i16,
+    pub attempt: i16,
+    pub route_id: RouteId,
+    pub deposit_account_id: DepositAccountId,
+    pub provider_account_id: ProviderAccountId,
+    pub provider: String,
+    pub status: PayoutStatus,
+    pub provider_reference: String,
+    pub provider_original_id: Option<String>,
+    pub rrn: Option<String>,
+    pub arn: Option<String>,
+    pub amount: Decimal,
+    pub currency: AssetCode,
+    pub amount_reserved: Decimal,
+    pub amount_processed: Decimal,
+    pub amount_returned: Decimal,
+    pub cost: Decimal,
+    pub resolution: Option<Resolution>,
+    pub provider_code: Option<String>,
+    pub provider_message: Option<String>,
+    pub sends: i16,
+    pub sent_at: Option<DateTime<Utc>>,
+    pub inquiries: i32,
+    pub not_found_count: i32,
+    pub created_at: DateTime<Utc>,
+    pub updated_at: DateTime<Utc>,
+    pub final_at: Option<DateTime<Utc>>,
+}
+
+impl Payout {
+    pub fn tenant(&self) -> Tenant {
+        Tenant { partner_id: self.partner_id, mode: self.mode }
+    }
+}
+
+statement! {
+    struct InsertPayouts {
+        partner_ids: Vec<PartnerId> as Array<SqlUuid>, modes: Vec<Mode> as Array<Text>, ids: Vec<PayoutId> as Array<SqlUuid>,
+        request_ids: Vec<PayoutRequestId> as Array<SqlUuid>, parts: Vec<i16> as Array<SmallInt>, attempts: Vec<i16> as Array<SmallInt>,
+        route_ids: Vec<RouteId> as Array<SqlUuid>, deposit_account_ids: Vec<DepositAccountId> as Array<SqlUuid>,
+        provider_account_ids: Vec<ProviderAccountId> as Array<SqlUuid>, providers: Vec<String> as Array<Text>,
+        statuses: Vec<PayoutStatus> as Array<Text>, references: Vec<String> as Array<Text>, amounts: Vec<Decimal> as Array<Numeric>,
+        currencies: Vec<AssetCode> as Array<Text>, reserved: Vec<Decimal> as Array<Numeric>, costs: Vec<Decimal> as Array<Numeric>,
+        sends: Vec<i16> as Array<SmallInt>, sent_ats: Vec<Option<DateTime<Utc>>> as Array<Nullable<Timestamptz>>,
+        created_ats: Vec<DateTime<Utc>> as Array<Timestamptz>,
+    } = "INSERT INTO payout (partner_id, mode, id, request_id, part, attempt, route_id, deposit_account_id, provider_account_id, \
+             provider, status, provider_reference, amount, currency, amount_reserved, cost, sends, sent_at, created_at, updated_at) \
+         SELECT k.*, k.created_at FROM UNNEST(?::uuid[], ?::text[], ?::uuid[], ?::uuid[], ?::smallint[], ?::smallint[], ?::uuid[], \
+             ?::uuid[], ?::uuid[], ?::text[], ?::text[], ?::text[], ?::numeric[], ?::text[], ?::numeric[], ?::numeric[], \
+             ?::smallint[], ?::timestamptz[], ?::timestamptz[]) \
+             AS k (partner_id, mode, id, request_id, part, attempt, route_id, deposit_account_id, provider_account_id, provider, \
+             status, provider_reference, amount, currency, amount_reserved, cost, sends, sent_at, created_at)"
+}
+
+statement! {
+    struct OfRequests {
+        partner_ids: Vec<PartnerId> as Array<SqlUuid>, modes: Vec<Mode> as Array<Text>, ids: Vec<PayoutRequestId> as Array<SqlUuid>,
+    } => PayoutSql
+      = concat!("SELECT ", payout_columns!(), " FROM payout p \
+         JOIN UNNEST(?::uuid[], ?::text[], ?::uuid[]) AS k (partner_id, mode, id) \
+         ON (p.partner_id, p.mode, p.request_id) = (k.partner_id, k.mode, k.id) \
+         ORDER BY p.partner_id, p.mode, p.request_id, p.part, p.attempt")
+}
+
+statement! {
+    struct FindPayouts {
+        partner_ids: Vec<PartnerId> as Array<SqlUuid>, modes: Vec<Mode> as Array<Text>, ids: Vec<Uuid> as Array<SqlUuid>,
+    } => PayoutSql
+      = concat!("SELECT ", payout_columns!(), " FROM payout p \
+         JOIN UNNEST(?::uuid[], ?::text[], ?::uuid[]) AS k (partner_id, mode, id) \
+         ON (p.partner_id, p.mode, p.id) = (k.partner_id, k.mode, k.id)")
+}
+
+statement! {
+    struct FindByReferences { account_id: ProviderAccountId as SqlUuid, references: Vec<String> as Array<Text> } => PayoutSql
+      = concat!("SELECT ", payout_columns!(), " FROM payout p \
+         WHERE p.provider_account_id = ? AND p.provider_reference = ANY (?)")
+}
+
+statement! {
+    struct WritePayouts {
+        now: DateTime<Utc> as Timestamptz,
+        partner_ids: Vec<PartnerId> as Array<SqlUuid>, modes: Vec<Mode> as Array<Text>, ids: Vec<PayoutId> as Array<SqlUuid>,
+        statuses: Vec<PayoutStatus> as Array<Text>, original_ids: Vec<Option<String>> as Array<Nullable<Text>>,
+        rrns: Vec<Option<String>> as Array<Nullable<Text>>, arns: Vec<Option<String>> as Array<Nullable<Text>>,
+        reserved: Vec<Decimal> as Array<Numeric>, processed: Vec<Decimal> as Array<Numeric>, returned: Vec<Decimal> as Array<Numeric>,
+        costs: Vec<Decimal> as Array<Numeric>, resolutions: Vec<Option<Resolution>> as Array<Nullable<Text>>,
+        codes: Vec<Option<String>> as Array<Nullable<Text>>, messages: Vec<Option<String>> as Array<Nullable<Text>>,
+        sends: Vec<i16> as Array<SmallInt>, sent_ats: Vec<Option<DateTime<Utc>>> as Array<Nullable<Timestamptz>>,
+        inquiries: Vec<i32> as Array<Integer>, not_founds: Vec<i32> as Array<Integer>,
+        final_ats: Vec<Option<DateTime<Utc>>> as Array<Nullable<Timestamptz>>,
+    } = "UPDATE payout p SET updated_at = ?, status = k.status, provider_original_id = k.original_id, rrn = k.rrn, arn = k.arn, \
+             amount_reserved = k.reserved, amount_processed = k.processed, amount_returned = k.returned, cost = k.cost, \
+             resolution = k.resolution, provider_code = k.code, provider_message = k.message, sends = k.sends, sent_at = k.sent_at, \
+             inquiries = k.inquiries, not_found_count = k.not_found, final_at = k.final_at \
+         FROM UNNEST(?::uuid[], ?::text[], ?::uuid[], ?::text[], ?::text[], ?::text[], ?::text[], ?::numeric[], ?::numeric[], \
+             ?::numeric[], ?::numeric[], ?::text[], ?::text[], ?::text[], ?::smallint[], ?::timestamptz[], ?::int[], ?::int[], \
+             ?::timestamptz[]) \
+             AS k (partner_id, mode, id, status, original_id, rrn, arn, reserved, processed, returned, cost, resolution, code, \
+             message, sends, sent_at, inquiries, not_found, final_at) \
+         WHERE (p.partner_id, p.mode, p.id) = (k.partner_id, k.mode, k.id)"
+}
+
+/// Writes new payouts. A second open payout of a part is a unique violation (invariant 2).
+pub async fn insert(conn: &mut AsyncPgConnection, payouts: &[Payout]) -> QueryResult<()> {
+    if payouts.is_empty() {
+        return Ok(());
+    }
+    InsertPayouts {
+        partner_ids: payouts.iter().map(|p| p.partner_id).collect(),
+        modes: payouts.iter().map(|p| p.mode).collect(),
+        ids: payouts.iter().map(|p| p.id).collect(),
+        request_ids: payouts.iter().map(|p| p.request_id).collect(),
+        parts: payouts.iter().map(|p| p.part).collect(),
+        attempts: payouts.iter().map(|p| p.attempt).collect(),
+        route_ids: payouts.iter().map(|p| p.route_id).collect(),
+        deposit_account_ids: payouts.iter().map(|p| p.deposit_account_id).collect(),
+        provider_account_ids: payouts.iter().map(|p| p.provider_account_id).collect(),
+        providers: payouts.iter().map(|p| p.provider.clone()).collect(),
+        statuses: payouts.iter().map(|p| p.status).collect(),
+        references: payouts.iter().map(|p| p.provider_reference.clone()).collect(),
+        amounts: payouts.iter().map(|p| p.amount).collect(),
+        currencies: payouts.iter().map(|p| p.currency).collect(),
+        reserved: payouts.iter().map(|p| p.amount_reserved).collect(),
+        costs: payouts.iter().map(|p| p.cost).collect(),
+        sends: payouts.iter().map(|p| p.sends).collect(),
+        sent_ats: payouts.iter().map(|p| p.sent_at).collect(),
+        created_ats: payouts.iter().map(|p| p.created_at).collect(),
+    }
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
+/// All payouts of these requests, each request's in order of part and attempt.
+pub async fn of_requests(
+    conn: &mut AsyncPgConnection,
+    requests: &[(Tenant, PayoutRequestId)],
+) -> QueryResult<Vec<Payout>> {
+    if requests.is_empty() {
+        return Ok(Vec::new());
+    }
+    OfRequests {
+        partner_ids: requests.iter().map(|(tenant, _)| tenant.partner_id).collect(),
+        modes: requests.iter().map(|(tenant, _)| tenant.mode).collect(),
+        ids: requests.iter().map(|(_, id)| *id).collect(),
+    }
+    .load(conn)
+    .await
+}
+
+/// The payouts of these ids, without a lock.
+pub async fn find(conn: &mut AsyncPgConnection, payouts: &[(Tenant, Uuid)]) -> QueryResult<Vec<Payout>> {
+    if payouts.is_empty() {
+        return Ok(Vec::new());
+    }
+    FindPayouts {
+        partner_ids: payouts.iter().map(|(tenant, _)| tenant.partner_id).collect(),
+        modes: payouts.iter().map(|(tenant, _)| tenant.mode).collect(),
+        ids: payouts.iter().map(|(_, id)| *id).collect(),
+    }
+    .load(conn)
+    .await
+}
+
+/// The payouts that a provider account knows by these references.
+pub async fn find_by_references(
+    conn: &mut AsyncPgConnection,
+    account_id: ProviderAccountId,
+    references: &[String],
+) -> QueryResult<Vec<Payout>> {
+    FindByReferences { account_id, references: references.to_vec() }.load(conn).await
+}
+
+/// Writes back what may change of payouts whose requests are locked.
+pub async fn write(conn: &mut AsyncPgConnection, payouts: &[Payout], now: DateTime<Utc>) -> QueryResult<()> {
+    if payouts.is_empty() {
+        return Ok(());
+    }
+    WritePayouts {
+        now,
+        partner_ids: payouts.iter().map(|p| p.partner_id).collect(),
+        modes: payouts.iter().map(|p| p.mode).collect(),
+        ids: payouts.iter().map(|p| p.id).collect(),
+        statuses: payouts.iter().map(|p| p.status).collect(),
+        original_ids: payouts.iter().map(|p| p.provider_original_id.clone()).collect(),
+        rrns: payouts.iter().map(|p| p.rrn.clone()).collect(),
+        arns: payouts.iter().map(|p| p.arn.clone()).collect(),
+        reserved: payouts.iter().map(|p| p.amount_reserved).collect(),
+        processed: payouts.iter().map(|p| p.amount_processed).collect(),
+        returned: payouts.iter().map(|p| p.amount_returned).collect(),
+        costs: payouts.iter().map(|p| p.cost).collect(),
+        resolutions: payouts.iter().map(|p| p.resolution).collect(),
+        codes: payouts.iter().map(|p| p.provider_code.clone()).collect(),
+        messages: payouts.iter().map(|p| p.provider_message.clone()).collect(),
+        sends: payouts.iter().map(|p| p.sends).collect(),
+        sent_ats: payouts.iter().map(|p| p.sent_at).collect(),
+        inquiries: payouts.iter().map(|p| p.inquiries).collect(),
+        not_founds: payouts.iter().map(|p| p.not_found_count).collect(),
+        final_ats: payouts.iter().map(|p| p.final_at).collect(),
+    }
+    .execute(conn)
+    .await?;
+    Ok(())
+}

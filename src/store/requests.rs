@@ -1,0 +1,222 @@
+//! Payout requests.
+
+use chrono::{DateTime, Utc};
+use diesel::sql_types::{
+    Array, BigInt, Bool, Bytea, Integer, Jsonb, Nullable, Numeric, SmallInt, Text, Timestamptz, Uuid as SqlUuid,
+};
+use diesel::{OptionalExtension, QueryResult};
+use diesel_async::{AsyncPgConnection, RunQueryDsl};
+use rust_decimal::Decimal;
+use serde_json::Value;
+
+use super::statement::statement;
+use crate::domain::asset::AssetCode;
+use crate::domain::ids::{CardId, CustomerId, Mode, OfferId, PartnerId, PayoutPointId, PayoutRequestId, Tenant};
+use crate::domain::payout::Resolution;
+use crate::domain::payout_request::{Funding, RequestStatus};
+
+macro_rules! request_columns {
+    () => {
+        "r.partner_id, r.mode, r.id, r.point_id, r.reference_id, r.customer_id, r.card_id, r.offer_id, r.funding, r.service, \
+         r.amount, r.currency, r.fields, r.description, r.status, r.resolution, r.amount_processed, r.amount_returned, \
+         r.attempts_limit, r.attempts_made, r.allow_partially, r.stop_requested, r.moderation_reason, r.expires_at, \
+         r.event_seq, r.event_mac, r.created_at, r.updated_at, r.final_at"
+    };
+}
+
+type RequestSql = (
+    SqlUuid, Text, SqlUuid, SqlUuid, Text, Nullable<SqlUuid>, Nullable<BigInt>, Nullable<BigInt>, Text, Text, Numeric, Text,
+    Jsonb, Nullable<Text>, Text, Nullable<Text>, Numeric, Numeric, SmallInt, SmallInt, Bool, Nullable<Text>, Nullable<Text>,
+    Timestamptz, Integer, Bytea, Timestamptz, Timestamptz, Nullable<Timestamptz>,
+);
+
+/// A payout request as stored.
+#[derive(Clone, Debug, diesel::Queryable)]
+pub struct PayoutRequest {
+    pub partner_id: PartnerId,
+    pub mode: Mode,
+    pub id: PayoutRequestId,
+    pub point_id: PayoutPointId,
+    pub reference_id: String,
+    pub customer_id: Option<CustomerId>,
+    pub card_id: Option<CardId>,
+    pub offer_id: Option<OfferId>,
+    pub funding: Funding,
+    pub service: String,
+    pub amount: Decimal,
+    pub currency: AssetCode,
+    pub fields: Value,
+    pub description: Option<String>,
+    pub status: RequestStatus,
+    pub resolution: Option<Resolution>,
+    pub amount_processed: Decimal,
+    pub amount_returned: Decimal,
+    pub attempts_limit: i16,
+    pub attempts_made: i16,
+    pub allow_partially: bool,
+    pub stop_requested: Option<String>,
+    pub moderation_reason: Option<String>,
+    pub expires_at: DateTime<Utc>,
+    pub event_seq: i32,
+    pub event_mac: Vec<u8>,
+    pub created_at: DateTime<Utc>,
+    pub updated_at: DateTime<Utc>,
+    pub final_at: Option<DateTime<Utc>>,
+}
+
+impl PayoutRequest {
+    pub fn tenant(&self) -> Tenant {
+        Tenant { partner_id: self.partner_id, mode: self.mode }
+    }
+}
+
+statement! {
+    struct InsertRequests {
+        partner_ids: Vec<PartnerId> as Array<SqlUuid>, modes: Vec<Mode> as Array<Text>, ids: Vec<PayoutRequestId> as Array<SqlUuid>,
+        point_ids: Vec<PayoutPointId> as Array<SqlUuid>, reference_ids: Vec<String> as Array<Text>,
+        customer_ids: Vec<Option<CustomerId>> as Array<Nullable<SqlUuid>>, card_ids: Vec<Option<CardId>> as Array<Nullable<BigInt>>,
+        offer_ids: Vec<Option<OfferId>> as Array<Nullable<BigInt>>, fundings: Vec<Funding> as Array<Text>,
+        services: Vec<String> as Array<Text>, amounts: Vec<Decimal> as Array<Numeric>, currencies: Vec<AssetCode> as Array<Text>,
+        fields: Vec<Value> as Array<Jsonb>, descriptions: Vec<Option<String>> as Array<Nullable<Text>>,
+        statuses: Vec<RequestStatus> as Array<Text>, attempts_limits: Vec<i16> as Array<SmallInt>,
+        allow_partially: Vec<bool> as Array<Bool>, expires_ats: Vec<DateTime<Utc>> as Array<Timestamptz>,
+        event_seqs: Vec<i32> as Array<Integer>, event_macs: Vec<Vec<u8>> as Array<Bytea>,
+        created_ats: Vec<DateTime<Utc>> as Array<Timestamptz>,
+    } = "INSERT INTO payout_request (partner_id, mode, id, point_id, reference_id, customer_id, card_id, offer_id, funding, \
+             service, amount, currency, fields, description, status, attempts_limit, allow_partially, expires_at, event_seq, \
+             event_mac, created_at, updated_at) \
+         SELECT k.*, k.created_at FROM UNNEST(?::uuid[], ?::text[], ?::uuid[], ?::uuid[], ?::text[], ?::uuid[], ?::bigint[], \
+             ?::bigint[], ?::text[], ?::text[], ?::numeric[], ?::text[], ?::jsonb[], ?::text[], ?::text[], ?::smallint[], \
+             ?::boolean[], ?::timestamptz[], ?::int[], ?::bytea[], ?::timestamptz[]) \
+             AS k (partner_id, mode, id, point_id, reference_id, customer_id, card_id, offer_id, funding, service, amount, \
+             currency, fields, description, status, attempts_limit, allow_partially, expires_at, event_seq, event_mac, created_at)"
+}
+
+statement! {
+    struct LockRequests {
+        partner_ids: Vec<PartnerId> as Array<SqlUuid>, modes: Vec<Mode> as Array<Text>, ids: Vec<PayoutRequestId> as Array<SqlUuid>,
+    } => RequestSql
+      = concat!("SELECT ", request_columns!(), " FROM payout_request r \
+         JOIN UNNEST(?::uuid[], ?::text[], ?::uuid[]) AS k (partner_id, mode, id) \
+         ON (r.partner_id, r.mode, r.id) = (k.partner_id, k.mode, k.id) \
+         ORDER BY r.partner_id, r.mode, r.id FOR UPDATE OF r")
+}
+
+statement! {
+    struct FindRequest { partner_id: PartnerId as SqlUuid, mode: Mode as Text, id: PayoutRequestId as SqlUuid } => RequestSql
+      = concat!("SELECT ", request_columns!(), " FROM payout_request r WHERE r.partner_id = ? AND r.mode = ? AND r.id = ?")
+}
+
+statement! {
+    struct WriteRequests {
+        now: DateTime<Utc> as Timestamptz,
+        partner_ids: Vec<PartnerId> as Array<SqlUuid>, modes: Vec<Mode> as Array<Text>, ids: Vec<PayoutRequestId> as Array<SqlUuid>,
+        statuses: Vec<RequestStatus> as Array<Text>, resolutions: Vec<Option<Resolution>> as Array<Nullable<Text>>,
+        processed: Vec<Decimal> as Array<Numeric>, returned: Vec<Decimal> as Array<Numeric>,
+        attempts: Vec<i16> as Array<SmallInt>, stops: Vec<Option<String>> as Array<Nullable<Text>>,
+        moderations: Vec<Option<String>> as Array<Nullable<Text>>, event_seqs: Vec<i32> as Array<Integer>,
+        event_macs: Vec<Vec<u8>> as Array<Bytea>, final_ats: Vec<Option<DateTime<Utc>>> as Array<Nullable<Timestamptz>>,
+    } = "UPDATE payout_request r SET updated_at = ?, status = k.status, resolution = k.resolution, amount_processed = k.processed, \
+             amount_returned = k.returned, attempts_made = k.attempts, stop_requested = k.stop, moderation_reason = k.moderation, \
+             event_seq = k.event_seq, event_mac = k.event_mac, final_at = k.final_at \
+         FROM UNNEST(?::uuid[], ?::text[], ?::uuid[], ?::text[], ?::text[], ?::numeric[], ?::numeric[], ?::smallint[], ?::text[], \
+             ?::text[], ?::int[], ?::bytea[], ?::timestamptz[]) \
+             AS k (partner_id, mode, id, status, resolution, processed, returned, attempts, stop, moderation, event_seq, event_mac, final_at) \
+         WHERE (r.partner_id, r.mode, r.id) = (k.partner_id, k.mode, k.id)"
+}
+
+statement! {
+    struct OpenOfCard { partner_id: PartnerId as SqlUuid, mode: Mode as Text, card_id: CardId as BigInt } => (Bool,)
+      = "SELECT EXISTS (SELECT 1 FROM payout_request WHERE partner_id = ? AND mode = ? AND card_id = ? AND final_at IS NULL)"
+}
+
+/// Writes new requests.
+pub async fn insert(conn: &mut AsyncPgConnection, requests: &[PayoutRequest]) -> QueryResult<()> {
+    if requests.is_empty() {
+        return Ok(());
+    }
+    InsertRequests {
+        partner_ids: requests.iter().map(|r| r.partner_id).collect(),
+        modes: requests.iter().map(|r| r.mode).collect(),
+        ids: requests.iter().map(|r| r.id).collect(),
+        point_ids: requests.iter().map(|r| r.point_id).collect(),
+        reference_ids: requests.iter().map(|r| r.reference_id.clone()).collect(),
+        customer_ids: requests.iter().map(|r| r.customer_id).collect(),
+        card_ids: requests.iter().map(|r| r.card_id).collect(),
+        offer_ids: requests.iter().map(|r| r.offer_id).collect(),
+        fundings: requests.iter().map(|r| r.funding).collect(),
+        services: requests.iter().map(|r| r.service.clone()).collect(),
+        amounts: requests.iter().map(|r| r.amount).collect(),
+        currencies: requests.iter().map(|r| r.currency).collect(),
+        fields: requests.iter().map(|r| r.fields.clone()).collect(),
+        descriptions: requests.iter().map(|r| r.description.clone()).collect(),
+        statuses: requests.iter().map(|r| r.status).collect(),
+        attempts_limits: requests.iter().map(|r| r.attempts_limit).collect(),
+        allow_partially: requests.iter().map(|r| r.allow_partially).collect(),
+        expires_ats: requests.iter().map(|r| r.expires_at).collect(),
+        event_seqs: requests.iter().map(|r| r.event_seq).collect(),
+        event_macs: requests.iter().map(|r| r.event_mac.clone()).collect(),
+        created_ats: requests.iter().map(|r| r.created_at).collect(),
+    }
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
+/// Locks requests in one order.
+pub async fn lock(
+    conn: &mut AsyncPgConnection,
+    requests: &[(Tenant, PayoutRequestId)],
+) -> QueryResult<Vec<PayoutRequest>> {
+    if requests.is_empty() {
+        return Ok(Vec::new());
+    }
+    LockRequests {
+        partner_ids: requests.iter().map(|(tenant, _)| tenant.partner_id).collect(),
+        modes: requests.iter().map(|(tenant, _)| tenant.mode).collect(),
+        ids: requests.iter().map(|(_, id)| *id).collect(),
+    }
+    .load(conn)
+    .await
+}
+
+pub async fn find(
+    conn: &mut AsyncPgConnection,
+    tenant: Tenant,
+    id: PayoutRequestId,
+) -> QueryResult<Option<PayoutRequest>> {
+    FindRequest { partner_id: tenant.partner_id, mode: tenant.mode, id }.get_result(conn).await.optional()
+}
+
+/// Writes back what may change of locked requests.
+pub async fn write(conn: &mut AsyncPgConnection, requests: &[PayoutRequest], now: DateTime<Utc>) -> QueryResult<()> {
+    if requests.is_empty() {
+        return Ok(());
+    }
+    WriteRequests {
+        now,
+        partner_ids: requests.iter().map(|r| r.partner_id).collect(),
+        modes: requests.iter().map(|r| r.mode).collect(),
+        ids: requests.iter().map(|r| r.id).collect(),
+        statuses: requests.iter().map(|r| r.status).collect(),
+        resolutions: requests.iter().map(|r| r.resolution).collect(),
+        processed: requests.iter().map(|r| r.amount_processed).collect(),
+        returned: requests.iter().map(|r| r.amount_returned).collect(),
+        attempts: requests.iter().map(|r| r.attempts_made).collect(),
+        stops: requests.iter().map(|r| r.stop_requested.clone()).collect(),
+        moderations: requests.iter().map(|r| r.moderation_reason.clone()).collect(),
+        event_seqs: requests.iter().map(|r| r.event_seq).collect(),
+        event_macs: requests.iter().map(|r| r.event_mac.clone()).collect(),
+        final_ats: requests.iter().map(|r| r.final_at).collect(),
+    }
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
+/// Whether a request that isn't final still needs the card.
+pub async fn any_open_of_card(conn: &mut AsyncPgConnection, tenant: Tenant, card_id: CardId) -> QueryResult<bool> {
+    let (open,): (bool,) =
+        OpenOfCard { partner_id: tenant.partner_id, mode: tenant.mode, card_id }.get_result(conn).await?;
+    Ok(open)
+}

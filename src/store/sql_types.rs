@@ -1,0 +1,72 @@
+//! How domain types are written to and read from PostgreSQL. A value that the domain refuses is an error of the
+//! read, with the value's kind, never a default.
+
+use std::io::Write;
+
+use diesel::deserialize::{self, FromSql, Queryable};
+use diesel::pg::{Pg, PgValue};
+use diesel::serialize::{self, IsNull, Output, ToSql};
+use diesel::sql_types;
+
+use crate::domain::asset::AssetCode;
+use crate::domain::card::CardScheme;
+use crate::domain::ids::{
+    CardId, CustomerId, DepositAccountId, EventId, Mode, OfferId, PartnerId, PayoutId, PayoutPointId, PayoutRequestId,
+    ProviderAccountId, RouteId,
+};
+use crate::domain::offer::{FixedSide, OfferStatus};
+use crate::domain::payout::{PayoutStatus, Resolution};
+use crate::domain::payout_request::{Funding, RequestStatus};
+
+macro_rules! as_text {
+    ($($ty:ty),* $(,)?) => { $(
+        impl FromSql<sql_types::Text, Pg> for $ty {
+            fn from_sql(value: PgValue<'_>) -> deserialize::Result<Self> {
+                let text = <String as FromSql<sql_types::Text, Pg>>::from_sql(value)?;
+                text.parse().map_err(|_| format!("{text:?} is no {}", stringify!($ty)).into())
+            }
+        }
+
+        impl Queryable<sql_types::Text, Pg> for $ty {
+            type Row = Self;
+            fn build(row: Self) -> deserialize::Result<Self> {
+                Ok(row)
+            }
+        }
+
+        impl ToSql<sql_types::Text, Pg> for $ty {
+            fn to_sql<'b>(&'b self, out: &mut Output<'b, '_, Pg>) -> serialize::Result {
+                out.write_all(self.as_str().as_bytes())?;
+                Ok(IsNull::No)
+            }
+        }
+    )* };
+}
+
+macro_rules! as_inner {
+    ($sql:ty, $inner:ty: $($ty:ident),* $(,)?) => { $(
+        impl FromSql<$sql, Pg> for $ty {
+            fn from_sql(value: PgValue<'_>) -> deserialize::Result<Self> {
+                <$inner as FromSql<$sql, Pg>>::from_sql(value).map($ty)
+            }
+        }
+
+        impl Queryable<$sql, Pg> for $ty {
+            type Row = Self;
+            fn build(row: Self) -> deserialize::Result<Self> {
+                Ok(row)
+            }
+        }
+
+        impl ToSql<$sql, Pg> for $ty {
+            fn to_sql<'b>(&'b self, out: &mut Output<'b, '_, Pg>) -> serialize::Result {
+                <$inner as ToSql<$sql, Pg>>::to_sql(&self.0, &mut out.reborrow())
+            }
+        }
+    )* };
+}
+
+as_text!(Mode, AssetCode, PayoutStatus, RequestStatus, Funding, Resolution, OfferStatus, FixedSide, CardScheme);
+as_inner!(sql_types::Uuid, uuid::Uuid: PartnerId, CustomerId, PayoutPointId, PayoutRequestId, PayoutId,
+    ProviderAccountId, DepositAccountId, RouteId, EventId);
+as_inner!(sql_types::BigInt, i64: CardId, OfferId);
