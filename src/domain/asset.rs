@@ -110,3 +110,77 @@ impl Assets {
         self.by_code.values().copied()
     }
 }
+
+/// The currencies that may be configured as fiat, with their decimals (ISO 4217, list one: "minor unit").
+const ISO_4217: [(&str, u8); 45] = [
+    ("AED", 2),
+    ("AMD", 2),
+    ("ARS", 2),
+    ("AUD", 2),
+    ("AZN", 2),
+    ("BGN", 2),
+    ("BHD", 3),
+    ("BRL", 2),
+    ("CAD", 2),
+    ("CHF", 2),
+    ("CLP", 0),
+    ("CNY", 2),
+    ("COP", 2),
+    ("CZK", 2),
+    ("DKK", 2),
+    ("EGP", 2),
+    ("EUR", 2),
+    ("GBP", 2),
+    ("GEL", 2),
+    ("HKD", 2),
+    ("HUF", 2),
+    ("IDR", 2),
+    ("ILS", 2),
+    ("INR", 2),
+    ("JPY", 0),
+    ("KRW", 0),
+    ("KWD", 3),
+    ("KZT", 2),
+    ("MXN", 2),
+    ("MYR", 2),
+    ("NGN", 2),
+    ("NOK", 2),
+    ("NZD", 2),
+    ("PHP", 2),
+    ("PLN", 2),
+    ("RON", 2),
+    ("SEK", 2),
+    ("SGD", 2),
+    ("THB", 2),
+    ("TND", 3),
+    ("TRY", 2),
+    ("UAH", 2),
+    ("USD", 2),
+    ("VND", 0),
+    ("ZAR", 2),
+];
+
+/// The decimals of a fiat currency after ISO 4217; `None` for what the table doesn't have.
+pub fn iso_4217_scale(code: AssetCode) -> Option<u8> {
+    ISO_4217.iter().find(|(known, _)| *known == code.as_str()).map(|(_, scale)| *scale)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn fiat_scales_are_those_of_iso_4217() {
+        let scale = |code: &str| iso_4217_scale(code.parse().unwrap());
+        assert_eq!((scale("EUR"), scale("JPY"), scale("KWD")), (Some(2), Some(0), Some(3)));
+        assert_eq!((scale("USDT"), scale("XXX")), (None, None));
+    }
+
+    #[test]
+    fn an_asset_code_is_short_capital_and_starts_with_a_letter() {
+        for bad in ["", "E", "eur", "1INCH", "EUR ", "ABCDEFGHIJK", "ÉUR"] {
+            assert_eq!(bad.parse::<AssetCode>(), Err(AssetCodeError), "{bad:?}");
+        }
+        assert_eq!("USDT".parse::<AssetCode>().map(|code| code.to_string()), Ok("USDT".into()));
+    }
+}
