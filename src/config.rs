@@ -6,10 +6,15 @@
 
 pub mod auth;
 pub mod database;
+pub mod gateway;
+pub mod http;
 pub mod pricing;
 pub mod providers;
 pub mod rates;
+pub mod telemetry;
 pub mod vault;
+pub mod wallet;
+pub mod worker;
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -26,15 +31,21 @@ pub const DEFAULT_TOML: &str = include_str!("../config/default.toml");
 #[serde(deny_unknown_fields)]
 pub struct Settings {
     /// The modes served. `live` turns development keys, fixed rates and the like into start-up errors.
+    #[serde(deserialize_with = "list_or_text")]
     pub modes: Vec<Mode>,
     /// Where keys of development and the private cluster live. Relative to the working directory.
     pub data_dir: PathBuf,
+    pub http: http::HttpSettings,
+    pub telemetry: telemetry::TelemetrySettings,
     pub database: database::DatabaseSettings,
     pub vault: vault::VaultSettings,
     pub auth: auth::AuthSettings,
     pub rates: rates::RatesSettings,
     pub pricing: pricing::PricingSettings,
     pub providers: providers::ProvidersSettings,
+    pub wallet: wallet::WalletSettings,
+    pub gateway: gateway::GatewaySettings,
+    pub worker: worker::WorkerSettings,
 }
 
 /// What is wrong with a setting, by its dotted name.
@@ -66,6 +77,23 @@ impl fmt::Display for Problems {
     }
 }
 
+/// A list, or the same as text with commas, which is what the environment can hold.
+fn list_or_text<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Vec<Mode>, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum Either {
+        List(Vec<Mode>),
+        Text(String),
+    }
+    match Either::deserialize(deserializer)? {
+        Either::List(modes) => Ok(modes),
+        Either::Text(text) => text
+            .split(',')
+            .map(|mode| mode.trim().parse().map_err(|_| serde::de::Error::custom(format!("no mode: {mode:?}"))))
+            .collect(),
+    }
+}
+
 impl Settings {
     /// Loads and checks the configuration. `file` is the operator's own, if any.
     pub fn load(file: Option<&Path>) -> Result<Self, Problems> {
@@ -74,9 +102,9 @@ impl Settings {
         if let Some(file) = file {
             builder = builder.add_source(config::File::from(file).format(config::FileFormat::Toml));
         }
-        builder = builder.add_source(
-            config::Environment::with_prefix("LANDFALL").prefix_separator("__").separator("__").try_parsing(true),
-        );
+        // Not parsed: a number stays the text that was written, and is read by its digits.
+        builder = builder
+            .add_source(config::Environment::with_prefix("LANDFALL").prefix_separator("__").separator("__"));
         let settings: Settings = builder
             .build()
             .and_then(config::Config::try_deserialize)
@@ -90,6 +118,15 @@ impl Settings {
         self.modes.contains(&Mode::Live)
     }
 
+    /// What is configured for a mode that isn't served, or missing for one that is.
+    fn check_modes(&self, problems: &mut Problems) {
+        for issuer_mode in self.gateway.payout_points.iter().map(|p| p.mode) {
+            if !self.modes.contains(&issuer_mode) {
+                problems.add("gateway.payout_points", format!("one is for {issuer_mode} mode, which isn't in modes"));
+            }
+        }
+    }
+
     fn check(&self) -> Result<(), Problems> {
         let mut problems = Problems::default();
         if self.modes.is_empty() {
@@ -101,6 +138,12 @@ impl Settings {
         self.rates.check(self.is_live(), &mut problems);
         self.pricing.check(&mut problems);
         self.providers.check(&mut problems);
+        self.http.check(&mut problems);
+        self.telemetry.check(&mut problems);
+        self.wallet.check(&mut problems);
+        self.gateway.check(&mut problems);
+        self.worker.check(&mut problems);
+        self.check_modes(&mut problems);
         if problems.0.is_empty() { Ok(()) } else { Err(problems) }
     }
 }

@@ -1,0 +1,198 @@
+//! The `[gateway]` section: how requests are tried, and the accounts and routes that are written down at start.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use rust_decimal::Decimal;
+use serde::Deserialize;
+
+use super::Problems;
+use crate::domain::asset::AssetCode;
+use crate::domain::ids::Mode;
+
+/// The partner code under which the house's own accounts and routes stand.
+pub const HOUSE: &str = "house";
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct GatewaySettings {
+    /// How many payouts a request may start, over all routes. 1 to 100.
+    pub attempts_limit: u16,
+    /// How long after its creation a request starts payouts, in seconds.
+    pub request_ttl_secs: u32,
+    /// How often the same payout may be sent under the same reference, where the provider makes that safe.
+    pub sends_max: u16,
+    /// Partners that are served. They are written down at start; one that is no longer named stays.
+    pub partners: Vec<PartnerSeed>,
+    pub payout_points: Vec<PointSeed>,
+    pub provider_accounts: Vec<ProviderAccountSeed>,
+    pub deposit_accounts: Vec<DepositAccountSeed>,
+    pub routes: Vec<RouteSeed>,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PartnerSeed {
+    pub code: String,
+    pub name: String,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PointSeed {
+    pub code: String,
+    pub partner: String,
+    pub mode: Mode,
+    pub name: String,
+    pub currencies: Vec<AssetCode>,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ProviderAccountSeed {
+    pub code: String,
+    pub provider: String,
+    pub mode: Mode,
+    #[serde(default = "yes")]
+    pub enabled: bool,
+    /// Adapter-specific settings that are not secret.
+    #[serde(default)]
+    pub settings: BTreeMap<String, String>,
+    /// Adapter-specific secrets: name to the environment variable that holds it.
+    #[serde(default)]
+    pub credentials_env: BTreeMap<String, String>,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DepositAccountSeed {
+    pub code: String,
+    pub provider_account: String,
+    pub currency: AssetCode,
+    /// What a new account of test mode starts with, posted as a top-up. Refused in live mode.
+    pub initial_balance: Option<String>,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RouteSeed {
+    pub code: String,
+    /// `method_currency`: `card_eur`.
+    pub service: String,
+    pub deposit_account: String,
+    #[serde(default = "yes")]
+    pub enabled: bool,
+    pub amount_min: Option<String>,
+    pub amount_max: Option<String>,
+    /// Percent of the amount.
+    #[serde(default = "zero")]
+    pub cost_percent: String,
+    #[serde(default = "zero")]
+    pub cost_fixed: String,
+    /// Routes are tried from the least position up.
+    pub position: i32,
+}
+
+fn yes() -> bool {
+    true
+}
+
+fn zero() -> String {
+    "0".to_owned()
+}
+
+/// Reads a decimal by its digits.
+pub fn decimal(text: &str) -> Option<Decimal> {
+    Decimal::from_str_exact(text).ok().filter(|d| !d.is_sign_negative() || d.is_zero())
+}
+
+impl GatewaySettings {
+    pub fn check(&self, problems: &mut Problems) {
+        if !(1..=100).contains(&self.attempts_limit) {
+            problems.add("gateway.attempts_limit", "must be 1 to 100");
+        }
+        if self.request_ttl_secs == 0 {
+            problems.add("gateway.request_ttl_secs", "must be above zero");
+        }
+        if !(1..=10).contains(&self.sends_max) {
+            problems.add("gateway.sends_max", "must be 1 to 10");
+        }
+        let partners: BTreeSet<_> = self.partners.iter().map(|p| p.code.as_str()).collect();
+        for (n, partner) in self.partners.iter().enumerate() {
+            let well_formed = (1..=64).contains(&partner.code.len())
+                && partner.code.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b"_-".contains(&b));
+            if !well_formed {
+                problems.add(format!("gateway.partners[{n}].code"), "has 1 to 64 characters of a-z, 0-9, _ and -");
+            }
+        }
+        unique(problems, "gateway.partners", self.partners.iter().map(|p| p.code.as_str()));
+        unique(problems, "gateway.provider_accounts", self.provider_accounts.iter().map(|a| a.code.as_str()));
+        unique(problems, "gateway.deposit_accounts", self.deposit_accounts.iter().map(|a| a.code.as_str()));
+        unique(problems, "gateway.routes", self.routes.iter().map(|r| r.code.as_str()));
+        for (n, point) in self.payout_points.iter().enumerate() {
+            if !partners.contains(point.partner.as_str()) {
+                problems.add(format!("gateway.payout_points[{n}].partner"), "names no partner of gateway.partners");
+            }
+            if point.currencies.is_empty() {
+                problems.add(format!("gateway.payout_points[{n}].currencies"), "name at least one currency");
+            }
+        }
+        let accounts: BTreeMap<_, _> = self.provider_accounts.iter().map(|a| (a.code.as_str(), a)).collect();
+        for (n, deposit) in self.deposit_accounts.iter().enumerate() {
+            let key = format!("gateway.deposit_accounts[{n}]");
+            let account = accounts.get(deposit.provider_account.as_str());
+            if account.is_none() {
+                problems.add(format!("{key}.provider_account"), "names no account of gateway.provider_accounts");
+            }
+            if let Some(balance) = &deposit.initial_balance {
+                if decimal(balance).is_none() {
+                    problems.add(format!("{key}.initial_balance"), "is no decimal number");
+                }
+                if account.is_some_and(|a| a.mode == Mode::Live) {
+                    problems.add(format!("{key}.initial_balance"), "live money isn't made by configuration");
+                }
+            }
+        }
+        let deposits: BTreeSet<_> = self.deposit_accounts.iter().map(|d| d.code.as_str()).collect();
+        for (n, route) in self.routes.iter().enumerate() {
+            route.check(&format!("gateway.routes[{n}]"), &deposits, problems);
+        }
+    }
+}
+
+impl RouteSeed {
+    fn check(&self, key: &str, deposits: &BTreeSet<&str>, problems: &mut Problems) {
+        if !deposits.contains(self.deposit_account.as_str()) {
+            problems.add(format!("{key}.deposit_account"), "names no account of gateway.deposit_accounts");
+        }
+        if !self.service.contains('_') {
+            problems.add(format!("{key}.service"), "is method_currency, such as card_eur");
+        }
+        let numbers = [
+            ("amount_min", self.amount_min.as_deref()),
+            ("amount_max", self.amount_max.as_deref()),
+            ("cost_percent", Some(self.cost_percent.as_str())),
+            ("cost_fixed", Some(self.cost_fixed.as_str())),
+        ];
+        for (name, text) in numbers {
+            if text.is_some_and(|text| decimal(text).is_none()) {
+                problems.add(format!("{key}.{name}"), "is no decimal number");
+            }
+        }
+        let least = self.amount_min.as_deref().and_then(decimal);
+        let most = self.amount_max.as_deref().and_then(decimal);
+        if let (Some(least), Some(most)) = (least, most)
+            && least > most
+        {
+            problems.add(format!("{key}.amount_max"), "is below amount_min");
+        }
+    }
+}
+
+fn unique<'a>(problems: &mut Problems, key: &str, codes: impl Iterator<Item = &'a str>) {
+    let mut seen = BTreeSet::new();
+    for code in codes {
+        if !seen.insert(code) {
+            problems.add(key, format!("{code:?} is named twice"));
+        }
+    }
+}

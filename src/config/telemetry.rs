@@ -1,0 +1,30 @@
+//! The `[telemetry]` section: what is logged, and how.
+
+use serde::Deserialize;
+
+use super::Problems;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LogFormat {
+    /// Lines for people.
+    Text,
+    /// One JSON object a line.
+    Json,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TelemetrySettings {
+    pub format: LogFormat,
+    /// Directives as of `RUST_LOG`: `info,landfall=debug`.
+    pub level: String,
+}
+
+impl TelemetrySettings {
+    pub fn check(&self, problems: &mut Problems) {
+        if self.level.parse::<tracing_subscriber::EnvFilter>().is_err() {
+            problems.add("telemetry.level", "is no list of log directives, such as \"info,landfall=debug\"");
+        }
+    }
+}
