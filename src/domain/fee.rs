@@ -183,10 +183,11 @@ impl FeeConditions {
 }
 
 /// One charged fee, in units of the source.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct FeeItem {
     pub kind: FeeKind,
     /// Never negative, within the source's scale.
+    #[serde(with = "rust_decimal::serde::str")]
     pub amount: Decimal,
 }
 

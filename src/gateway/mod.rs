@@ -1,1 +1,82 @@
-//! (being written)
+//! The payout gateway's use cases: submit, dispatch, invoke, complete, inquire, and a provider's callbacks.
+//!
+//! Each is load -> decide -> commit; no transaction is open during a network call, and what was sent is always
+//! written down before (invariant 3). Use cases take slices, and one is a slice of one.
+
+pub mod callback;
+pub mod complete;
+pub mod dispatch;
+pub mod inquire;
+pub mod invoke;
+pub mod journal;
+pub mod route_book;
+pub mod seed;
+pub mod settle;
+pub mod submit;
+pub mod waiters;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::Notify;
+
+use crate::clock::Clock;
+use crate::config::gateway::GatewaySettings;
+use crate::domain::asset::Assets;
+use crate::domain::exact::ArithmeticError;
+use crate::domain::ids::{PayoutId, PayoutRequestId, ProviderAccountId};
+use crate::domain::ledger::LedgerError;
+use crate::domain::offer::SettlementError;
+use crate::domain::payout::PayoutTransitionError;
+use crate::domain::payout_request::RequestTransitionError;
+use crate::providers::registry::ProviderRegistry;
+use crate::store::error::DbError;
+use crate::vault::Vault;
+use secrecy::SecretString;
+
+/// What the gateway's use cases need.
+pub struct Gateway {
+    pub db: crate::store::pool::Db,
+    pub clock: Arc<dyn Clock>,
+    pub vault: Arc<Vault>,
+    pub providers: Arc<ProviderRegistry>,
+    pub routes: route_book::RouteBook,
+    pub assets: Assets,
+    pub settings: GatewaySettings,
+    /// How long claimed work is ours.
+    pub lease: Duration,
+    /// Secrets of provider accounts, by account code.
+    pub credentials: BTreeMap<String, BTreeMap<String, SecretString>>,
+    /// Whoever waits in this process for a request to end.
+    pub waiters: waiters::Waiters,
+    /// Hints this process's workers that jobs were written. Only a hint: they look by themselves too.
+    pub work_hint: Notify,
+}
+
+/// A failure of the gateway's own, not of a payout.
+#[derive(Debug, thiserror::Error)]
+pub enum GatewayError {
+    #[error(transparent)]
+    Db(#[from] DbError),
+    #[error("request {0}: {1}")]
+    Request(PayoutRequestId, #[source] RequestTransitionError),
+    #[error("payout {0}: {1}")]
+    Payout(PayoutId, #[source] PayoutTransitionError),
+    #[error("booking: {0}")]
+    Ledger(#[from] LedgerError),
+    #[error("settling: {0}")]
+    Settlement(#[from] SettlementError),
+    #[error("arithmetic: {0}")]
+    Arithmetic(#[from] ArithmeticError),
+    #[error("stored data can't be read: {0}")]
+    Corrupt(String),
+    #[error("no provider account {0}")]
+    NoProviderAccount(ProviderAccountId),
+}
+
+impl From<diesel::result::Error> for GatewayError {
+    fn from(error: diesel::result::Error) -> Self {
+        GatewayError::Db(error.into())
+    }
+}

@@ -7,6 +7,7 @@ use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use rust_decimal::Decimal;
 use secrecy::SecretString;
+use serde::{Deserialize, Serialize};
 
 use crate::domain::asset::AssetCode;
 use crate::domain::card::CardDetails;
@@ -57,7 +58,7 @@ pub struct Inquiry {
 }
 
 /// The provider's own identifiers of a payout, as far as it told them.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ProviderIds {
     pub original_id: Option<String>,
     /// Retrieval reference number (ISO 8583 field 37).
@@ -67,16 +68,23 @@ pub struct ProviderIds {
 }
 
 /// What a provider's answer means. Whatever is not understood is [`Outcome::Unknown`], never a decline.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "outcome")]
 pub enum Outcome {
     /// The money went out. `amount` can be less than asked.
-    Processed { amount: Decimal, ids: ProviderIds },
+    Processed {
+        #[serde(with = "rust_decimal::serde::str")]
+        amount: Decimal,
+        ids: ProviderIds },
     /// Taken, not final.
     Pending { ids: ProviderIds },
     /// Finally refused: no money went out and none will.
     Declined { resolution: Resolution, code: String, message: String },
     /// The money went out and came back; `amount` is what came back.
-    Returned { amount: Decimal, ids: ProviderIds },
+    Returned {
+        #[serde(with = "rust_decimal::serde::str")]
+        amount: Decimal,
+        ids: ProviderIds },
     /// The provider says it has no such payout. Counts only after its settling time and repeated answers.
     NotFound,
     /// Proven that not one byte of the request left (a refused connection).
@@ -86,7 +94,7 @@ pub enum Outcome {
 }
 
 /// What a verified callback says of one payout.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ReportedOutcome {
     pub reference: String,
     pub outcome: Outcome,

@@ -68,9 +68,9 @@ statement! {
         amount_min: Option<Decimal> as Nullable<Numeric>, amount_max: Option<Decimal> as Nullable<Numeric>,
         cost_percent: Decimal as Numeric, cost_fixed: Decimal as Numeric, deposit_account_id: DepositAccountId as SqlUuid,
         currency: AssetCode as Text, available: Decimal as Numeric, provider_account_id: ProviderAccountId as SqlUuid,
-        provider: String as Text, account_enabled: bool as Bool, settings: Value as Jsonb,
+        provider: String as Text, account_code: String as Text, account_enabled: bool as Bool, settings: Value as Jsonb,
     } = "SELECT r.mode, r.id, r.code, r.service, r.enabled, r.amount_min, r.amount_max, r.cost_percent, r.cost_fixed, \
-             d.id, d.currency, d.balance - d.reserved, a.id, a.provider, a.enabled, a.settings \
+             d.id, d.currency, d.balance - d.reserved, a.id, a.provider, a.code, a.enabled, a.settings \
          FROM payout_route r \
          JOIN deposit_account d ON (d.partner_id, d.mode, d.id) = (r.partner_id, r.mode, r.deposit_account_id) \
          JOIN provider_account a ON (a.partner_id, a.mode, a.id) = (d.partner_id, d.mode, d.provider_account_id) \

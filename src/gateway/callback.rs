@@ -1,0 +1,175 @@
+//! Providers' callbacks: verified, stored, answered, and applied once by a job. They come late, twice and out of order.
+//! One that can't be verified only makes us ask.
+
+use chrono::{DateTime, TimeDelta, Utc};
+use serde_json::json;
+use sha2::{Digest, Sha256};
+use uuid::Uuid;
+
+use super::complete::{Report, Source};
+use super::{Gateway, GatewayError};
+use crate::domain::ids::{ProviderAccountId, Tenant};
+use crate::providers::provider::{CallbackError, ReportedOutcome};
+use crate::store::callbacks::{self, NewCallback};
+use crate::store::jobs::{self, JobKind, NewJob};
+use crate::store::payouts;
+use crate::store::retry::transaction;
+
+/// The longest body that is kept, in bytes.
+const BODY_BYTES_MAX: usize = 16 * 1024;
+
+/// What became of a callback.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Received {
+    /// Stored, or known already.
+    Stored,
+    /// It can't be verified: it is not believed, but what it names is asked about.
+    NotVerified,
+    /// It can't be read.
+    Malformed,
+    NoSuchAccount,
+}
+
+impl Gateway {
+    /// Takes a callback in. It is durable when this answers.
+    pub async fn receive_callback(
+        &self,
+        account_id: ProviderAccountId,
+        headers: &[(String, String)],
+        body: &[u8],
+    ) -> Result<Received, GatewayError> {
+        let now = self.clock.now();
+        let snapshot =
+            self.routes.snapshot(&self.db, &self.assets, &self.providers, &self.credentials, now).await?;
+        let Some((provider_code, account)) = snapshot.account(account_id) else {
+            return Ok(Received::NoSuchAccount);
+        };
+        let Some(provider) = self.providers.get(provider_code) else { return Ok(Received::NoSuchAccount) };
+        let (verified, reports, references) = match provider.parse_callback(account, headers, body) {
+            Ok(reports) => (true, serde_json::to_value(&reports).unwrap_or_default(), Vec::new()),
+            Err(CallbackError::NotVerified { references }) => (false, json!(references), references),
+            Err(CallbackError::Malformed(_) | CallbackError::NotSupported) => return Ok(Received::Malformed),
+        };
+        let mut hasher = Sha256::new();
+        hasher.update([u8::from(verified)]);
+        hasher.update(body);
+        let digest = hasher.finalize().to_vec();
+        let body_redacted = redacted(body);
+        transaction(&self.db, async |conn| {
+            let known = payouts::find_by_references(conn, account_id, &references).await?;
+            let asked: Vec<NewJob> = known
+                .iter()
+                .filter(|payout| payout.status.is_open())
+                .map(|payout| job(payout.tenant(), JobKind::Inquire, payout.id.0, now))
+                .collect();
+            // A callback stands under the account's owner, which is the house for its own accounts.
+            let tenant = Tenant { partner_id: snapshot.house(), mode: account.mode };
+            let callback = NewCallback {
+                tenant,
+                id: Uuid::now_v7(),
+                provider_account_id: account_id,
+                digest: digest.clone(),
+                verified,
+                reports: reports.clone(),
+                body_redacted: body_redacted.clone(),
+            };
+            let id = callback.id;
+            let is_new = callbacks::insert(conn, callback, now).await?;
+            if is_new && verified {
+                jobs::insert(conn, &[job(tenant, JobKind::Callback, id, now)], now).await?;
+            } else if is_new {
+                jobs::insert(conn, &asked, now).await?;
+            }
+            Ok::<_, GatewayError>(())
+        })
+        .await?;
+        self.work_hint.notify_waiters();
+        Ok(if verified { Received::Stored } else { Received::NotVerified })
+    }
+
+    /// Applies due callbacks; answers how many jobs were taken.
+    pub async fn apply_callbacks(&self, batch_size: usize) -> Result<usize, GatewayError> {
+        let (claimed, found) = transaction(&self.db, async |conn| {
+            let now = self.clock.now();
+            let lease_until = now + TimeDelta::from_std(self.lease).unwrap_or(TimeDelta::minutes(1));
+            let claimed = jobs::claim(conn, JobKind::Callback, now, lease_until, batch_size).await?;
+            let keys: Vec<_> = claimed.iter().map(|job| (job.tenant(), job.subject_id)).collect();
+            let found = callbacks::find(conn, &keys).await?;
+            Ok::<_, GatewayError>((keys, found))
+        })
+        .await?;
+        for callback in found {
+            let tenant = Tenant { partner_id: callback.partner_id, mode: callback.mode };
+            let reports = self.reports_of(callback.provider_account_id, &callback.reports).await?;
+            self.complete(&reports).await?;
+            transaction(&self.db, async |conn| {
+                callbacks::mark_processed(conn, tenant, callback.id, self.clock.now()).await?;
+                jobs::delete(conn, &[(tenant, JobKind::Callback, callback.id)]).await?;
+                Ok::<_, GatewayError>(())
+            })
+            .await?;
+        }
+        Ok(claimed.len())
+    }
+
+    async fn reports_of(
+        &self,
+        account_id: ProviderAccountId,
+        stored: &serde_json::Value,
+    ) -> Result<Vec<Report>, GatewayError> {
+        let reported: Vec<ReportedOutcome> = serde_json::from_value(stored.clone())
+            .map_err(|error| GatewayError::Corrupt(format!("a stored callback: {error}")))?;
+        let references: Vec<String> = reported.iter().map(|r| r.reference.clone()).collect();
+        let mut conn = self.db.get().await?;
+        let known = payouts::find_by_references(&mut conn, account_id, &references).await?;
+        Ok(reported
+            .into_iter()
+            .filter_map(|report| {
+                let payout = known.iter().find(|payout| payout.provider_reference == report.reference);
+                if payout.is_none() {
+                    tracing::warn!(account = %account_id, "a callback names a payout that isn't ours");
+                }
+                payout.map(|payout| self.report(payout, Source::Callback, report.outcome))
+            })
+            .collect())
+    }
+}
+
+fn job(tenant: Tenant, kind: JobKind, subject_id: Uuid, run_at: DateTime<Utc>) -> NewJob {
+    NewJob { tenant, kind, subject_id, run_at, claimed: false }
+}
+
+/// The body as text with every run of 12 or more digits struck out: no card number is kept (PCI DSS 3.5.1).
+fn redacted(body: &[u8]) -> String {
+    let text = String::from_utf8_lossy(&body[..body.len().min(BODY_BYTES_MAX)]);
+    let mut out = String::with_capacity(text.len());
+    let mut run = String::new();
+    let flush = |run: &mut String, out: &mut String| {
+        let digits = run.chars().filter(char::is_ascii_digit).count();
+        if digits >= 12 { out.push_str("[digits]") } else { out.push_str(run) }
+        run.clear();
+    };
+    for c in text.chars() {
+        // PostgreSQL's text takes no NUL.
+        let c = if c == '\0' { '\u{fffd}' } else { c };
+        if c.is_ascii_digit() || (!run.is_empty() && (c == ' ' || c == '-')) {
+            run.push(c);
+        } else {
+            flush(&mut run, &mut out);
+            out.push(c);
+        }
+    }
+    flush(&mut run, &mut out);
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::redacted;
+
+    #[test]
+    fn digits_that_could_be_a_card_are_struck_out() {
+        assert_eq!(redacted(br#"{"pan":"4111 1111-1111 1111","n":12345}"#), r#"{"pan":"[digits]","n":12345}"#);
+        assert_eq!(redacted(b"\0ok"), "\u{fffd}ok");
+    }
+}

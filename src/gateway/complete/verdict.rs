@@ -1,0 +1,232 @@
+//! What a report means for a payout as it stands. Pure: it judges and changes nothing but the payout's counters.
+
+use chrono::{DateTime, TimeDelta, Utc};
+use rust_decimal::Decimal;
+use serde_json::{Value, json};
+
+use super::{Report, Source};
+use crate::domain::payout::{PayoutEvent, PayoutStatus, Resolution, ResolutionClass};
+use crate::domain::routing::failover::{self, AfterNotFound, NotFoundFacts};
+use crate::providers::provider::{Capabilities, Outcome, ProviderIds, ResendSafety};
+use crate::store::payouts::Payout;
+
+/// The longest provider text that is kept.
+const TEXT_CHARS_MAX: usize = 300;
+
+#[derive(Clone, Debug)]
+pub(super) enum Verdict {
+    /// Nothing new, or nothing that counts.
+    Ignore { why: &'static str },
+    /// The fate stays open: taken, or ambiguous.
+    Open { event: PayoutEvent, resolution: Resolution, why: String, ids: ProviderIds },
+    Paid { amount: Decimal, ids: ProviderIds },
+    PaidLate { amount: Decimal, ids: ProviderIds },
+    Refused { resolution: Resolution, code: Option<String>, message: Option<String> },
+    Returned { amount: Decimal, ids: ProviderIds },
+    Resend,
+    Moderate { why: &'static str },
+    /// It contradicts what is written down: a person looks.
+    Case { kind: &'static str, evidence: Value },
+}
+
+pub(super) fn judge(
+    payout: &mut Payout,
+    report: &Report,
+    is_stale: bool,
+    capabilities: &Capabilities,
+    sends_max: u16,
+    now: DateTime<Utc>,
+) -> Verdict {
+    let counts_as_not_found = matches!(report.outcome, Outcome::NotFound);
+    if !counts_as_not_found && report.source == Source::Inquiry {
+        payout.not_found_count = 0;
+    }
+    match report.outcome.clone() {
+        Outcome::Processed { amount, ids } => processed(payout, amount, ids),
+        Outcome::Pending { ids } if payout.status.is_open() => Verdict::Open {
+            event: PayoutEvent::Taken,
+            resolution: Resolution::Unknown,
+            why: "the provider took it and hasn't finished".to_owned(),
+            ids,
+        },
+        Outcome::Pending { .. } => Verdict::Ignore { why: "final already" },
+        Outcome::Returned { amount, ids } => returned(payout, amount, ids),
+        Outcome::Declined { resolution, code, message } => {
+            declined(payout, is_stale, resolution, clipped(code), clipped(message))
+        }
+        Outcome::NotFound => not_found(payout, report.source, capabilities, sends_max, now),
+        Outcome::NotSent { why } => not_sent(payout, report.source, is_stale, why),
+        Outcome::Unknown { why } if payout.status.is_open() && !is_stale => Verdict::Open {
+            event: PayoutEvent::Ambiguous,
+            resolution: Resolution::Unknown,
+            why: clipped(why),
+            ids: ProviderIds::default(),
+        },
+        Outcome::Unknown { .. } => Verdict::Ignore { why: "says nothing" },
+    }
+}
+
+fn processed(payout: &Payout, amount: Decimal, ids: ProviderIds) -> Verdict {
+    let contradiction = |kind| Verdict::Case {
+        kind,
+        evidence: json!({"amount_processed_before": payout.amount_processed.to_string(), "amount_processed": amount.to_string()}),
+    };
+    match payout.status {
+        PayoutStatus::Invoking | PayoutStatus::Pending | PayoutStatus::Unknown if amount > Decimal::ZERO => {
+            Verdict::Paid { amount, ids }
+        }
+        PayoutStatus::Invoking | PayoutStatus::Pending | PayoutStatus::Unknown => Verdict::Open {
+            event: PayoutEvent::Ambiguous,
+            resolution: Resolution::Unknown,
+            why: "the provider says it paid nothing".to_owned(),
+            ids,
+        },
+        PayoutStatus::Failed | PayoutStatus::Canceled if amount > Decimal::ZERO => Verdict::PaidLate { amount, ids },
+        PayoutStatus::Processed | PayoutStatus::LateProcessed | PayoutStatus::Returned
+            if amount == payout.amount_processed =>
+        {
+            Verdict::Ignore { why: "known already" }
+        }
+        PayoutStatus::Processed | PayoutStatus::LateProcessed | PayoutStatus::Returned => {
+            contradiction("processed_amount_changed")
+        }
+        PayoutStatus::Created | PayoutStatus::Failed | PayoutStatus::Canceled => contradiction("processed_unsent"),
+    }
+}
+
+fn returned(payout: &Payout, amount: Decimal, ids: ProviderIds) -> Verdict {
+    let paid = if payout.status == PayoutStatus::Processed { payout.amount_processed } else { payout.amount };
+    let fits = amount > Decimal::ZERO && amount <= paid;
+    match payout.status {
+        PayoutStatus::Processed | PayoutStatus::Invoking | PayoutStatus::Pending | PayoutStatus::Unknown if fits => {
+            Verdict::Returned { amount, ids }
+        }
+        PayoutStatus::Returned if amount == payout.amount_returned => Verdict::Ignore { why: "known already" },
+        PayoutStatus::Created
+        | PayoutStatus::Invoking
+        | PayoutStatus::Pending
+        | PayoutStatus::Unknown
+        | PayoutStatus::Processed
+        | PayoutStatus::Failed
+        | PayoutStatus::Returned
+        | PayoutStatus::Canceled
+        | PayoutStatus::LateProcessed => Verdict::Case {
+            kind: "return_does_not_fit",
+            evidence: json!({"status": payout.status.as_str(), "amount_returned": amount.to_string()}),
+        },
+    }
+}
+
+fn declined(
+    payout: &Payout,
+    is_stale: bool,
+    resolution: Resolution,
+    code: String,
+    message: String,
+) -> Verdict {
+    let is_final = matches!(resolution.class(), ResolutionClass::FinalForCard | ResolutionClass::FinalForRoute);
+    match payout.status {
+        // Somebody else holds the payout now and may have sent it again: ask instead of trusting an old answer.
+        PayoutStatus::Invoking | PayoutStatus::Pending | PayoutStatus::Unknown if is_stale => {
+            Verdict::Ignore { why: "a refusal from a lease that is over" }
+        }
+        PayoutStatus::Invoking | PayoutStatus::Pending | PayoutStatus::Unknown if is_final => {
+            Verdict::Refused { resolution, code: Some(code), message: Some(message) }
+        }
+        PayoutStatus::Invoking | PayoutStatus::Pending | PayoutStatus::Unknown => Verdict::Open {
+            event: PayoutEvent::Ambiguous,
+            resolution,
+            why: format!("declined with a resolution that isn't final: {code}"),
+            ids: ProviderIds::default(),
+        },
+        PayoutStatus::Processed => Verdict::Case {
+            kind: "declined_after_success",
+            evidence: json!({"resolution": resolution.as_str(), "code": code, "message": message}),
+        },
+        PayoutStatus::Created
+        | PayoutStatus::Failed
+        | PayoutStatus::Returned
+        | PayoutStatus::Canceled
+        | PayoutStatus::LateProcessed => Verdict::Ignore { why: "final already" },
+    }
+}
+
+fn not_sent(payout: &Payout, source: Source, is_stale: bool, why: String) -> Verdict {
+    let is_first_send = matches!(source, Source::Send { .. }) && payout.sends == 1;
+    match payout.status {
+        PayoutStatus::Invoking if is_first_send && !is_stale => Verdict::Refused {
+            resolution: Resolution::ProviderUnavailable,
+            code: None,
+            message: Some(clipped(why)),
+        },
+        // An earlier send may have arrived, or this is no proof about a send at all.
+        PayoutStatus::Invoking | PayoutStatus::Pending | PayoutStatus::Unknown if !is_stale => Verdict::Open {
+            event: PayoutEvent::Ambiguous,
+            resolution: Resolution::Unknown,
+            why: clipped(why),
+            ids: ProviderIds::default(),
+        },
+        PayoutStatus::Created
+        | PayoutStatus::Invoking
+        | PayoutStatus::Pending
+        | PayoutStatus::Unknown
+        | PayoutStatus::Processed
+        | PayoutStatus::Failed
+        | PayoutStatus::Returned
+        | PayoutStatus::Canceled
+        | PayoutStatus::LateProcessed => Verdict::Ignore { why: "no news" },
+    }
+}
+
+fn not_found(
+    payout: &mut Payout,
+    source: Source,
+    capabilities: &Capabilities,
+    sends_max: u16,
+    now: DateTime<Utc>,
+) -> Verdict {
+    if !payout.status.is_open() || source != Source::Inquiry {
+        return Verdict::Ignore { why: "\"not found\" counts as the answer to an open question only" };
+    }
+    let first_sent_at = payout.created_at;
+    let send_timeout = TimeDelta::from_std(capabilities.send_timeout).unwrap_or(TimeDelta::hours(1));
+    let facts = NotFoundFacts {
+        now,
+        first_sent_at,
+        last_send_over_at: payout.sent_at.unwrap_or(first_sent_at) + send_timeout,
+        settling_time: capabilities.settling_time,
+        confirmations: u32::try_from(payout.not_found_count).unwrap_or(0) + 1,
+        confirmations_needed: capabilities.not_found_confirmations,
+        resend_window: match capabilities.resend {
+            ResendSafety::SameReferenceWithin(window) => Some(window),
+            ResendSafety::Never => None,
+        },
+        sends: u16::try_from(payout.sends).unwrap_or(u16::MAX),
+        sends_max,
+    };
+    if failover::not_found_counts(&facts) {
+        payout.not_found_count += 1;
+    }
+    match failover::after_not_found(&facts) {
+        AfterNotFound::Resend => Verdict::Resend,
+        AfterNotFound::Moderate => Verdict::Moderate { why: "not_found_at_provider" },
+        AfterNotFound::AskAgain if payout.status == PayoutStatus::Unknown => Verdict::Ignore { why: "too early" },
+        AfterNotFound::AskAgain => Verdict::Open {
+            event: PayoutEvent::Ambiguous,
+            resolution: Resolution::Unknown,
+            why: "the provider doesn't find it".to_owned(),
+            ids: ProviderIds::default(),
+        },
+    }
+}
+
+/// Keeps what the provider told of its own identifiers; what is known is never forgotten.
+pub(super) fn remember_ids(payout: &mut Payout, ids: ProviderIds) {
+    payout.provider_original_id = ids.original_id.map(clipped).or(payout.provider_original_id.take());
+    payout.rrn = ids.rrn.map(clipped).or(payout.rrn.take());
+    payout.arn = ids.arn.map(clipped).or(payout.arn.take());
+}
+
+fn clipped(text: String) -> String {
+    if text.chars().count() <= TEXT_CHARS_MAX { text } else { text.chars().take(TEXT_CHARS_MAX).collect() }
+}

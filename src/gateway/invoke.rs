@@ -1,0 +1,248 @@
+//! Invoking: sending what was written down. The lease is looked at again right before the first byte; whatever comes
+//! back, or doesn't, is a report, and nothing is decided here.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use diesel_async::AsyncPgConnection;
+use serde_json::{Value, json};
+
+use super::complete::{Report, Source};
+use super::journal::{self, Draft};
+use super::{Gateway, GatewayError};
+use crate::domain::card::{CardDetails, CardExpiry, HolderName, Pan};
+use crate::domain::ids::PayoutRequestId;
+use crate::domain::payout::{PayoutEvent, PayoutStatus};
+use crate::providers::provider::{Destination, Outcome, PayoutOrder};
+use crate::store::cards::{self, Card};
+use crate::store::events;
+use crate::store::jobs::{self, JobKind};
+use crate::store::payouts::{self, Payout};
+use crate::store::requests;
+use crate::store::retry::transaction;
+
+/// How long a lease may have been ours before the epoch is looked up again right before sending.
+const TRUSTED_FOR: Duration = Duration::from_secs(2);
+
+/// A payout that was written down and is to be sent by this process, now.
+#[derive(Clone, Debug)]
+pub struct SendTask {
+    pub payout: Payout,
+    pub epoch: i32,
+    pub lease_until: DateTime<Utc>,
+    card: Option<Card>,
+    fields: BTreeMap<String, String>,
+    description: Option<String>,
+}
+
+impl SendTask {
+    pub(super) fn new(
+        payout: Payout,
+        card: Option<Card>,
+        fields: &Value,
+        description: Option<String>,
+        epoch: i32,
+        lease_until: DateTime<Utc>,
+    ) -> Self {
+        let fields = fields
+            .as_object()
+            .into_iter()
+            .flatten()
+            .filter_map(|(key, value)| value.as_str().map(|text| (key.clone(), text.to_owned())))
+            .collect();
+        Self { payout, epoch, lease_until, card, fields, description }
+    }
+}
+
+/// What became of due invoke jobs.
+#[derive(Debug, Default)]
+pub struct Invokes {
+    /// To be sent again, under the same reference.
+    pub tasks: Vec<SendTask>,
+    /// Whose sender died or overstayed: their outcome is unknown.
+    pub reports: Vec<Report>,
+    pub claimed: usize,
+}
+
+impl Gateway {
+    /// Sends one payout. `None`: nothing was sent and nothing is to be reported; the lease's end brings it up again.
+    pub async fn send(&self, task: &SendTask) -> Option<Report> {
+        let payout = &task.payout;
+        let provider = self.providers.get(&payout.provider)?;
+        let destination = match self.destination(task).await {
+            Ok(destination) => destination,
+            Err(error) => {
+                tracing::error!(payout = %payout.id, %error, "the card can't be opened; nothing was sent");
+                return None;
+            }
+        };
+        let snapshot = self
+            .routes
+            .snapshot(&self.db, &self.assets, &self.providers, &self.credentials, self.clock.now())
+            .await
+            .ok()?;
+        let (_, account) = snapshot.account(payout.provider_account_id)?;
+        let order = PayoutOrder {
+            reference: payout.provider_reference.clone(),
+            deposit_account_id: payout.deposit_account_id,
+            amount: payout.amount,
+            currency: payout.currency,
+            description: task.description.clone(),
+            resend: u32::try_from(payout.sends - 1).unwrap_or(0),
+        };
+        let send_timeout = provider.capabilities().send_timeout;
+        if !self.still_ours(task, send_timeout).await {
+            tracing::warn!(payout = %payout.id, "the lease is over before the send; nothing was sent");
+            return None;
+        }
+        // From here on bytes may leave: whatever happens is reported, and what can't be told is unknown.
+        let outcome = match tokio::time::timeout(send_timeout, provider.send(account, &order, &destination)).await {
+            Ok(outcome) => outcome,
+            Err(_) => Outcome::Unknown { why: format!("no answer within {} ms", send_timeout.as_millis()) },
+        };
+        Some(self.report(payout, Source::Send { epoch: task.epoch }, outcome))
+    }
+
+    pub(super) fn report(&self, payout: &Payout, source: Source, outcome: Outcome) -> Report {
+        Report {
+            tenant: payout.tenant(),
+            request_id: payout.request_id,
+            payout_id: payout.id,
+            source,
+            outcome,
+        }
+    }
+
+    /// Whether the lease outlasts a send that begins now, and nobody else took the job over.
+    async fn still_ours(&self, task: &SendTask, send_timeout: Duration) -> bool {
+        let now = self.clock.now();
+        let send_timeout = TimeDelta::from_std(send_timeout).unwrap_or(TimeDelta::hours(1));
+        if now + send_timeout >= task.lease_until {
+            return false;
+        }
+        let claimed_at = task.lease_until - TimeDelta::from_std(self.lease).unwrap_or(TimeDelta::zero());
+        let trusted_for = TimeDelta::from_std(TRUSTED_FOR).unwrap_or(TimeDelta::zero());
+        if now - claimed_at < trusted_for {
+            return true;
+        }
+        let job = (task.payout.tenant(), JobKind::Invoke, task.payout.id.0);
+        let epochs = async {
+            let mut conn = self.db.get().await?;
+            Ok::<_, GatewayError>(jobs::epochs(&mut conn, &[job]).await?)
+        };
+        match epochs.await {
+            Ok(epochs) => {
+                epochs.get(&(JobKind::Invoke.as_str().to_owned(), task.payout.id.0)) == Some(&task.epoch)
+            }
+            Err(error) => {
+                tracing::warn!(%error, "the lease can't be looked up");
+                false
+            }
+        }
+    }
+
+    async fn destination(&self, task: &SendTask) -> Result<Destination, crate::vault::VaultError> {
+        let Some(card) = &task.card else {
+            return Ok(Destination { card: None, fields: task.fields.clone() });
+        };
+        let details = self.open_card(card).await?;
+        Ok(Destination { card: details, fields: task.fields.clone() })
+    }
+
+    async fn open_card(&self, card: &Card) -> Result<Option<CardDetails>, crate::vault::VaultError> {
+        let Some(sealed) = &card.pan_sealed else { return Ok(None) };
+        let (pan, holder): (Pan, HolderName) = self
+            .vault
+            .open_card(card.tenant(), card.customer_id, card.id, sealed, &card.holder_sealed)
+            .await?;
+        let expiry = CardExpiry {
+            year: u16::try_from(card.expiry_year).unwrap_or(0),
+            month: u8::try_from(card.expiry_month).unwrap_or(0),
+        };
+        Ok(Some(CardDetails { pan, expiry, holder }))
+    }
+
+    /// Takes due invoke jobs: resends that were decided, and payouts whose sender is gone.
+    pub async fn claim_invokes(&self, batch_size: usize) -> Result<Invokes, GatewayError> {
+        transaction(&self.db, async |conn| self.claim_invokes_in(conn, batch_size).await).await
+    }
+
+    async fn claim_invokes_in(
+        &self,
+        conn: &mut AsyncPgConnection,
+        batch_size: usize,
+    ) -> Result<Invokes, GatewayError> {
+        let now = self.clock.now();
+        let lease_until = now + TimeDelta::from_std(self.lease).unwrap_or(TimeDelta::minutes(1));
+        let claimed = jobs::claim(conn, JobKind::Invoke, now, lease_until, batch_size).await?;
+        let mut invokes = Invokes { claimed: claimed.len(), ..Invokes::default() };
+        if claimed.is_empty() {
+            return Ok(invokes);
+        }
+        let keys: Vec<_> = claimed.iter().map(|job| (job.tenant(), job.subject_id)).collect();
+        let seen = payouts::find(conn, &keys).await?;
+        let mut request_keys: Vec<_> = seen.iter().map(|p| (p.tenant(), p.request_id)).collect();
+        request_keys.sort_unstable();
+        request_keys.dedup();
+        let mut rows = requests::lock(conn, &request_keys).await?;
+        // Read again: under their requests' locks they stand still.
+        let mut current = payouts::find(conn, &keys).await?;
+        let mut done = Vec::new();
+        let (mut resent, mut log) = (Vec::new(), Vec::new());
+        for job in &claimed {
+            let Some(payout) = current.iter_mut().find(|p| p.id.0 == job.subject_id) else {
+                done.push((job.tenant(), JobKind::Invoke, job.subject_id));
+                continue;
+            };
+            if !payout.status.is_open() {
+                done.push((job.tenant(), JobKind::Invoke, job.subject_id));
+                continue;
+            }
+            let Some(row) = rows.iter_mut().find(|row| row.id == payout.request_id) else { continue };
+            let is_resend = job.attempts == 1 && payout.status == PayoutStatus::Unknown;
+            let may_send = row.moderation_reason.is_none() && row.stop_requested.is_none();
+            if !is_resend || !may_send {
+                let why = if is_resend { "not sent again: stopped" } else { "its sender is gone" };
+                let outcome = Outcome::Unknown { why: why.to_owned() };
+                invokes.reports.push(self.report(payout, Source::Reclaimed, outcome));
+                continue;
+            }
+            payout.status = payout
+                .status
+                .apply(PayoutEvent::Invoked)
+                .map_err(|error| GatewayError::Payout(payout.id, error))?;
+            payout.sends += 1;
+            payout.sent_at = Some(now);
+            let draft = Draft {
+                payout_id: Some(payout.id),
+                kind: "payout_resent",
+                actor: "gateway",
+                data: json!({"sends": payout.sends, "provider_reference": payout.provider_reference}),
+            };
+            log.push(journal::append(&self.vault, row, draft, now));
+            resent.push((payout.clone(), row.clone(), job.epoch));
+        }
+        let touched: Vec<Payout> = resent.iter().map(|(payout, ..)| payout.clone()).collect();
+        let heads: Vec<_> = resent.iter().map(|(_, row, _)| row.clone()).collect();
+        payouts::write(conn, &touched, now).await?;
+        requests::write(conn, &heads, now).await?;
+        events::insert(conn, &log).await?;
+        jobs::delete(conn, &done).await?;
+        let wanted: Vec<_> = heads.iter().filter_map(|row| Some((row.tenant(), row.card_id?))).collect();
+        let found = cards::find_all(conn, &wanted).await?;
+        for (payout, row, epoch) in resent {
+            let card = found.iter().find(|card| Some(card.id) == row.card_id).cloned();
+            let description = row.description.clone();
+            invokes.tasks.push(SendTask::new(payout, card, &row.fields, description, epoch, lease_until));
+        }
+        Ok(invokes)
+    }
+}
+
+/// What a task is about, for logs.
+impl SendTask {
+    pub fn request_id(&self) -> PayoutRequestId {
+        self.payout.request_id
+    }
+}
