@@ -1,1 +1,81 @@
-//! (being written)
+//! The wallet's use cases, one verb a file: cards, prices, offers, and paying them.
+//!
+//! A user here is somebody whom authentication has named; what isn't theirs doesn't exist for them (invariant 8).
+//! Paying accepts an offer in one transaction and submits a payout request to the gateway; the rest is the gateway's.
+
+pub mod accept;
+pub mod balances;
+pub mod cards;
+pub mod data;
+pub mod error;
+pub mod facts;
+pub mod history;
+pub mod offers;
+pub mod pay;
+pub mod view;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+
+use crate::config::wallet::WalletSettings;
+use crate::domain::ids::{Mode, Tenant};
+use crate::domain::offer::PriceBook;
+use crate::gateway::Gateway;
+use crate::rates::Rates;
+pub use error::WalletError;
+
+/// What the wallet's use cases need.
+pub struct Wallet {
+    pub gateway: Arc<Gateway>,
+    pub rates: Arc<Rates>,
+    pub book: PriceBook,
+    pub settings: WalletSettings,
+    pub cards: cards::CardPolicy,
+    pub acceptances: accept::Acceptances,
+}
+
+/// Who is asking: a partner's user, in a mode.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct User {
+    pub tenant: Tenant,
+    pub partner_code: String,
+    /// The partner's own name for the user (a token's `sub`), 1 to 255 characters.
+    pub reference: String,
+    /// The KYC level that a trusted issuer claims; `None`: the customer's record says it.
+    pub kyc_claimed: Option<u8>,
+}
+
+impl Wallet {
+    pub fn now(&self) -> DateTime<Utc> {
+        self.gateway.clock.now()
+    }
+
+    /// How long a pay waits for its end unless asked to wait less.
+    pub fn pay_wait(&self) -> Duration {
+        Duration::from_secs(self.settings.pay_wait_secs)
+    }
+
+    /// The user whom a token names. A partner that isn't written down is nobody.
+    pub async fn user(
+        &self,
+        partner_code: &str,
+        mode: Mode,
+        reference: &str,
+        kyc_claimed: Option<u8>,
+    ) -> Result<User, WalletError> {
+        let gateway = &self.gateway;
+        let snapshot = gateway
+            .routes
+            .snapshot(&gateway.db, &gateway.assets, &gateway.providers, &gateway.credentials, self.now())
+            .await?;
+        let partner_id = snapshot.partner(partner_code).ok_or(WalletError::UnknownPartner)?;
+        Ok(User {
+            tenant: Tenant { partner_id, mode },
+            partner_code: partner_code.to_owned(),
+            reference: reference.to_owned(),
+            kyc_claimed,
+        })
+    }
+}

@@ -1,1 +1,184 @@
-//! (being written)
+//! Workers: claim due jobs in batches, do them outside any transaction, hand what came of it back in batches.
+//!
+//! Nothing is decided here, and nothing is kept here that matters: killed at any point, the leases of what was under
+//! way run out and another worker goes on.
+
+mod housekeeping;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, watch};
+use tokio::task::JoinSet;
+
+use crate::config::worker::WorkerSettings;
+use crate::gateway::complete::Report;
+use crate::gateway::{Gateway, GatewayError};
+
+/// What a worker needs.
+#[derive(Clone)]
+pub struct Worker {
+    gateway: Arc<Gateway>,
+    settings: WorkerSettings,
+    /// Calls to providers under way in this process.
+    calls: Arc<Semaphore>,
+    reports: mpsc::UnboundedSender<Report>,
+}
+
+/// The running loops. Ends when told to stop, after the calls under way were reported.
+pub struct Running {
+    loops: JoinSet<()>,
+    completer: tokio::task::JoinHandle<()>,
+}
+
+impl Running {
+    /// Waits until all loops have ended. Calls under way get as long as they take: they are bounded by their time-outs.
+    pub async fn stopped(mut self) {
+        while self.loops.join_next().await.is_some() {}
+        if let Err(error) = self.completer.await {
+            tracing::error!(%error, "the completer failed");
+        }
+    }
+}
+
+/// Starts the loops. `stop` turning true ends them.
+pub fn start(gateway: Arc<Gateway>, settings: WorkerSettings, stop: watch::Receiver<bool>) -> Running {
+    // Bounded by the semaphore: no more reports are under way than calls.
+    let (reports, inbox) = mpsc::unbounded_channel();
+    let calls = Arc::new(Semaphore::new(settings.calls_max));
+    let completer = tokio::spawn(complete(Arc::clone(&gateway), settings.batch_size, inbox));
+    let worker = Worker { gateway, settings, calls, reports };
+    let mut loops = JoinSet::new();
+    loops.spawn(worker.clone().run("dispatch", stop.clone(), async |w: &Worker| w.dispatch().await));
+    loops.spawn(worker.clone().run("invoke", stop.clone(), async |w: &Worker| w.invoke().await));
+    loops.spawn(worker.clone().run("inquire", stop.clone(), async |w: &Worker| w.inquire().await));
+    loops.spawn(worker.clone().run("callback", stop.clone(), async |w: &Worker| w.callback().await));
+    loops.spawn(housekeeping::run(Arc::clone(&worker.gateway), worker.settings.clone(), stop));
+    Running { loops, completer }
+}
+
+/// Applies reports as they come, as many at once as there are.
+async fn complete(gateway: Arc<Gateway>, batch_size: usize, mut inbox: mpsc::UnboundedReceiver<Report>) {
+    let mut batch = Vec::with_capacity(batch_size);
+    while inbox.recv_many(&mut batch, batch_size).await > 0 {
+        if let Err(error) = gateway.complete(&batch).await {
+            tracing::warn!(%error, reports = batch.len(), "a batch of outcomes could not be applied; one by one now");
+            for report in &batch {
+                if let Err(error) = gateway.complete(std::slice::from_ref(report)).await {
+                    // Not lost: the job's lease runs out and the provider is asked.
+                    tracing::error!(payout = %report.payout_id, %error, "an outcome could not be applied");
+                }
+            }
+        }
+        batch.clear();
+    }
+}
+
+impl Worker {
+    /// One loop: works while there is work, then waits for a hint or the poll interval.
+    async fn run<F>(self, name: &'static str, mut stop: watch::Receiver<bool>, step: F)
+    where
+        F: AsyncFn(&Worker) -> Result<usize, GatewayError>,
+    {
+        let mut failures = 0_u32;
+        while !*stop.borrow() {
+            // The hint is listened for before the work is looked at, so that none is missed in between.
+            let hint = self.gateway.work_hint.notified();
+            tokio::pin!(hint);
+            hint.as_mut().enable();
+            let pause = match step(&self).await {
+                Ok(taken) => {
+                    failures = 0;
+                    if taken > 0 { Duration::ZERO } else { self.settings.poll() }
+                }
+                Err(error) => {
+                    failures = failures.saturating_add(1);
+                    tracing::warn!(worker = name, %error, failures, "a step failed");
+                    self.settings.poll().saturating_mul(2_u32.saturating_pow(failures.min(6)))
+                }
+            };
+            if pause.is_zero() {
+                tokio::task::yield_now().await;
+                continue;
+            }
+            tokio::select! {
+                () = hint => {}
+                () = tokio::time::sleep(pause) => {}
+                changed = stop.changed() => if changed.is_err() { break },
+            }
+        }
+    }
+
+    /// How many calls may be begun now, up to a batch; waits until at least one may.
+    async fn places(&self) -> (usize, Option<OwnedSemaphorePermit>) {
+        let first = Arc::clone(&self.calls).acquire_owned().await.ok();
+        let free = self.calls.available_permits() + usize::from(first.is_some());
+        (free.min(self.settings.batch_size), first)
+    }
+
+    async fn dispatch(&self) -> Result<usize, GatewayError> {
+        let (places, first) = self.places().await;
+        drop(first);
+        let (tasks, claimed) = self.gateway.dispatch(places).await?;
+        for task in tasks {
+            let worker = self.clone();
+            let permit = Arc::clone(&self.calls).acquire_owned().await.ok();
+            tokio::spawn(async move {
+                if let Some(report) = worker.gateway.send(&task).await {
+                    worker.report(report);
+                }
+                drop(permit);
+            });
+        }
+        Ok(claimed)
+    }
+
+    async fn invoke(&self) -> Result<usize, GatewayError> {
+        let (places, first) = self.places().await;
+        drop(first);
+        let invokes = self.gateway.claim_invokes(places).await?;
+        for report in invokes.reports {
+            self.report(report);
+        }
+        for task in invokes.tasks {
+            let worker = self.clone();
+            let permit = Arc::clone(&self.calls).acquire_owned().await.ok();
+            tokio::spawn(async move {
+                if let Some(report) = worker.gateway.send(&task).await {
+                    worker.report(report);
+                }
+                drop(permit);
+            });
+        }
+        Ok(invokes.claimed)
+    }
+
+    async fn inquire(&self) -> Result<usize, GatewayError> {
+        let (places, first) = self.places().await;
+        drop(first);
+        let due = self.gateway.claim_inquiries(places).await?;
+        let taken = due.len();
+        for payout in due {
+            let worker = self.clone();
+            let permit = Arc::clone(&self.calls).acquire_owned().await.ok();
+            tokio::spawn(async move {
+                if let Some(report) = worker.gateway.inquire(&payout).await {
+                    worker.report(report);
+                }
+                drop(permit);
+            });
+        }
+        Ok(taken)
+    }
+
+    async fn callback(&self) -> Result<usize, GatewayError> {
+        self.gateway.apply_callbacks(self.settings.batch_size).await
+    }
+
+    fn report(&self, report: Report) {
+        // The completer outlives all senders; were it gone, the job's lease would bring the payout up again.
+        if let Err(error) = self.reports.send(report) {
+            tracing::error!(%error, "nobody takes outcomes any more");
+        }
+    }
+}
