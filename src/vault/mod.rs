@@ -1,1 +1,29 @@
-//! (being written)
+//! The card vault: envelope encryption of card data, the ring of data keys, fingerprints and MACs, and the providers that hold the
+//! keys above them.
+//!
+//! A card number is sealed with AES-256-GCM under a data key (DEK) of its partner, mode and epoch; data keys are wrapped by a
+//! key-encryption key (KEK) that a [`keys::KeyProvider`] holds outside the database. The vault never stores anything: sealed bytes go
+//! back to the caller, wrapped data keys to a [`DekStore`]. It never decides whether a card is good (`domain::card` does), and it
+//! never imports `store`.
+
+mod aead;
+mod card_vault;
+mod context;
+mod dek;
+mod envelope;
+mod error;
+pub mod keys;
+mod mac;
+mod ring;
+mod secret;
+#[cfg(test)]
+mod testing;
+
+pub use aead::KeyCheckValue;
+pub use card_vault::{CardOwner, SealedCard, Vault};
+pub use context::{Context, RecordId};
+pub use dek::{DekId, DekRow, DekStore, DekStoreError};
+pub use envelope::{EnvelopeError, Sealed};
+pub use error::VaultError;
+pub use mac::{EVENT_CHAIN_START, Fingerprint};
+pub use secret::{RandomError, SecretKey32};

@@ -1,0 +1,35 @@
+//! What can go wrong in the vault. No variant holds a card number, a name or a key.
+
+use super::dek::{DekId, DekStoreError};
+use super::envelope::EnvelopeError;
+use super::keys::KeyError;
+use super::secret::RandomError;
+
+#[derive(Debug, thiserror::Error)]
+pub enum VaultError {
+    #[error(transparent)]
+    Envelope(#[from] EnvelopeError),
+    #[error("data key {0} is not known")]
+    UnknownDek(DekId),
+    /// Invariant 8: rows of two tenants never share a key.
+    #[error("data key {0} belongs to another partner or mode")]
+    ForeignDek(DekId),
+    #[error("data key {0} is not what its check value says: it was unwrapped with a wrong key")]
+    WrongKey(DekId),
+    #[error("no data key could be made primary")]
+    NoPrimary,
+    #[error("what was sealed as a card is none")]
+    NotACard,
+    #[error("live mode refuses development keys: make a key file with `landfall keys generate`")]
+    DevelopmentKeys,
+    #[error("the key provider failed: {0}")]
+    Keys(#[from] KeyError),
+    #[error(transparent)]
+    Store(#[from] DekStoreError),
+}
+
+impl From<RandomError> for VaultError {
+    fn from(error: RandomError) -> Self {
+        Self::Envelope(EnvelopeError::Random(error))
+    }
+}

@@ -1,0 +1,130 @@
+//! The trait that every key provider implements. Wrapped keys are opaque: a provider alone knows what is in them.
+
+use std::fmt;
+
+use async_trait::async_trait;
+
+use super::key_file::KeyFileError;
+use crate::domain::ids::Tenant;
+use crate::vault::dek::DekId;
+use crate::vault::secret::{RandomError, SecretKey32};
+
+/// What a wrapped data key is bound to: it opens nowhere else.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct DekContext {
+    pub dek_id: DekId,
+    pub tenant: Tenant,
+    pub epoch: i32,
+}
+
+impl DekContext {
+    /// The context as names and values, in a fixed order: the encryption context of a key service.
+    pub fn pairs(&self) -> [(&'static str, String); 4] {
+        [
+            ("dek_id", self.dek_id.to_string()),
+            ("partner_id", self.tenant.partner_id.to_string()),
+            ("mode", self.tenant.mode.to_string()),
+            ("epoch", self.epoch.to_string()),
+        ]
+    }
+}
+
+/// A data key, encrypted.
+#[derive(Clone, PartialEq, Eq)]
+pub struct WrappedDek {
+    /// The key that wraps it, by the provider's own name and version.
+    pub kek_id: String,
+    pub bytes: Vec<u8>,
+}
+
+impl fmt::Debug for WrappedDek {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("WrappedDek").field("kek_id", &self.kek_id).finish_non_exhaustive()
+    }
+}
+
+/// A new data key, both ways.
+#[derive(Debug)]
+pub struct GeneratedDek {
+    pub wrapped: WrappedDek,
+    pub key: SecretKey32,
+}
+
+/// What a MAC key is for. Keys of two purposes have nothing in common that can be seen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MacPurpose {
+    /// Fingerprints of card numbers.
+    Fingerprint,
+    /// Bodies of idempotent requests.
+    IdempotentBody,
+    /// The chains of payout events.
+    Event,
+}
+
+impl MacPurpose {
+    pub const ALL: [Self; 3] = [Self::Fingerprint, Self::IdempotentBody, Self::Event];
+
+    /// The message whose HMAC, under the provider's root key, is the key of this purpose.
+    pub const fn label(self) -> &'static str {
+        match self {
+            Self::Fingerprint => "landfall/mac/fingerprint/1",
+            Self::IdempotentBody => "landfall/mac/idempotent-body/1",
+            Self::Event => "landfall/mac/event/1",
+        }
+    }
+}
+
+/// A MAC key with the name of the root that it comes from.
+#[derive(Debug)]
+pub struct MacKey {
+    pub id: String,
+    pub key: SecretKey32,
+}
+
+#[derive(Debug, thiserror::Error)]
+pub enum KeyError {
+    #[error("key-encryption key {0} is not known")]
+    UnknownKek(String),
+    /// The name fits, the bytes don't: most likely another installation's or another backup's key.
+    #[error("key-encryption key {0} is not the one that wrapped this data key")]
+    WrongKek(String),
+    #[error("a wrapped data key was altered, or belongs elsewhere")]
+    Refused,
+    #[error("a wrapped data key can't be read")]
+    Malformed,
+    #[error(transparent)]
+    File(#[from] KeyFileError),
+    /// Worth another try.
+    #[error("the key service can't be reached: {0}")]
+    Unavailable(String),
+    #[error(transparent)]
+    Random(#[from] RandomError),
+}
+
+/// Holds the key-encryption keys and the roots of the MAC keys, outside the database. A key service fits it as it is: data keys are
+/// its `GenerateDataKey` / `datakey`, the context its encryption context, MAC keys its HMAC of the purpose's label.
+#[async_trait]
+pub trait KeyProvider: fmt::Debug + Send + Sync + 'static {
+    /// The provider's name in configuration: `file`.
+    fn code(&self) -> &'static str;
+
+    /// Whether the keys were made for development. Live mode refuses them.
+    fn is_development(&self) -> bool;
+
+    /// The key that new data keys are wrapped with.
+    async fn kek_id(&self) -> Result<String, KeyError>;
+
+    async fn generate_dek(&self, context: &DekContext) -> Result<GeneratedDek, KeyError>;
+
+    /// Opens a wrapped key in the context that it was generated for.
+    async fn unwrap(&self, wrapped: &WrappedDek, context: &DekContext) -> Result<SecretKey32, KeyError>;
+
+    /// The same data key under the current key-encryption key.
+    async fn rewrap(&self, wrapped: &WrappedDek, context: &DekContext) -> Result<WrappedDek, KeyError>;
+
+    /// The MAC key of a purpose: the same at every call and in every process. Asked once at start-up.
+    async fn mac_key(&self, purpose: MacPurpose) -> Result<MacKey, KeyError>;
+
+    /// Whether keys can be wrapped and unwrapped now.
+    async fn health(&self) -> Result<(), KeyError>;
+}
