@@ -13,7 +13,7 @@ pub struct VaultSettings {
     /// Who holds the key-encryption key.
     pub provider: VaultProvider,
     /// How many leading digits of a card number are stored in the clear: 6 or 8.
-    pub iin_digits: IinDigits,
+    pub iin_digits: u32,
     pub file: KeyFileSettings,
 }
 
@@ -35,9 +35,17 @@ pub struct KeyFileSettings {
 
 impl VaultSettings {
     pub fn check(&self, live: bool, problems: &mut Problems) {
+        if let Err(error) = IinDigits::try_from(self.iin_digits) {
+            problems.add("vault.iin_digits", error.to_string());
+        }
         match self.provider {
             VaultProvider::File => self.file.check(live, problems),
         }
+    }
+
+    /// [`VaultSettings::iin_digits`] as the domain has it. `check` has refused what is neither 6 nor 8; six show less.
+    pub fn iin_kept(&self) -> IinDigits {
+        IinDigits::try_from(self.iin_digits).unwrap_or(IinDigits::Six)
     }
 }
 
@@ -76,10 +84,19 @@ mod tests {
 
     #[test]
     fn the_defaults_serve_test_mode_only() {
-        assert_eq!(settings("").unwrap().iin_digits, IinDigits::Six);
+        assert_eq!(settings("").unwrap().iin_kept(), IinDigits::Six);
         assert_eq!(problems("", false), Vec::<String>::new());
         assert_eq!(problems("", true), ["vault.file.generate_if_missing"]);
         assert_eq!(problems("vault.file.generate_if_missing = false", true), Vec::<String>::new());
+    }
+
+    #[test]
+    fn an_iin_has_six_or_eight_digits() {
+        for bad in ["vault.iin_digits = 7", "vault.iin_digits = 0", "vault.iin_digits = 262"] {
+            assert_eq!(problems(bad, false), ["vault.iin_digits"]);
+        }
+        assert_eq!(problems("vault.iin_digits = 8", false), Vec::<String>::new());
+        assert_eq!(settings("vault.iin_digits = 8").unwrap().iin_kept(), IinDigits::Eight);
     }
 
     #[test]
@@ -91,8 +108,7 @@ mod tests {
     #[test]
     fn bad_values_are_refused_by_their_name() {
         for (bad, name) in [
-            ("vault.iin_digits = 7", "iin_digits"),
-            ("vault.provider = \"env\"", "provider"),
+            ("vault.provider = \"env\"", "VaultProvider"),
             ("vault.file.pth = \"x\"", "pth"),
             ("vault.colour = 1", "colour"),
         ] {

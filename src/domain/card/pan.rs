@@ -76,8 +76,7 @@ impl fmt::Debug for Pan {
 }
 
 /// How much of a card number is kept in the clear as its IIN.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Deserialize)]
-#[serde(try_from = "u8")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum IinDigits {
     Six,
     Eight,
@@ -88,10 +87,10 @@ pub enum IinDigits {
 #[error("an IIN has 6 or 8 digits")]
 pub struct IinError;
 
-impl TryFrom<u8> for IinDigits {
+impl TryFrom<u32> for IinDigits {
     type Error = IinError;
 
-    fn try_from(digits: u8) -> Result<Self, IinError> {
+    fn try_from(digits: u32) -> Result<Self, IinError> {
         match digits {
             6 => Ok(Self::Six),
             8 => Ok(Self::Eight),

@@ -50,16 +50,20 @@ impl FileKeys {
 
     /// The keys with `kek_id` among them. An unknown one may have been added by another process since this one read the file.
     fn keys_with(&self, kek_id: &str) -> Result<Arc<KeySet>, KeyError> {
-        let keys = self.keys();
-        if keys.keks.contains_key(kek_id) {
-            return Ok(keys);
-        }
+        let known = self.keys();
+        let keys = if known.keks.contains_key(kek_id) { known } else { self.read_again()? };
+        if keys.keks.contains_key(kek_id) { Ok(keys) } else { Err(KeyError::UnknownKek(kek_id.to_owned())) }
+    }
+
+    /// The keys as the file has them now. A file without the key that this process wraps with is another one, and isn't taken.
+    fn read_again(&self) -> Result<Arc<KeySet>, KeyError> {
+        let known = self.keys();
         let fresh = KeySet::read(&self.path)?;
-        if fresh.development && !keys.development {
+        if fresh.development && !known.development {
             return Err(KeyFileError::BecameDevelopment(self.path.clone()).into());
         }
-        if !fresh.keks.contains_key(kek_id) {
-            return Err(KeyError::UnknownKek(kek_id.to_owned()));
+        if !fresh.keks.contains_key(&known.primary) {
+            return Err(KeyError::UnknownKek(known.primary.clone()));
         }
         let fresh = Arc::new(fresh);
         *self.keys.write().unwrap_or_else(PoisonError::into_inner) = Arc::clone(&fresh);
@@ -110,8 +114,9 @@ impl KeyProvider for FileKeys {
         self.keys().development
     }
 
+    /// Read from the file each time: who asks wants to know whether to rewrap, and the key may have been added a moment ago.
     async fn kek_id(&self) -> Result<String, KeyError> {
-        Ok(self.keys().primary.clone())
+        Ok(self.read_again()?.primary.clone())
     }
 
     async fn generate_dek(&self, context: &DekContext) -> Result<GeneratedDek, KeyError> {

@@ -117,10 +117,9 @@ async fn a_key_that_its_check_value_disowns_is_never_used() {
 }
 
 #[tokio::test]
-async fn a_wrong_key_encryption_key_is_told_from_damage() {
+async fn a_key_file_that_was_lost_and_made_anew_opens_nothing() {
     let (fixture, tenant) = (Fixture::new(), tenant());
     let id = fixture.ring(Limits::default()).for_seal(tenant).await.unwrap().id;
-    // The key file is lost and made anew.
     std::fs::remove_file(&fixture.path).unwrap();
     let refused = fixture.ring(Limits::default()).for_open(tenant, id).await;
     assert!(matches!(refused, Err(VaultError::Keys(KeyError::UnknownKek(_)))));
