@@ -1,6 +1,7 @@
 //! The trait that every provider adapter implements, and the one type that every answer is turned into.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -26,10 +27,21 @@ pub struct AccountContext {
 }
 
 /// Where the fiat goes: a card from the vault, or a service's plain fields (`test_usd`: `account`).
-#[derive(Clone, Debug)]
+///
+/// `Debug` names the fields and redacts their values: they can be account numbers and names.
+#[derive(Clone)]
 pub struct Destination {
     pub card: Option<CardDetails>,
     pub fields: BTreeMap<String, String>,
+}
+
+impl fmt::Debug for Destination {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Destination")
+            .field("card", &self.card)
+            .field("fields", &self.fields.keys().collect::<Vec<_>>())
+            .finish()
+    }
 }
 
 /// One payout to be sent. The same order sent again carries the same reference.
@@ -87,7 +99,7 @@ pub enum Outcome {
         ids: ProviderIds },
     /// The provider says it has no such payout. Counts only after its settling time and repeated answers.
     NotFound,
-    /// Proven that not one byte of the request left (a refused connection).
+    /// Proven that not one byte of the request left (a refused connection). Says nothing of an earlier send of the same order.
     NotSent { why: String },
     /// Anything else: a time-out, a reset, a 5xx, an unreadable body, a code that isn't mapped.
     Unknown { why: String },

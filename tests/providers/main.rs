@@ -1,0 +1,11 @@
+//! One contract for every provider adapter: the behaviours that the gateway relies on, run against whatever adapter
+//! joins.
+//!
+//! An adapter joins by a [`Subject`](contract::Subject), which arranges its provider's situations, and one line here.
+
+#![allow(clippy::unwrap_used, reason = "tests")]
+
+mod contract;
+mod sandbox;
+
+contract!(test, sandbox::SandboxSubject::new());
