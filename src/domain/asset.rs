@@ -112,13 +112,12 @@ impl Assets {
 }
 
 /// The currencies that may be configured as fiat, with their decimals (ISO 4217, list one: "minor unit").
-const ISO_4217: [(&str, u8); 45] = [
+const ISO_4217: [(&str, u8); 44] = [
     ("AED", 2),
     ("AMD", 2),
     ("ARS", 2),
     ("AUD", 2),
     ("AZN", 2),
-    ("BGN", 2),
     ("BHD", 3),
     ("BRL", 2),
     ("CAD", 2),

@@ -135,9 +135,7 @@ impl LimitRules {
     /// An offer's least and most in `target`, of which one unit is worth `price` in the reference currency: the least rounded up, the
     /// most rounded down.
     pub fn offer_range(&self, target: Asset, price: Price) -> Result<(Money, Money), MoneyError> {
-        let converted = |limit, rounding| {
-            Ok::<_, MoneyError>(Money::new(exact::div(limit, price.value(), target.scale, rounding)?, target)?)
-        };
+        let converted = |limit, rounding| Money::new(exact::div(limit, price.value(), target.scale, rounding)?, target);
         Ok((converted(self.offer_min, Rounding::Up)?, converted(self.offer_max, Rounding::Down)?))
     }
 

@@ -2,6 +2,7 @@
 //! comes from is the rate board's business.
 
 use std::fmt;
+use std::str::FromStr;
 
 use rust_decimal::Decimal;
 
@@ -27,6 +28,20 @@ pub struct Pair {
 impl fmt::Display for Pair {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}/{}", self.from, self.to)
+    }
+}
+
+/// A text that is not a pair of asset codes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("a pair is written as two asset codes, as in BTC/EUR")]
+pub struct PairError;
+
+impl FromStr for Pair {
+    type Err = PairError;
+
+    fn from_str(text: &str) -> Result<Self, PairError> {
+        let (from, to) = text.split_once('/').ok_or(PairError)?;
+        Ok(Self { from: from.parse().map_err(|_| PairError)?, to: to.parse().map_err(|_| PairError)? })
     }
 }
 
@@ -149,6 +164,14 @@ mod tests {
 
     fn rate(price: Decimal, spread: Decimal) -> Rate {
         Rate { price: Price::new(price).unwrap(), spread: Spread::new(spread).unwrap() }
+    }
+
+    #[test]
+    fn a_pair_survives_the_trip() {
+        assert_eq!("BTC/EUR".parse::<Pair>().map(|pair| pair.to_string()), Ok("BTC/EUR".into()));
+        for bad in ["", "BTC", "BTC/", "/EUR", "BTC/EUR/USD", "btc/eur"] {
+            assert_eq!(bad.parse::<Pair>(), Err(PairError), "{bad:?}");
+        }
     }
 
     #[test]

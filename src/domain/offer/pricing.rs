@@ -97,7 +97,7 @@ impl Terms {
     /// What a payout of `amount` takes from the balance: the amount and its fees.
     pub fn total(&self, amount: &Money) -> Result<Money, PricingError> {
         expect_positive(amount, self.source)?;
-        let schedule = self.tariff.schedule_for(amount.amount()).ok_or_else(|| PricingError::NoFeeSchedule(*amount))?;
+        let schedule = self.tariff.schedule_for(amount.amount()).ok_or(PricingError::NoFeeSchedule(*amount))?;
         let fees = schedule.sum(amount.amount(), self.rate.price, self.source.scale)?;
         Ok(Money::new(exact::add(amount.amount(), fees)?, self.source)?)
     }
@@ -120,7 +120,7 @@ impl Terms {
     }
 
     fn quote(&self, amount: Money, amount_to: Money, fixed_side: FixedSide) -> Result<Quote, PricingError> {
-        let schedule = self.tariff.schedule_for(amount.amount()).ok_or_else(|| PricingError::NoFeeSchedule(amount))?;
+        let schedule = self.tariff.schedule_for(amount.amount()).ok_or(PricingError::NoFeeSchedule(amount))?;
         let fees = schedule.items(amount.amount(), self.rate.price, self.source.scale)?;
         let fee_sum = fees.iter().try_fold(Decimal::ZERO, |sum, item| exact::add(sum, item.amount))?;
         let fee_total = Money::new(fee_sum, self.source)?;
