@@ -132,7 +132,7 @@ impl Settings {
         if self.modes.is_empty() {
             problems.add("modes", "name at least one of \"test\" and \"live\"");
         }
-        self.database.check(&mut problems);
+        self.database.check(self.is_live(), &mut problems);
         self.vault.check(self.is_live(), &mut problems);
         self.auth.check(self.is_live(), &mut problems);
         self.rates.check(self.is_live(), &mut problems);

@@ -1,24 +1,33 @@
-//! PostgreSQL through diesel, one file an aggregate. It loads and it writes what use cases decided; it decides
-//! nothing. There is deliberately no trait over it: PostgreSQL is concrete, and tests run on the real one.
+//! PostgreSQL through diesel: connections, transactions, migrations, the private cluster, and one file an aggregate. It
+//! loads and it writes what use cases decided; it decides nothing. There is deliberately no trait over it: PostgreSQL is
+//! concrete, and tests run on the real one.
 //!
-//! Statements are written out in SQL ([`statement`]), since most carry whole batches as arrays (`UNNEST`). They
-//! are prepared once a connection. A use case holds the transaction; functions here take its connection.
+//! From the ground up: [`cluster`] (a server of our own when none is configured), [`connect`] (one connection, with TLS),
+//! [`pool`] (many), [`retry`] (the one way to run a transaction), [`migrate`] (the schema), [`error`] (what can fail).
+//! Statements are written out in SQL (`statement`), since most carry whole batches as arrays (`UNNEST`); they are prepared
+//! once a connection. A use case holds the transaction; functions here take its connection.
 
 pub mod accounts;
 pub mod callbacks;
 pub mod cards;
 pub mod cases;
+pub mod cluster;
+pub mod connect;
 pub mod customers;
 pub mod deks;
 pub mod entries;
+pub mod error;
 pub mod events;
 pub mod idempotency;
 pub mod jobs;
 pub mod limits;
+pub mod migrate;
 pub mod offers;
 pub mod partners;
 pub mod payouts;
+pub mod pool;
 pub mod requests;
+pub mod retry;
 pub mod routes;
 mod sql_types;
 mod statement;

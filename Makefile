@@ -1,0 +1,36 @@
+# What people and CI type. Works as root and as a user with sudo, twice in a row, and asks nothing.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+.PHONY: help run test lint fmt bench clean-data ground
+
+CARGO ?= cargo
+export CARGO_TERM_PROGRESS_WHEN ?= never
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+run: ground ## build, start everything with demonstration data, and serve until Ctrl-C
+	$(CARGO) build
+	# The one line that says what `make run` runs; ONCE=1 ends after the demonstration.
+	./target/debug/landfall demo $(if $(ONCE),,--serve)
+
+test: ground ## all tests: unit, integration on a real PostgreSQL, documentation
+	@CARGO="$(CARGO)" tools/test
+
+lint: ## formatting, clippy, and the dependency checks that are installed
+	@CARGO="$(CARGO)" tools/lint
+
+fmt: ## format the code
+	$(CARGO) fmt --all
+
+bench: ground ## payouts a second end to end, beside PostgreSQL's own TPC-B in the same run (release build)
+	$(CARGO) build --release
+	./target/release/landfall bench
+
+clean-data: ## remove the private database and the development keys (asks nothing)
+	@tools/clean-data
+
+ground: # what the machine must have: a C compiler, PostgreSQL's programs, certificates
+	@tools/ground
