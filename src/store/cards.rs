@@ -84,9 +84,8 @@ statement! {
 statement! {
     struct FindByFingerprint {
         partner_id: PartnerId as SqlUuid, mode: Mode as Text, customer_id: CustomerId as SqlUuid, fingerprint: Vec<u8> as Bytea,
-    } => CardSql
-      = concat!("SELECT ", card_columns!(), " FROM card c \
-         WHERE c.partner_id = ? AND c.mode = ? AND c.customer_id = ? AND c.fingerprint = ? FOR UPDATE")
+    } => (BigInt,)
+      = "SELECT id FROM card WHERE partner_id = ? AND mode = ? AND customer_id = ? AND fingerprint = ?"
 }
 
 statement! {
@@ -173,14 +172,14 @@ pub async fn insert(conn: &mut AsyncPgConnection, card: NewCard, now: DateTime<U
     Ok(inserted == 1)
 }
 
-/// The customer's card of that fingerprint, hidden or not, locked.
-pub async fn lock_by_fingerprint(
+/// The id of the customer's card of that fingerprint, hidden or not.
+pub async fn find_by_fingerprint(
     conn: &mut AsyncPgConnection,
     tenant: Tenant,
     customer_id: CustomerId,
     fingerprint: &[u8],
-) -> QueryResult<Option<Card>> {
-    FindByFingerprint {
+) -> QueryResult<Option<CardId>> {
+    let found: Option<(CardId,)> = FindByFingerprint {
         partner_id: tenant.partner_id,
         mode: tenant.mode,
         customer_id,
@@ -188,7 +187,8 @@ pub async fn lock_by_fingerprint(
     }
     .get_result(conn)
     .await
-    .optional()
+    .optional()?;
+    Ok(found.map(|(id,)| id))
 }
 
 /// What a card that is added again says now.
