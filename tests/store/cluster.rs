@@ -165,6 +165,23 @@ async fn it_is_durable_private_and_never_roots() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn in_a_folder_that_only_root_can_enter_it_still_works() {
+    if !nix::unistd::geteuid().is_root() {
+        return;
+    }
+    let yard = Yard::new();
+    fs::set_permissions(yard.0.path(), fs::Permissions::from_mode(0o700)).unwrap();
+    let cluster = yard.start().await;
+    let data = cluster.data_dir().to_owned();
+    assert!(data.starts_with("/var/lib/landfall"), "{data:?}");
+    assert_eq!(sql(&cluster, "SELECT 1").await.unwrap(), ["1"]);
+    cluster.stop().await.unwrap();
+    let pointer = fs::read_to_string(yard.0.path().join("postgres/MOVED")).unwrap();
+    assert_eq!(Path::new(pointer.trim()), data.parent().unwrap());
+    fs::remove_dir_all(pointer.trim()).unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn databases_are_made_once_by_whoever_comes_first() {
     let yard = Yard::new();
     let cluster = yard.start().await;

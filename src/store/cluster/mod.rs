@@ -31,6 +31,8 @@ use crate::config::database::url::DatabaseUrl;
 
 /// How long a fast shutdown may take; it writes everything out.
 const STOP_PATIENCE: Duration = Duration::from_secs(60);
+/// How long a server that looks alive may refuse connections.
+const PROOF_PATIENCE: Duration = Duration::from_secs(10);
 const WATCH_EVERY: Duration = Duration::from_secs(1);
 
 /// Why there is no private cluster.
@@ -141,7 +143,29 @@ impl PrivateCluster {
         let inner = blocking(move || Inner::join(options)).await?;
         let inner = Arc::new(inner);
         let watcher = tokio::spawn(watch(Arc::downgrade(&inner)));
-        Ok(Self { inner, watcher })
+        let cluster = Self { inner, watcher };
+        cluster.prove().await?;
+        Ok(cluster)
+    }
+
+    /// Connects once. A server that is being killed still looks alive for a moment.
+    async fn prove(&self) -> Result<(), ClusterError> {
+        let url = self.database_url("postgres")?;
+        let deadline = Instant::now() + PROOF_PATIENCE;
+        loop {
+            let attempt = tokio::time::timeout(PROOF_PATIENCE, url.config().connect(tokio_postgres::NoTls)).await;
+            let why = match attempt {
+                Ok(Ok(_)) => return Ok(()),
+                Ok(Err(error)) => error.to_string(),
+                Err(_) => "it takes connections and doesn't answer".to_owned(),
+            };
+            if Instant::now() > deadline {
+                return Err(ClusterError::Start(why));
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+            let inner = Arc::clone(&self.inner);
+            blocking(move || inner.revive()).await?;
+        }
     }
 
     /// The URL of a database in this cluster; there is no password in it.
