@@ -19,6 +19,9 @@ CREATE TABLE offer (
     total numeric NOT NULL CHECK (total = amount + fee_total),
     -- amount_to in the currency that limits are counted in.
     amount_reference numeric NOT NULL CHECK (amount_reference >= 0),
+    -- What one offer could pay when this one was priced, in currency_to.
+    amount_to_min numeric NOT NULL CHECK (amount_to_min >= 0),
+    amount_to_max numeric NOT NULL CHECK (amount_to_max >= 0),
     rate_sources jsonb NOT NULL,
     -- The prices of earlier versions, oldest first.
     history jsonb NOT NULL DEFAULT '[]',

@@ -106,7 +106,8 @@ impl Gateway {
                     offer: row.offer_id.and_then(|id| held.get_mut(&id)),
                     request: row,
                 };
-                let of_request = reports.iter().filter(|report| report.request_id == subject.request.id);
+                let request_id = subject.request.id;
+                let of_request = reports.iter().filter(|report| report.request_id == request_id);
                 for report in of_request {
                     let current = epochs.get(&(JobKind::Invoke.as_str().to_owned(), report.payout_id.0)).copied();
                     let is_stale = matches!(report.source, Source::Send { epoch } if current != Some(epoch));

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use super::complete::{Report, Source};
 use super::journal::{self, Draft};
 use super::{Gateway, GatewayError};
-use crate::domain::card::{CardDetails, CardExpiry, HolderName, Pan};
+use crate::domain::card::{CardDetails, CardExpiry};
 use crate::domain::ids::PayoutRequestId;
 use crate::domain::payout::{PayoutEvent, PayoutStatus};
 use crate::providers::provider::{Destination, Outcome, PayoutOrder};
@@ -21,6 +21,7 @@ use crate::store::jobs::{self, JobKind};
 use crate::store::payouts::{self, Payout};
 use crate::store::requests;
 use crate::store::retry::transaction;
+use crate::vault::{CardOwner, RecordId, Sealed, SealedCard};
 
 /// How long a lease may have been ours before the epoch is looked up again right before sending.
 const TRUSTED_FOR: Duration = Duration::from_secs(2);
@@ -151,16 +152,15 @@ impl Gateway {
     }
 
     async fn open_card(&self, card: &Card) -> Result<Option<CardDetails>, crate::vault::VaultError> {
-        let Some(sealed) = &card.pan_sealed else { return Ok(None) };
-        let (pan, holder): (Pan, HolderName) = self
-            .vault
-            .open_card(card.tenant(), card.customer_id, card.id, sealed, &card.holder_sealed)
-            .await?;
+        let Some(pan) = &card.pan_sealed else { return Ok(None) };
+        let owner =
+            CardOwner { tenant: card.tenant(), customer_id: Some(card.customer_id), record: RecordId::from(card.id) };
+        let sealed = SealedCard { pan: Sealed(pan.clone()), holder: Sealed(card.holder_sealed.clone()) };
         let expiry = CardExpiry {
             year: u16::try_from(card.expiry_year).unwrap_or(0),
             month: u8::try_from(card.expiry_month).unwrap_or(0),
         };
-        Ok(Some(CardDetails { pan, expiry, holder }))
+        self.vault.open_card(&owner, &sealed, expiry).await.map(Some)
     }
 
     /// Takes due invoke jobs: resends that were decided, and payouts whose sender is gone.

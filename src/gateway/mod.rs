@@ -80,3 +80,5 @@ impl From<diesel::result::Error> for GatewayError {
         GatewayError::Db(error.into())
     }
 }
+
+crate::transaction_error!(GatewayError::Db);

@@ -81,7 +81,8 @@ pub struct RouteBook {
 }
 
 impl RouteBook {
-    fn current(&self) -> Arc<Snapshot> {
+    /// What was read last, however old: for what only informs.
+    pub fn latest(&self) -> Arc<Snapshot> {
         Arc::clone(&self.current.read().unwrap_or_else(PoisonError::into_inner))
     }
 
@@ -94,7 +95,7 @@ impl RouteBook {
         credentials: &BTreeMap<String, BTreeMap<String, SecretString>>,
         now: DateTime<Utc>,
     ) -> Result<Arc<Snapshot>, GatewayError> {
-        let current = self.current();
+        let current = self.latest();
         if now.signed_duration_since(current.read_at).abs() <= TimeDelta::seconds(AGE_SECS_MAX) {
             return Ok(current);
         }

@@ -11,7 +11,8 @@ use super::pool::Db;
 use super::statement::statement;
 use crate::clock::Clock;
 use crate::domain::ids::{Mode, PartnerId, Tenant};
-use crate::vault::{DekId, DekRow, DekStore, DekStoreError, KeyCheckValue, WrappedDek};
+use crate::vault::keys::WrappedDek;
+use crate::vault::{DekId, DekRow, DekStore, DekStoreError, KeyCheckValue};
 
 type DekSql = (SqlUuid, SqlUuid, Text, Integer, Text, Bytea, Bytea);
 

@@ -30,5 +30,6 @@ pub mod requests;
 pub mod retry;
 pub mod routes;
 mod sql_types;
+pub mod standing;
 mod statement;
 pub mod test_book;

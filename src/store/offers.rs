@@ -19,14 +19,14 @@ macro_rules! offer_columns {
     () => {
         "o.partner_id, o.mode, o.id, o.customer_id, o.card_id, o.status, o.version, o.currency_from, o.currency_to, \
          o.fixed_side, o.amount, o.amount_to, o.price, o.spread, o.fees, o.fee_total, o.total, o.amount_reference, \
-         o.rate_sources, o.quoted_at, o.expires_at, o.accepted_at, o.limit_reservations, o.request_id, \
+         o.amount_to_min, o.amount_to_max, o.rate_sources, o.quoted_at, o.expires_at, o.accepted_at, o.limit_reservations, o.request_id, \
          o.amount_to_processed, o.amount_to_returned, o.resolution, o.final_at"
     };
 }
 
 type OfferSql = (
     SqlUuid, Text, BigInt, SqlUuid, BigInt, Text, Integer, Text, Text, Text, Numeric, Numeric, Numeric, Numeric, Jsonb,
-    Numeric, Numeric, Numeric, Jsonb, Timestamptz, Timestamptz, Nullable<Timestamptz>, Nullable<Jsonb>,
+    Numeric, Numeric, Numeric, Numeric, Numeric, Jsonb, Timestamptz, Timestamptz, Nullable<Timestamptz>, Nullable<Jsonb>,
     Nullable<SqlUuid>, Numeric, Numeric, Nullable<Text>, Nullable<Timestamptz>,
 );
 
@@ -51,6 +51,9 @@ pub struct Offer {
     pub fee_total: Decimal,
     pub total: Decimal,
     pub amount_reference: Decimal,
+    /// What one offer could pay, in units of `currency_to`, when this one was priced.
+    pub amount_to_min: Decimal,
+    pub amount_to_max: Decimal,
     pub rate_sources: Value,
     pub quoted_at: DateTime<Utc>,
     pub expires_at: DateTime<Utc>,
@@ -75,12 +78,12 @@ statement! {
         card_id: CardId as BigInt, currency_from: AssetCode as Text, currency_to: AssetCode as Text,
         fixed_side: FixedSide as Text, amount: Decimal as Numeric, amount_to: Decimal as Numeric, price: Decimal as Numeric,
         spread: Decimal as Numeric, fees: Value as Jsonb, fee_total: Decimal as Numeric, total: Decimal as Numeric,
-        amount_reference: Decimal as Numeric, rate_sources: Value as Jsonb, quoted_at: DateTime<Utc> as Timestamptz,
-        expires_at: DateTime<Utc> as Timestamptz,
+        amount_reference: Decimal as Numeric, amount_to_min: Decimal as Numeric, amount_to_max: Decimal as Numeric,
+        rate_sources: Value as Jsonb, quoted_at: DateTime<Utc> as Timestamptz, expires_at: DateTime<Utc> as Timestamptz,
     } = "INSERT INTO offer (partner_id, mode, id, customer_id, card_id, status, version, currency_from, currency_to, \
-             fixed_side, amount, amount_to, price, spread, fees, fee_total, total, amount_reference, rate_sources, quoted_at, \
-             expires_at) \
-         VALUES (?, ?, ?, ?, ?, 'quoted', 1, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) \
+             fixed_side, amount, amount_to, price, spread, fees, fee_total, total, amount_reference, amount_to_min, amount_to_max, \
+             rate_sources, quoted_at, expires_at) \
+         VALUES (?, ?, ?, ?, ?, 'quoted', 1, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) \
          ON CONFLICT (partner_id, mode, id) DO NOTHING"
 }
 
@@ -90,6 +93,7 @@ statement! {
         currency_from: AssetCode as Text, currency_to: AssetCode as Text, fixed_side: FixedSide as Text,
         amount: Decimal as Numeric, amount_to: Decimal as Numeric, price: Decimal as Numeric, spread: Decimal as Numeric,
         fees: Value as Jsonb, fee_total: Decimal as Numeric, total: Decimal as Numeric, amount_reference: Decimal as Numeric,
+        amount_to_min: Decimal as Numeric, amount_to_max: Decimal as Numeric,
         rate_sources: Value as Jsonb, quoted_at: DateTime<Utc> as Timestamptz, expires_at: DateTime<Utc> as Timestamptz,
         partner_id: PartnerId as SqlUuid, mode: Mode as Text, id: OfferId as BigInt, version: i32 as Integer,
     } = "UPDATE offer SET version = version + 1, \
@@ -98,14 +102,15 @@ statement! {
                  'spread', spread::text, 'fees', fees, 'total', total::text, 'currency_from', currency_from, \
                  'currency_to', currency_to, 'rate_sources', rate_sources, 'quoted_at', quoted_at)), \
              currency_from = ?, currency_to = ?, fixed_side = ?, amount = ?, amount_to = ?, price = ?, spread = ?, fees = ?, \
-             fee_total = ?, total = ?, amount_reference = ?, rate_sources = ?, quoted_at = ?, expires_at = ? \
+             fee_total = ?, total = ?, amount_reference = ?, amount_to_min = ?, amount_to_max = ?, rate_sources = ?, quoted_at = ?, expires_at = ? \
          WHERE partner_id = ? AND mode = ? AND id = ? AND status = 'quoted' AND version = ?"
 }
 
 statement! {
-    struct FindOffer { partner_id: PartnerId as SqlUuid, mode: Mode as Text, customer_id: CustomerId as SqlUuid, id: OfferId as BigInt }
-        => OfferSql
-        = concat!("SELECT ", offer_columns!(), " FROM offer o WHERE partner_id = ? AND mode = ? AND customer_id = ? AND id = ?")
+    struct FindOffer { partner_id: PartnerId as SqlUuid, mode: Mode as Text, id: OfferId as BigInt, reference: String as Text } => OfferSql
+      = concat!("SELECT ", offer_columns!(), " FROM offer o \
+         JOIN customer u ON (u.partner_id, u.mode, u.id) = (o.partner_id, o.mode, o.customer_id) \
+         WHERE o.partner_id = ? AND o.mode = ? AND o.id = ? AND u.reference = ?")
 }
 
 statement! {
@@ -212,6 +217,9 @@ pub struct Pricing {
     pub fee_total: Decimal,
     pub total: Decimal,
     pub amount_reference: Decimal,
+    /// What one offer could pay, in units of `currency_to`, when this one was priced.
+    pub amount_to_min: Decimal,
+    pub amount_to_max: Decimal,
     pub rate_sources: Value,
     pub quoted_at: DateTime<Utc>,
     pub expires_at: DateTime<Utc>,
@@ -244,6 +252,8 @@ pub async fn insert(
         fee_total: p.fee_total,
         total: p.total,
         amount_reference: p.amount_reference,
+        amount_to_min: p.amount_to_min,
+        amount_to_max: p.amount_to_max,
         rate_sources: p.rate_sources,
         quoted_at: p.quoted_at,
         expires_at: p.expires_at,
@@ -274,6 +284,8 @@ pub async fn reprice(
         fee_total: p.fee_total,
         total: p.total,
         amount_reference: p.amount_reference,
+        amount_to_min: p.amount_to_min,
+        amount_to_max: p.amount_to_max,
         rate_sources: p.rate_sources,
         quoted_at: p.quoted_at,
         expires_at: p.expires_at,
@@ -287,14 +299,17 @@ pub async fn reprice(
     Ok(updated == 1)
 }
 
-/// An offer of that very customer.
+/// An offer of that very customer, by the partner's reference.
 pub async fn find(
     conn: &mut AsyncPgConnection,
     tenant: Tenant,
-    customer_id: CustomerId,
+    reference: &str,
     id: OfferId,
 ) -> QueryResult<Option<Offer>> {
-    FindOffer { partner_id: tenant.partner_id, mode: tenant.mode, customer_id, id }.get_result(conn).await.optional()
+    FindOffer { partner_id: tenant.partner_id, mode: tenant.mode, id, reference: reference.to_owned() }
+        .get_result(conn)
+        .await
+        .optional()
 }
 
 /// Locks offers in one order.

@@ -62,3 +62,12 @@ impl WalletError {
         WalletError::NotValid { field, what: what.into() }
     }
 }
+
+impl crate::store::retry::TransactionError for WalletError {
+    fn db_error(&self) -> Option<&DbError> {
+        match self {
+            WalletError::Db(error) | WalletError::Gateway(GatewayError::Db(error)) => Some(error),
+            _ => None,
+        }
+    }
+}

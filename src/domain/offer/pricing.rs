@@ -30,6 +30,32 @@ pub enum FixedSide {
     Target,
 }
 
+/// A text that names no side.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("neither source nor target")]
+pub struct FixedSideError;
+
+impl FixedSide {
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            FixedSide::Source => "source",
+            FixedSide::Target => "target",
+        }
+    }
+}
+
+impl std::str::FromStr for FixedSide {
+    type Err = FixedSideError;
+
+    fn from_str(text: &str) -> Result<Self, FixedSideError> {
+        match text {
+            "source" => Ok(FixedSide::Source),
+            "target" => Ok(FixedSide::Target),
+            _ => Err(FixedSideError),
+        }
+    }
+}
+
 /// A priced payout.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Quote {
@@ -79,6 +105,23 @@ pub struct OfferLimits {
     pub target_max: Money,
 }
 
+impl OfferLimits {
+    /// The limits of an offer that may bring from `target_min` to `target_max`. In the source the least is rounded up, so that it
+    /// brings `target_min`, and the most down, so that it never brings above `target_max`.
+    pub fn at(source: Asset, rate: &Rate, target_min: Money, target_max: Money) -> Result<Self, PricingError> {
+        let in_source = |target: &Money, rounding| {
+            let amount = exact::div(target.amount(), rate.value(), source.scale, rounding)?;
+            Ok::<_, PricingError>(Money::new(amount, source)?)
+        };
+        Ok(Self {
+            source_min: in_source(&target_min, Rounding::Up)?,
+            source_max: in_source(&target_max, Rounding::Down)?,
+            target_min,
+            target_max,
+        })
+    }
+}
+
 impl Terms {
     /// Prices a payout of exactly `amount`, in the source.
     pub fn price_by_source(&self, amount: &Money) -> Result<Quote, PricingError> {
@@ -102,21 +145,11 @@ impl Terms {
         Ok(Money::new(exact::add(amount.amount(), fees)?, self.source)?)
     }
 
-    /// The limits of an offer that may bring from `target_min` to `target_max`. In the source the least is rounded up, so that it
-    /// brings `target_min`, and the most down, so that it never brings above `target_max`.
+    /// [`OfferLimits::at`] these terms.
     pub fn limits(&self, target_min: Money, target_max: Money) -> Result<OfferLimits, PricingError> {
         expect_asset(&target_min, self.target)?;
         expect_asset(&target_max, self.target)?;
-        let source = |target: &Money, rounding| {
-            let amount = exact::div(target.amount(), self.rate.value(), self.source.scale, rounding)?;
-            Ok::<_, PricingError>(Money::new(amount, self.source)?)
-        };
-        Ok(OfferLimits {
-            source_min: source(&target_min, Rounding::Up)?,
-            source_max: source(&target_max, Rounding::Down)?,
-            target_min,
-            target_max,
-        })
+        OfferLimits::at(self.source, &self.rate, target_min, target_max)
     }
 
     fn quote(&self, amount: Money, amount_to: Money, fixed_side: FixedSide) -> Result<Quote, PricingError> {

@@ -1,0 +1,441 @@
+//! Accepting offers: the one transaction in which an offer becomes a payout. The offer is accepted only if it is open and
+//! the check passes under locks; the balance is held, the limits are reserved, the payout request is written with its
+//! first event and its job. Either all of it is there, or nothing is.
+//!
+//! Pays that arrive together are accepted together, as many as wait, in one commit.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use chrono::{DateTime, Utc};
+use diesel_async::AsyncPgConnection;
+use rust_decimal::Decimal;
+use tokio::sync::{mpsc, oneshot};
+use tokio::task::JoinSet;
+use uuid::Uuid;
+
+use super::facts::{Around, sums};
+use super::offers::{STRIPES, has_partner_limits};
+use super::{User, Wallet, WalletError};
+use crate::domain::exact;
+use crate::domain::ids::{OfferId, PayoutRequestId, Tenant};
+use crate::domain::ledger::{self, AccountKey, Entry};
+use crate::domain::limit::{self, StripeError, stripe_limits};
+use crate::domain::money::Money;
+use crate::domain::offer::{OfferEvent, OfferStatus, Refusal, RefusalCode, check_execution};
+use crate::gateway::route_book::Snapshot;
+use crate::gateway::settle::Reservation;
+use crate::gateway::submit::WalletSubmission;
+use crate::store::limits::{self as usage_store, Subject, Usages};
+use crate::store::offers::{self, Acceptance, Offer, OfferCard, OfferCustomer};
+use crate::store::retry::transaction;
+use crate::store::{accounts, entries};
+
+/// How many pays one transaction takes at most.
+const BATCH_MAX: usize = 64;
+/// How many acceptance transactions run at once in a process.
+const LANES: usize = 4;
+
+/// A pay to be decided.
+#[derive(Clone, Debug)]
+pub struct Pay {
+    pub user: User,
+    pub offer_id: OfferId,
+    /// The version that the payer saw; another one is refused.
+    pub seen_version: Option<i32>,
+    /// The request that pays the offer if this pay is the one that accepts it.
+    pub request_id: PayoutRequestId,
+}
+
+/// What became of a pay.
+#[derive(Clone, Debug)]
+pub enum Answer {
+    /// This pay, or one beside it, accepted the offer: this request pays it.
+    Accepted(PayoutRequestId),
+    /// It was accepted before. Holds the offer as it stands.
+    Before(Box<Offer>),
+    NotFound,
+    Version {
+        current: i32,
+    },
+    Refused(Refusal),
+}
+
+struct Waiting {
+    pay: Pay,
+    answer: oneshot::Sender<Result<Answer, WalletError>>,
+}
+
+/// The line in which pays wait for their batch.
+pub struct Acceptances {
+    line: mpsc::UnboundedSender<Waiting>,
+    inbox: Mutex<Option<mpsc::UnboundedReceiver<Waiting>>>,
+}
+
+impl Default for Acceptances {
+    fn default() -> Self {
+        // As long as there are requests under way: the HTTP server bounds those.
+        let (line, inbox) = mpsc::unbounded_channel();
+        Self { line, inbox: Mutex::new(Some(inbox)) }
+    }
+}
+
+impl Wallet {
+    /// Starts the lanes that accept pays. They end when the wallet is dropped.
+    pub fn start_accepting(self: &Arc<Self>) -> JoinSet<()> {
+        let mut lanes = JoinSet::new();
+        let inbox = self.acceptances.inbox.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let Some(inbox) = inbox else { return lanes };
+        let inbox = Arc::new(tokio::sync::Mutex::new(inbox));
+        for _ in 0..LANES {
+            lanes.spawn(lane(Arc::downgrade(self), Arc::clone(&inbox)));
+        }
+        lanes
+    }
+
+    /// Puts a pay in line and waits for what became of it.
+    pub(super) async fn accept_in_line(&self, pay: Pay) -> Result<Answer, WalletError> {
+        let (answer, outcome) = oneshot::channel();
+        let gone = || WalletError::Internal("nobody accepts pays".to_owned());
+        self.acceptances.line.send(Waiting { pay, answer }).map_err(|_| gone())?;
+        outcome.await.map_err(|_| gone())?
+    }
+
+    /// Decides pays in one transaction. Doing it again accepts nothing more.
+    pub async fn accept(&self, pays: &[Pay]) -> Result<Vec<Answer>, WalletError> {
+        let gateway = &self.gateway;
+        let snapshot = gateway
+            .routes
+            .snapshot(&gateway.db, &gateway.assets, &gateway.providers, &gateway.credentials, self.now())
+            .await?;
+        let answers =
+            transaction(&gateway.db, async |conn| self.accept_in(conn, &snapshot, pays).await).await?;
+        gateway.work_hint.notify_waiters();
+        Ok(answers)
+    }
+
+    async fn accept_in(
+        &self,
+        conn: &mut AsyncPgConnection,
+        snapshot: &Snapshot,
+        pays: &[Pay],
+    ) -> Result<Vec<Answer>, WalletError> {
+        let now = self.now();
+        let keys: BTreeSet<(Tenant, OfferId)> = pays.iter().map(|pay| (pay.user.tenant, pay.offer_id)).collect();
+        let keys: Vec<_> = keys.into_iter().collect();
+        let mut found: BTreeMap<(Tenant, OfferId), (Offer, OfferCustomer, OfferCard)> =
+            offers::lock_for_acceptance(conn, &keys)
+                .await?
+                .into_iter()
+                .map(|row| ((row.0.tenant(), row.0.id), row))
+                .collect();
+        let open: Vec<&Offer> =
+            found.values().map(|(offer, ..)| offer).filter(|offer| offer.status == OfferStatus::Quoted).collect();
+        let mut ground = self.lock_ground(conn, &open, now).await?;
+
+        let mut answers = Vec::with_capacity(pays.len());
+        let mut accepted: Vec<Accepted> = Vec::new();
+        for pay in pays {
+            let Some((offer, customer, card)) = found.get_mut(&(pay.user.tenant, pay.offer_id)) else {
+                answers.push(Answer::NotFound);
+                continue;
+            };
+            if customer.reference != pay.user.reference {
+                answers.push(Answer::NotFound);
+                continue;
+            }
+            if let Some(request_id) = ground.accepted_here.get(&(offer.tenant(), offer.id)) {
+                answers.push(Answer::Accepted(*request_id));
+                continue;
+            }
+            if offer.request_id.is_some() {
+                answers.push(Answer::Before(Box::new(offer.clone())));
+                continue;
+            }
+            if pay.seen_version.is_some_and(|seen| seen != offer.version) {
+                answers.push(Answer::Version { current: offer.version });
+                continue;
+            }
+            match self.decide(pay, offer, customer, card, &mut ground, snapshot, now)? {
+                Ok(acceptance) => {
+                    answers.push(Answer::Accepted(pay.request_id));
+                    ground.accepted_here.insert((offer.tenant(), offer.id), pay.request_id);
+                    accepted.push(acceptance);
+                }
+                Err(refusal) => answers.push(Answer::Refused(refusal)),
+            }
+        }
+        self.write(conn, &accepted, ground.usages, now).await?;
+        Ok(answers)
+    }
+
+    /// Locks what the open offers are judged by, each kind in one order: balances, then rolling sums.
+    async fn lock_ground(
+        &self,
+        conn: &mut AsyncPgConnection,
+        open: &[&Offer],
+        now: DateTime<Utc>,
+    ) -> Result<Ground, WalletError> {
+        let mut balance_keys: Vec<(Tenant, Uuid)> = open
+            .iter()
+            .map(|offer| {
+                let key = AccountKey::user_available(offer.customer_id, offer.currency_from);
+                (offer.tenant(), key.id(offer.tenant()))
+            })
+            .collect();
+        balance_keys.sort_unstable();
+        balance_keys.dedup();
+        let balances = accounts::lock_balances(conn, &balance_keys).await?;
+        let striped = has_partner_limits(self);
+        let mut subjects: Vec<(Tenant, Subject)> = open
+            .iter()
+            .flat_map(|offer| {
+                let stripe = striped.then(|| Subject::Partner(stripe_of(offer.id)));
+                [Some(Subject::Customer(offer.customer_id)), Some(Subject::Card(offer.card_id)), stripe]
+                    .into_iter()
+                    .flatten()
+                    .map(|subject| (offer.tenant(), subject))
+            })
+            .collect();
+        subjects.sort_unstable();
+        subjects.dedup();
+        let mut usages = usage_store::lock(conn, &subjects, now).await?;
+        if striped {
+            // Where an offer's own stripe is full, the others are looked at, which takes their locks too.
+            let mut crowded = BTreeSet::new();
+            let mut batch_total: BTreeMap<(Tenant, i16), usize> = BTreeMap::new();
+            for offer in open {
+                let count = batch_total.entry((offer.tenant(), stripe_of(offer.id))).or_default();
+                *count += 1;
+                if *count > 1 || !self.fits_own_stripe(&usages, offer, now)? {
+                    crowded.insert(offer.tenant());
+                }
+            }
+            let all: Vec<_> = crowded
+                .into_iter()
+                .flat_map(|tenant| (0..STRIPES).map(move |n| (tenant, Subject::Partner(n))))
+                .collect();
+            usages.extend(usage_store::lock(conn, &all, now).await?);
+        }
+        Ok(Ground { balances, usages, accepted_here: BTreeMap::new() })
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "the facts of one decision, each from its own lock")]
+    fn decide(
+        &self,
+        pay: &Pay,
+        offer: &Offer,
+        customer: &OfferCustomer,
+        card: &OfferCard,
+        ground: &mut Ground,
+        snapshot: &Snapshot,
+        now: DateTime<Utc>,
+    ) -> Result<Result<Accepted, Refusal>, WalletError> {
+        let tenant = offer.tenant();
+        let usage = |subject| ground.usages.get(&(tenant, subject));
+        let available = AccountKey::user_available(offer.customer_id, offer.currency_from).id(tenant);
+        let balance = ground.balances.get(&available).copied().unwrap_or_default();
+        let around = Around {
+            now,
+            kyc_level: self.kyc_level(&pay.user, customer.kyc_level),
+            customer_blocked: customer.is_blocked,
+            card: self.card_facts(card),
+            scheme: card.scheme,
+            customer_sums: sums(usage(Subject::Customer(offer.customer_id)), now)?,
+            card_sums: sums(usage(Subject::Card(offer.card_id)), now)?,
+            // The partner's own sum is judged below, on the stripe that is locked.
+            partner_sums: Vec::new(),
+            balance,
+            routes: snapshot.routes(tenant.mode),
+        };
+        if let Err(refusal) = check_execution(&self.execution_facts(offer, around)?) {
+            return Ok(Err(refusal));
+        }
+        let partner_shares = match self.partner_shares(ground, offer, now)? {
+            Ok(shares) => shares,
+            Err(refusal) => return Ok(Err(refusal)),
+        };
+        let Some(point_id) = snapshot.point(tenant, offer.currency_to) else {
+            return Ok(Err(RefusalCode::NoRoute.into()));
+        };
+
+        // From here on it is accepted: what the next pays of this batch see is what is left.
+        let internal = |error: String| WalletError::Internal(format!("offer {}: {error}", offer.id));
+        let left = exact::sub(balance, offer.total).map_err(|error| internal(error.to_string()))?;
+        ground.balances.insert(available, left);
+        let mut reservations = vec![
+            Reservation { subject: Subject::Customer(offer.customer_id), amount: offer.amount_reference },
+            Reservation { subject: Subject::Card(offer.card_id), amount: offer.amount_reference },
+        ];
+        reservations.extend(partner_shares);
+        for reservation in &reservations {
+            let window = ground
+                .usages
+                .get_mut(&(tenant, reservation.subject))
+                .ok_or_else(|| internal("its rolling sums aren't locked".to_owned()))?;
+            window.reserve(now, reservation.amount).map_err(|error| internal(error.to_string()))?;
+        }
+        let status = offer.status.apply(OfferEvent::Accept).map_err(|error| internal(error.to_string()))?;
+        debug_assert_eq!(status, OfferStatus::Accepted);
+        let hold = ledger::hold(
+            tenant,
+            offer.customer_id,
+            offer.currency_from,
+            offer.total,
+            &pay.request_id.0.simple().to_string(),
+        )
+        .map_err(|error| internal(error.to_string()))?;
+        Ok(Ok(Accepted {
+            acceptance: Acceptance {
+                tenant,
+                id: offer.id,
+                request_id: pay.request_id,
+                limit_reservations: serde_json::to_value(&reservations)
+                    .map_err(|error| internal(error.to_string()))?,
+            },
+            hold,
+            submission: WalletSubmission {
+                tenant,
+                id: pay.request_id,
+                point_id,
+                offer_id: offer.id,
+                customer_id: offer.customer_id,
+                card_id: offer.card_id,
+                amount: offer.amount_to,
+                currency: offer.currency_to,
+            },
+        }))
+    }
+
+    /// Where on the partner's stripes the amount counts. Each stripe keeping to its share of the limit keeps their sum to
+    /// the limit, whatever other transactions decide on the others at the same time.
+    fn partner_shares(
+        &self,
+        ground: &Ground,
+        offer: &Offer,
+        now: DateTime<Utc>,
+    ) -> Result<Result<Vec<Reservation>, Refusal>, WalletError> {
+        if !has_partner_limits(self) {
+            return Ok(Ok(Vec::new()));
+        }
+        if self.fits_own_stripe(&ground.usages, offer, now)? {
+            let subject = Subject::Partner(stripe_of(offer.id));
+            return Ok(Ok(vec![Reservation { subject, amount: offer.amount_reference }]));
+        }
+        let rules = &self.book.limits;
+        let stripes = (0..STRIPES)
+            .map(|n| sums(ground.usages.get(&(offer.tenant(), Subject::Partner(n))), now))
+            .collect::<Result<Vec<_>, _>>()?;
+        let preferred = usize::try_from(stripe_of(offer.id)).unwrap_or(0);
+        let scale = rules.reference.scale;
+        match limit::plan_striped(&stripes, &rules.partner, offer.amount_reference, preferred, scale) {
+            Ok(shares) => Ok(Ok(shares
+                .into_iter()
+                .map(|share| Reservation {
+                    subject: Subject::Partner(i16::try_from(share.stripe).unwrap_or(0)),
+                    amount: share.amount,
+                })
+                .collect())),
+            Err(StripeError::Limit(refused)) => {
+                let limit = Money::new(refused.limit, rules.reference).ok();
+                Ok(Err(Refusal { code: RefusalCode::LimitExceeded, limit }))
+            }
+            Err(error @ (StripeError::NoStripes | StripeError::Arithmetic(_))) => {
+                Err(WalletError::Internal(error.to_string()))
+            }
+        }
+    }
+
+    fn fits_own_stripe(&self, usages: &Usages, offer: &Offer, now: DateTime<Utc>) -> Result<bool, WalletError> {
+        let rules = &self.book.limits;
+        let stripe = stripe_of(offer.id);
+        let index = usize::try_from(stripe).unwrap_or(0);
+        let count = usize::try_from(STRIPES).unwrap_or(1);
+        let own = stripe_limits(&rules.partner, index, count, rules.reference.scale)
+            .map_err(|error| WalletError::Internal(error.to_string()))?;
+        let used = sums(usages.get(&(offer.tenant(), Subject::Partner(stripe))), now)?;
+        Ok(limit::check(&used, &own, offer.amount_reference).is_ok())
+    }
+
+    async fn write(
+        &self,
+        conn: &mut AsyncPgConnection,
+        accepted: &[Accepted],
+        usages: Usages,
+        now: DateTime<Utc>,
+    ) -> Result<(), WalletError> {
+        if accepted.is_empty() {
+            return Ok(());
+        }
+        let touched: BTreeSet<Tenant> = accepted.iter().map(|a| a.acceptance.tenant).collect();
+        let usages: Usages = usages.into_iter().filter(|((tenant, _), _)| touched.contains(tenant)).collect();
+        let submissions: Vec<_> = accepted.iter().map(|a| a.submission.clone()).collect();
+        let holds: Vec<_> = accepted.iter().map(|a| a.hold.clone()).collect();
+        let acceptances: Vec<_> = accepted.iter().map(|a| a.acceptance.clone()).collect();
+        entries::book(conn, &holds, now).await?;
+        usage_store::write(conn, &usages, now).await?;
+        self.gateway.submit(conn, &submissions, now).await?;
+        offers::accept(conn, &acceptances, now).await?;
+        Ok(())
+    }
+}
+
+/// What a batch is judged by: locked, and less what the batch itself took so far.
+struct Ground {
+    balances: std::collections::HashMap<Uuid, Decimal>,
+    usages: Usages,
+    accepted_here: BTreeMap<(Tenant, OfferId), PayoutRequestId>,
+}
+
+struct Accepted {
+    acceptance: Acceptance,
+    hold: Entry,
+    submission: WalletSubmission,
+}
+
+/// The stripe of the partner's sum that an offer counts on.
+fn stripe_of(id: OfferId) -> i16 {
+    i16::try_from(id.0.rem_euclid(i64::from(STRIPES))).unwrap_or(0)
+}
+
+async fn lane(wallet: std::sync::Weak<Wallet>, inbox: Arc<tokio::sync::Mutex<mpsc::UnboundedReceiver<Waiting>>>) {
+    loop {
+        let mut batch = Vec::with_capacity(BATCH_MAX);
+        {
+            let mut inbox = inbox.lock().await;
+            if inbox.recv_many(&mut batch, BATCH_MAX).await == 0 {
+                return;
+            }
+        }
+        let Some(wallet) = wallet.upgrade() else { return };
+        let pays: Vec<Pay> = batch.iter().map(|waiting| waiting.pay.clone()).collect();
+        match wallet.accept(&pays).await {
+            Ok(answers) => {
+                for (waiting, answer) in batch.into_iter().zip(answers) {
+                    // Nobody listens any more: the payout goes on all the same.
+                    let _ = waiting.answer.send(Ok(answer));
+                }
+            }
+            Err(error) if batch.len() > 1 => {
+                tracing::warn!(%error, pays = batch.len(), "a batch of pays could not be accepted; one by one now");
+                for waiting in batch {
+                    let answer = one(&wallet, &waiting.pay).await;
+                    let _ = waiting.answer.send(answer);
+                }
+            }
+            Err(error) => {
+                tracing::warn!(%error, "a pay could not be accepted; once more");
+                for waiting in batch {
+                    let answer = one(&wallet, &waiting.pay).await;
+                    let _ = waiting.answer.send(answer);
+                }
+            }
+        }
+    }
+}
+
+/// One pay by itself. After a COMMIT whose answer was lost this reads back: an offer that was accepted answers so.
+async fn one(wallet: &Wallet, pay: &Pay) -> Result<Answer, WalletError> {
+    let answers = wallet.accept(std::slice::from_ref(pay)).await?;
+    answers.into_iter().next().ok_or_else(|| WalletError::Internal("a pay without an answer".to_owned()))
+}
