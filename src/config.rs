@@ -103,8 +103,8 @@ impl Settings {
             builder = builder.add_source(config::File::from(file).format(config::FileFormat::Toml));
         }
         // Not parsed: a number stays the text that was written, and is read by its digits.
-        builder = builder
-            .add_source(config::Environment::with_prefix("LANDFALL").prefix_separator("__").separator("__"));
+        builder =
+            builder.add_source(config::Environment::with_prefix("LANDFALL").prefix_separator("__").separator("__"));
         let settings: Settings = builder
             .build()
             .and_then(config::Config::try_deserialize)

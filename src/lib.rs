@@ -18,6 +18,7 @@
 //!
 //! Direction: `http`, `worker` -> `wallet`, `gateway` -> `domain`. `tests/architecture.rs` fails on a broken line.
 
+pub mod app;
 pub mod clock;
 pub mod config;
 pub mod domain;
@@ -26,6 +27,7 @@ pub mod http;
 pub mod providers;
 pub mod rates;
 pub mod store;
+pub mod telemetry;
 pub mod vault;
 pub mod wallet;
 pub mod worker;

@@ -227,10 +227,7 @@ impl PayoutStatus {
 
     /// While a payout is open, no other payout of the same part may start (invariant 2).
     pub const fn is_open(self) -> bool {
-        matches!(
-            self,
-            PayoutStatus::Created | PayoutStatus::Invoking | PayoutStatus::Pending | PayoutStatus::Unknown
-        )
+        matches!(self, PayoutStatus::Created | PayoutStatus::Invoking | PayoutStatus::Pending | PayoutStatus::Unknown)
     }
 
     /// The transition table. `Refused` from `Unknown` is an inquiry's or a callback's definitive answer.

@@ -39,8 +39,7 @@ impl Gateway {
         body: &[u8],
     ) -> Result<Received, GatewayError> {
         let now = self.clock.now();
-        let snapshot =
-            self.routes.snapshot(&self.db, &self.assets, &self.providers, &self.credentials, now).await?;
+        let snapshot = self.routes.snapshot(&self.db, &self.assets, &self.providers, &self.credentials, now).await?;
         let Some((provider_code, account)) = snapshot.account(account_id) else {
             return Ok(Received::NoSuchAccount);
         };
@@ -146,7 +145,11 @@ fn redacted(body: &[u8]) -> String {
     let mut run = String::new();
     let flush = |run: &mut String, out: &mut String| {
         let digits = run.chars().filter(char::is_ascii_digit).count();
-        if digits >= 12 { out.push_str("[digits]") } else { out.push_str(run) }
+        if digits >= 12 {
+            out.push_str("[digits]")
+        } else {
+            out.push_str(run)
+        }
         run.clear();
     };
     for c in text.chars() {

@@ -33,7 +33,9 @@ use verdict::Verdict;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Source {
     /// Our own send, done under the invoke job of this epoch.
-    Send { epoch: i32 },
+    Send {
+        epoch: i32,
+    },
     Inquiry,
     Callback,
     /// The process that was sending died, or took longer than its lease.
@@ -115,14 +117,10 @@ impl Gateway {
                 }
             }
             requests::write(conn, &rows, now).await?;
-            let touched: Vec<Payout> = by_request
-                .into_values()
-                .flatten()
-                .filter(|payout| changes.payouts.contains(&payout.id))
-                .collect();
+            let touched: Vec<Payout> =
+                by_request.into_values().flatten().filter(|payout| changes.payouts.contains(&payout.id)).collect();
             payouts::write(conn, &touched, now).await?;
-            let followed: Vec<Offer> =
-                held.into_values().filter(|offer| changes.offers.contains(&offer.id)).collect();
+            let followed: Vec<Offer> = held.into_values().filter(|offer| changes.offers.contains(&offer.id)).collect();
             offers::follow(conn, &followed).await?;
             changes.write(conn, now).await
         })
@@ -302,11 +300,8 @@ impl Gateway {
         payout.amount_processed = amount;
         changes.finish_payout(payout, amount, now)?;
         if !payout.cost.is_zero() {
-            let cost = FiatSide {
-                deposit_account: payout.deposit_account_id,
-                asset: payout.currency,
-                amount: payout.cost,
-            };
+            let cost =
+                FiatSide { deposit_account: payout.deposit_account_id, asset: payout.currency, amount: payout.cost };
             let reference = payout.id.0.simple().to_string();
             changes.entries.push(ledger::payout_cost(payout.tenant(), cost, &reference)?);
         }
@@ -353,11 +348,7 @@ impl Gateway {
         payout.amount_processed = amount;
         changes.finish_payout(payout, amount, now)?;
         let fiat = FiatSide { deposit_account: payout.deposit_account_id, asset: payout.currency, amount };
-        changes.entries.push(ledger::late_success(
-            payout.tenant(),
-            fiat,
-            &payout.id.0.simple().to_string(),
-        )?);
+        changes.entries.push(ledger::late_success(payout.tenant(), fiat, &payout.id.0.simple().to_string())?);
         if !payout.cost.is_zero() {
             let cost = FiatSide { amount: payout.cost, ..fiat };
             let reference = payout.id.0.simple().to_string();

@@ -68,12 +68,9 @@ struct Plan {
 impl Gateway {
     /// Dispatches up to `batch_size` due requests. Answers the payouts to be sent now, and how many jobs were taken.
     pub async fn dispatch(&self, batch_size: usize) -> Result<(Vec<SendTask>, usize), GatewayError> {
-        let snapshot = self
-            .routes
-            .snapshot(&self.db, &self.assets, &self.providers, &self.credentials, self.clock.now())
-            .await?;
-        let written =
-            transaction(&self.db, async |conn| self.write_payouts(conn, &snapshot, batch_size).await).await?;
+        let snapshot =
+            self.routes.snapshot(&self.db, &self.assets, &self.providers, &self.credentials, self.clock.now()).await?;
+        let written = transaction(&self.db, async |conn| self.write_payouts(conn, &snapshot, batch_size).await).await?;
         for unroutable in &written.unroutable {
             self.end_without_route(unroutable).await?;
         }
@@ -137,8 +134,7 @@ impl Gateway {
         lease_until: DateTime<Utc>,
         now: DateTime<Utc>,
     ) -> Result<Ground, GatewayError> {
-        let tried: Vec<_> =
-            rows.iter().filter(|row| row.attempts_made > 0).map(|row| (row.tenant(), row.id)).collect();
+        let tried: Vec<_> = rows.iter().filter(|row| row.attempts_made > 0).map(|row| (row.tenant(), row.id)).collect();
         let mut by_request: BTreeMap<PayoutRequestId, Vec<Payout>> = BTreeMap::new();
         for payout in payouts::of_requests(conn, &tried).await? {
             by_request.entry(payout.request_id).or_default().push(payout);
@@ -289,8 +285,7 @@ impl Gateway {
                     .map_err(|error| GatewayError::Request(row.id, error))?;
             }
             let data = json!({"resolution": unroutable.resolution.as_str(), "routing": unroutable.trace});
-            let ended =
-                self.end_unroutable(conn, vec![(row, event, unroutable.resolution, data)], now).await?;
+            let ended = self.end_unroutable(conn, vec![(row, event, unroutable.resolution, data)], now).await?;
             requests::write(conn, &rows, now).await?;
             Ok::<_, GatewayError>(ended)
         })
@@ -316,12 +311,8 @@ fn choose(row: &PayoutRequest, ground: &mut Ground) -> Result<Choice, GatewayErr
         return Ok(Err(unroutable(row, Resolution::InvalidDetails, json!({"why": "the card's number is destroyed"}))));
     }
     let routes = ground.routes.get(&row.mode).map_or(&[][..], Vec::as_slice);
-    let request = RouteRequest {
-        service: &row.service,
-        amount,
-        card_scheme: card.map(|card| card.scheme),
-        tried: &tried,
-    };
+    let request =
+        RouteRequest { service: &row.service, amount, card_scheme: card.map(|card| card.scheme), tried: &tried };
     let decision = decide(Strategy::Direct, routes, &request);
     match decision.ranked.first().map(|index| routes[*index].clone()) {
         Some(route) => Ok(Ok((route, decision, amount))),
@@ -333,8 +324,8 @@ fn choose(row: &PayoutRequest, ground: &mut Ground) -> Result<Choice, GatewayErr
                 _ if decision.had_candidates => Resolution::StrategyConfiguredRoutesWereFiltered,
                 _ => Resolution::StrategyReceivedNoRoutes,
             };
-            let trace = serde_json::to_value(&decision.trace)
-                .map_err(|error| GatewayError::Corrupt(error.to_string()))?;
+            let trace =
+                serde_json::to_value(&decision.trace).map_err(|error| GatewayError::Corrupt(error.to_string()))?;
             Ok(Err(unroutable(row, resolution, trace)))
         }
     }

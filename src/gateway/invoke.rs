@@ -106,13 +106,7 @@ impl Gateway {
     }
 
     pub(super) fn report(&self, payout: &Payout, source: Source, outcome: Outcome) -> Report {
-        Report {
-            tenant: payout.tenant(),
-            request_id: payout.request_id,
-            payout_id: payout.id,
-            source,
-            outcome,
-        }
+        Report { tenant: payout.tenant(), request_id: payout.request_id, payout_id: payout.id, source, outcome }
     }
 
     /// Whether the lease outlasts a send that begins now, and nobody else took the job over.
@@ -133,9 +127,7 @@ impl Gateway {
             Ok::<_, GatewayError>(jobs::epochs(&mut conn, &[job]).await?)
         };
         match epochs.await {
-            Ok(epochs) => {
-                epochs.get(&(JobKind::Invoke.as_str().to_owned(), task.payout.id.0)) == Some(&task.epoch)
-            }
+            Ok(epochs) => epochs.get(&(JobKind::Invoke.as_str().to_owned(), task.payout.id.0)) == Some(&task.epoch),
             Err(error) => {
                 tracing::warn!(%error, "the lease can't be looked up");
                 false
@@ -168,11 +160,7 @@ impl Gateway {
         transaction(&self.db, async |conn| self.claim_invokes_in(conn, batch_size).await).await
     }
 
-    async fn claim_invokes_in(
-        &self,
-        conn: &mut AsyncPgConnection,
-        batch_size: usize,
-    ) -> Result<Invokes, GatewayError> {
+    async fn claim_invokes_in(&self, conn: &mut AsyncPgConnection, batch_size: usize) -> Result<Invokes, GatewayError> {
         let now = self.clock.now();
         let lease_until = now + TimeDelta::from_std(self.lease).unwrap_or(TimeDelta::minutes(1));
         let claimed = jobs::claim(conn, JobKind::Invoke, now, lease_until, batch_size).await?;
@@ -208,10 +196,8 @@ impl Gateway {
                 invokes.reports.push(self.report(payout, Source::Reclaimed, outcome));
                 continue;
             }
-            payout.status = payout
-                .status
-                .apply(PayoutEvent::Invoked)
-                .map_err(|error| GatewayError::Payout(payout.id, error))?;
+            payout.status =
+                payout.status.apply(PayoutEvent::Invoked).map_err(|error| GatewayError::Payout(payout.id, error))?;
             payout.sends += 1;
             payout.sent_at = Some(now);
             let draft = Draft {

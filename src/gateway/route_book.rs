@@ -10,8 +10,8 @@ use secrecy::SecretString;
 use serde_json::Value;
 
 use super::GatewayError;
-use crate::domain::asset::{AssetCode, Assets};
 use crate::config::gateway::HOUSE;
+use crate::domain::asset::{AssetCode, Assets};
 use crate::domain::ids::{Mode, PartnerId, PayoutPointId, ProviderAccountId, Tenant};
 use crate::domain::routing::Route;
 use crate::providers::provider::AccountContext;

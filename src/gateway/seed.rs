@@ -73,20 +73,12 @@ impl Gateway {
         has_balance: bool,
     ) -> Result<DepositAccountId, GatewayError> {
         let now = self.clock.now();
-        let (id, _) = routes::ensure_deposit_account(
-            conn,
-            owner,
-            &deposit.code,
-            account_id,
-            deposit.currency,
-            has_balance,
-            now,
-        )
-        .await?;
+        let (id, _) =
+            routes::ensure_deposit_account(conn, owner, &deposit.code, account_id, deposit.currency, has_balance, now)
+                .await?;
         let amount = deposit.initial_balance.as_deref().and_then(decimal).unwrap_or(Decimal::ZERO);
         let reference = format!("initial-{}", id.0.simple());
-        let is_due = !amount.is_zero()
-            && !entries::is_booked(conn, owner, EntryKind::TopUp, &reference).await?;
+        let is_due = !amount.is_zero() && !entries::is_booked(conn, owner, EntryKind::TopUp, &reference).await?;
         if is_due {
             let fiat = FiatSide { deposit_account: id, asset: deposit.currency, amount };
             entries::book(conn, &[ledger::top_up(owner, fiat, &reference)?], now).await?;

@@ -52,8 +52,7 @@ pub fn settlement_of(assets: &Assets, offer: &Offer) -> Result<Settlement, Gatew
         price: Price::new(offer.price).map_err(|error| corrupt(error.to_string()))?,
         spread: Spread::new(offer.spread).map_err(|error| corrupt(error.to_string()))?,
     };
-    let fees: Vec<FeeItem> =
-        serde_json::from_value(offer.fees.clone()).map_err(|error| corrupt(error.to_string()))?;
+    let fees: Vec<FeeItem> = serde_json::from_value(offer.fees.clone()).map_err(|error| corrupt(error.to_string()))?;
     let settlement = Settlement::new(
         &money(offer.amount, offer.currency_from)?,
         &money(offer.amount_to, offer.currency_to)?,
@@ -112,10 +111,8 @@ pub fn close(
         p if p < offer.amount_to => OfferEvent::PayInPart,
         _ => OfferEvent::PayInFull,
     };
-    offer.status = offer
-        .status
-        .apply(event)
-        .map_err(|error| GatewayError::Corrupt(format!("offer {}: {error}", offer.id)))?;
+    offer.status =
+        offer.status.apply(event).map_err(|error| GatewayError::Corrupt(format!("offer {}: {error}", offer.id)))?;
     offer.resolution = request.resolution.or(Some(Resolution::Ok));
     offer.final_at = Some(now);
 

@@ -87,7 +87,8 @@ pub enum Outcome {
     Processed {
         #[serde(with = "rust_decimal::serde::str")]
         amount: Decimal,
-        ids: ProviderIds },
+        ids: ProviderIds,
+    },
     /// Taken, not final.
     Pending { ids: ProviderIds },
     /// Finally refused: no money went out and none will.
@@ -96,7 +97,8 @@ pub enum Outcome {
     Returned {
         #[serde(with = "rust_decimal::serde::str")]
         amount: Decimal,
-        ids: ProviderIds },
+        ids: ProviderIds,
+    },
     /// The provider says it has no such payout. Counts only after its settling time and repeated answers.
     NotFound,
     /// Proven that not one byte of the request left (a refused connection). Says nothing of an earlier send of the same order.

@@ -1,9 +1,7 @@
 //! Cards: what may be shown in the clear, and the vault's envelopes.
 
 use chrono::{DateTime, Utc};
-use diesel::sql_types::{
-    Array, BigInt, Bool, Bytea, Nullable, SmallInt, Text, Timestamptz, Uuid as SqlUuid,
-};
+use diesel::sql_types::{Array, BigInt, Bool, Bytea, Nullable, SmallInt, Text, Timestamptz, Uuid as SqlUuid};
 use diesel::{OptionalExtension, QueryResult};
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
 
@@ -19,8 +17,23 @@ macro_rules! card_columns {
 }
 
 type CardSql = (
-    SqlUuid, Text, BigInt, SqlUuid, Text, Text, Text, SmallInt, SmallInt, Nullable<Bytea>, Bytea, Nullable<Bytea>,
-    Nullable<Text>, Text, Nullable<Timestamptz>, Nullable<Timestamptz>, Timestamptz,
+    SqlUuid,
+    Text,
+    BigInt,
+    SqlUuid,
+    Text,
+    Text,
+    Text,
+    SmallInt,
+    SmallInt,
+    Nullable<Bytea>,
+    Bytea,
+    Nullable<Bytea>,
+    Nullable<Text>,
+    Text,
+    Nullable<Timestamptz>,
+    Nullable<Timestamptz>,
+    Timestamptz,
 );
 
 /// A card as stored. Its secrets are envelopes that only the vault opens.
@@ -289,16 +302,10 @@ pub async fn hide(
     id: CardId,
     now: DateTime<Utc>,
 ) -> QueryResult<bool> {
-    let hidden = HideCard {
-        hidden_at: now,
-        updated_at: now,
-        partner_id: tenant.partner_id,
-        mode: tenant.mode,
-        customer_id,
-        id,
-    }
-    .execute(conn)
-    .await?;
+    let hidden =
+        HideCard { hidden_at: now, updated_at: now, partner_id: tenant.partner_id, mode: tenant.mode, customer_id, id }
+            .execute(conn)
+            .await?;
     Ok(hidden == 1)
 }
 

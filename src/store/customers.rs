@@ -59,12 +59,7 @@ pub async fn find_or_insert(
         .await
 }
 
-pub async fn set_kyc_level(
-    conn: &mut AsyncPgConnection,
-    tenant: Tenant,
-    id: CustomerId,
-    level: u8,
-) -> QueryResult<()> {
+pub async fn set_kyc_level(conn: &mut AsyncPgConnection, tenant: Tenant, id: CustomerId, level: u8) -> QueryResult<()> {
     SetKycLevel { level: i16::from(level), partner_id: tenant.partner_id, mode: tenant.mode, id }.execute(conn).await?;
     Ok(())
 }

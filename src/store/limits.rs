@@ -97,9 +97,9 @@ fn collect(subjects: &[(Tenant, Subject)], rows: Vec<UsageRow>) -> QueryResult<U
     let mut usages = Usages::new();
     for row in rows {
         let tenant = Tenant { partner_id: row.partner_id, mode: row.mode };
-        let found = subjects.iter().find(|(t, s)| {
-            *t == tenant && s.kind() == row.kind && s.stripe() == row.stripe && s.id() == row.id
-        });
+        let found = subjects
+            .iter()
+            .find(|(t, s)| *t == tenant && s.kind() == row.kind && s.stripe() == row.stripe && s.id() == row.id);
         if let Some(key) = found {
             let window = serde_json::from_value(row.usage)
                 .map_err(|error| diesel::result::Error::DeserializationError(error.into()))?;

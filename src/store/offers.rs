@@ -25,9 +25,36 @@ macro_rules! offer_columns {
 }
 
 type OfferSql = (
-    SqlUuid, Text, BigInt, SqlUuid, BigInt, Text, Integer, Text, Text, Text, Numeric, Numeric, Numeric, Numeric, Jsonb,
-    Numeric, Numeric, Numeric, Numeric, Numeric, Jsonb, Timestamptz, Timestamptz, Nullable<Timestamptz>, Nullable<Jsonb>,
-    Nullable<SqlUuid>, Numeric, Numeric, Nullable<Text>, Nullable<Timestamptz>,
+    SqlUuid,
+    Text,
+    BigInt,
+    SqlUuid,
+    BigInt,
+    Text,
+    Integer,
+    Text,
+    Text,
+    Text,
+    Numeric,
+    Numeric,
+    Numeric,
+    Numeric,
+    Jsonb,
+    Numeric,
+    Numeric,
+    Numeric,
+    Numeric,
+    Numeric,
+    Jsonb,
+    Timestamptz,
+    Timestamptz,
+    Nullable<Timestamptz>,
+    Nullable<Jsonb>,
+    Nullable<SqlUuid>,
+    Numeric,
+    Numeric,
+    Nullable<Text>,
+    Nullable<Timestamptz>,
 );
 
 /// An offer as stored.
@@ -350,11 +377,7 @@ pub struct Acceptance {
 }
 
 /// Marks locked, quoted offers as accepted.
-pub async fn accept(
-    conn: &mut AsyncPgConnection,
-    acceptances: &[Acceptance],
-    now: DateTime<Utc>,
-) -> QueryResult<()> {
+pub async fn accept(conn: &mut AsyncPgConnection, acceptances: &[Acceptance], now: DateTime<Utc>) -> QueryResult<()> {
     if acceptances.is_empty() {
         return Ok(());
     }
@@ -405,14 +428,7 @@ pub async fn history(
     limit: i64,
 ) -> QueryResult<Vec<(Offer, String, String)>> {
     let (before_at, before_id) = before;
-    OfferHistory {
-        partner_id: tenant.partner_id,
-        mode: tenant.mode,
-        customer_id,
-        before_at,
-        before_id,
-        limit,
-    }
-    .load(conn)
-    .await
+    OfferHistory { partner_id: tenant.partner_id, mode: tenant.mode, customer_id, before_at, before_id, limit }
+        .load(conn)
+        .await
 }

@@ -25,9 +25,35 @@ macro_rules! request_columns {
 }
 
 type RequestSql = (
-    SqlUuid, Text, SqlUuid, SqlUuid, Text, Nullable<SqlUuid>, Nullable<BigInt>, Nullable<BigInt>, Text, Text, Numeric, Text,
-    Jsonb, Nullable<Text>, Text, Nullable<Text>, Numeric, Numeric, SmallInt, SmallInt, Bool, Nullable<Text>, Nullable<Text>,
-    Timestamptz, Integer, Bytea, Timestamptz, Timestamptz, Nullable<Timestamptz>,
+    SqlUuid,
+    Text,
+    SqlUuid,
+    SqlUuid,
+    Text,
+    Nullable<SqlUuid>,
+    Nullable<BigInt>,
+    Nullable<BigInt>,
+    Text,
+    Text,
+    Numeric,
+    Text,
+    Jsonb,
+    Nullable<Text>,
+    Text,
+    Nullable<Text>,
+    Numeric,
+    Numeric,
+    SmallInt,
+    SmallInt,
+    Bool,
+    Nullable<Text>,
+    Nullable<Text>,
+    Timestamptz,
+    Integer,
+    Bytea,
+    Timestamptz,
+    Timestamptz,
+    Nullable<Timestamptz>,
 );
 
 /// A payout request as stored.

@@ -63,8 +63,7 @@ async fn find(
     account_id: ProviderAccountId,
     reference: &str,
 ) -> QueryResult<Option<Payment>> {
-    let row: Option<Row> =
-        Find { account_id, reference: reference.to_owned() }.get_result(conn).await.optional()?;
+    let row: Option<Row> = Find { account_id, reference: reference.to_owned() }.get_result(conn).await.optional()?;
     Ok(row.map(|row| Payment {
         account_id: row.account_id,
         reference: row.reference,
@@ -114,10 +113,7 @@ async fn debited(
 
 /// What the book holds of a reference that was there already.
 async fn already(conn: &mut AsyncPgConnection, payment: &Payment) -> QueryResult<Taken> {
-    find(conn, payment.account_id, &payment.reference)
-        .await?
-        .map(Taken::Already)
-        .ok_or(diesel::result::Error::NotFound)
+    find(conn, payment.account_id, &payment.reference).await?.map(Taken::Already).ok_or(diesel::result::Error::NotFound)
 }
 
 #[async_trait]

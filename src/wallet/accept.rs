@@ -26,6 +26,7 @@ use crate::domain::offer::{OfferEvent, OfferStatus, Refusal, RefusalCode, check_
 use crate::gateway::route_book::Snapshot;
 use crate::gateway::settle::Reservation;
 use crate::gateway::submit::WalletSubmission;
+use crate::store::error::DbError;
 use crate::store::limits::{self as usage_store, Subject, Usages};
 use crate::store::offers::{self, Acceptance, Offer, OfferCard, OfferCustomer};
 use crate::store::retry::transaction;
@@ -108,8 +109,7 @@ impl Wallet {
             .routes
             .snapshot(&gateway.db, &gateway.assets, &gateway.providers, &gateway.credentials, self.now())
             .await?;
-        let answers =
-            transaction(&gateway.db, async |conn| self.accept_in(conn, &snapshot, pays).await).await?;
+        let answers = transaction(&gateway.db, async |conn| self.accept_in(conn, &snapshot, pays).await).await?;
         gateway.work_hint.notify_waiters();
         Ok(answers)
     }
@@ -186,38 +186,58 @@ impl Wallet {
         balance_keys.sort_unstable();
         balance_keys.dedup();
         let balances = accounts::lock_balances(conn, &balance_keys).await?;
-        let striped = has_partner_limits(self);
         let mut subjects: Vec<(Tenant, Subject)> = open
             .iter()
             .flat_map(|offer| {
-                let stripe = striped.then(|| Subject::Partner(stripe_of(offer.id)));
-                [Some(Subject::Customer(offer.customer_id)), Some(Subject::Card(offer.card_id)), stripe]
-                    .into_iter()
-                    .flatten()
-                    .map(|subject| (offer.tenant(), subject))
+                [Subject::Customer(offer.customer_id), Subject::Card(offer.card_id)].map(|s| (offer.tenant(), s))
             })
             .collect();
+        let stripes = self.stripes_to_lock(conn, open, now).await?;
+        let crowded: BTreeSet<Tenant> = stripes
+            .iter()
+            .filter(|(_, stripes)| stripes.len() == usize::try_from(STRIPES).unwrap_or(0))
+            .map(|(tenant, _)| *tenant)
+            .collect();
+        for (tenant, stripes) in stripes {
+            subjects.extend(stripes.into_iter().map(|stripe| (tenant, Subject::Partner(stripe))));
+        }
         subjects.sort_unstable();
         subjects.dedup();
-        let mut usages = usage_store::lock(conn, &subjects, now).await?;
-        if striped {
-            // Where an offer's own stripe is full, the others are looked at, which takes their locks too.
-            let mut crowded = BTreeSet::new();
-            let mut batch_total: BTreeMap<(Tenant, i16), usize> = BTreeMap::new();
+        // One statement, one order: parallel acceptances queue up instead of locking each other out.
+        let usages = usage_store::lock(conn, &subjects, now).await?;
+        if has_partner_limits(self) {
             for offer in open {
-                let count = batch_total.entry((offer.tenant(), stripe_of(offer.id))).or_default();
-                *count += 1;
-                if *count > 1 || !self.fits_own_stripe(&usages, offer, now)? {
-                    crowded.insert(offer.tenant());
+                if !crowded.contains(&offer.tenant()) && !self.fits_own_stripe(&usages, offer, now)? {
+                    // It filled up since it was looked at: once more, with all stripes in hand.
+                    return Err(DbError::Collision("a partner's stripe filled up".to_owned()).into());
                 }
             }
-            let all: Vec<_> = crowded
-                .into_iter()
-                .flat_map(|tenant| (0..STRIPES).map(move |n| (tenant, Subject::Partner(n))))
-                .collect();
-            usages.extend(usage_store::lock(conn, &all, now).await?);
         }
         Ok(Ground { balances, usages, accepted_here: BTreeMap::new() })
+    }
+
+    /// Which of the partners' stripes a batch needs: each offer's own, or all of them where one is full or shared.
+    async fn stripes_to_lock(
+        &self,
+        conn: &mut AsyncPgConnection,
+        open: &[&Offer],
+        now: DateTime<Utc>,
+    ) -> Result<BTreeMap<Tenant, BTreeSet<i16>>, WalletError> {
+        let mut wanted: BTreeMap<Tenant, BTreeSet<i16>> = BTreeMap::new();
+        if !has_partner_limits(self) {
+            return Ok(wanted);
+        }
+        let own: BTreeSet<_> =
+            open.iter().map(|offer| (offer.tenant(), Subject::Partner(stripe_of(offer.id)))).collect();
+        let seen = usage_store::read(conn, &own.into_iter().collect::<Vec<_>>()).await?;
+        for offer in open {
+            let stripes = wanted.entry(offer.tenant()).or_default();
+            let is_shared = !stripes.insert(stripe_of(offer.id));
+            if is_shared || !self.fits_own_stripe(&seen, offer, now)? {
+                stripes.extend(0..STRIPES);
+            }
+        }
+        Ok(wanted)
     }
 
     #[expect(clippy::too_many_arguments, reason = "the facts of one decision, each from its own lock")]
@@ -290,8 +310,7 @@ impl Wallet {
                 tenant,
                 id: offer.id,
                 request_id: pay.request_id,
-                limit_reservations: serde_json::to_value(&reservations)
-                    .map_err(|error| internal(error.to_string()))?,
+                limit_reservations: serde_json::to_value(&reservations).map_err(|error| internal(error.to_string()))?,
             },
             hold,
             submission: WalletSubmission {

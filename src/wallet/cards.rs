@@ -91,8 +91,7 @@ impl Wallet {
 
     fn check(&self, input: &AddCard) -> Result<CheckedCard, WalletError> {
         let now = self.now();
-        let pan =
-            Pan::parse(&input.number).map_err(|error| WalletError::not_valid("cardNumber", error.to_string()))?;
+        let pan = Pan::parse(&input.number).map_err(|error| WalletError::not_valid("cardNumber", error.to_string()))?;
         let scheme = identify(&pan).map_err(|error| match error {
             CardCheckError::UnknownScheme => WalletError::CardNotSupported,
             CardCheckError::Length(_) | CardCheckError::Checksum => {
@@ -171,8 +170,7 @@ impl Wallet {
 
     async fn card(&self, user: &User, customer_id: CustomerId, id: CardId) -> Result<CardView, WalletError> {
         let mut conn = self.gateway.db.get().await?;
-        let card =
-            cards::find(&mut conn, user.tenant, customer_id, id).await?.ok_or(WalletError::NotFound("card"))?;
+        let card = cards::find(&mut conn, user.tenant, customer_id, id).await?.ok_or(WalletError::NotFound("card"))?;
         self.card_view(&mut conn, user, customer_id, &card).await
     }
 
@@ -191,9 +189,8 @@ impl Wallet {
             record: RecordId::from(id),
             column: "billing_address",
         };
-        let text = Zeroizing::new(
-            serde_json::to_vec(&address).map_err(|error| WalletError::Internal(error.to_string()))?,
-        );
+        let text =
+            Zeroizing::new(serde_json::to_vec(&address).map_err(|error| WalletError::Internal(error.to_string()))?);
         let sealed = self.gateway.vault.seal(&context, &text).await?;
         let set = {
             let mut conn = self.gateway.db.get().await?;

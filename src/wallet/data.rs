@@ -57,8 +57,7 @@ impl Wallet {
             None => self.empty_ground(user),
         };
         drop(conn);
-        let cards =
-            stored.iter().map(|card| self.view_of_card(user, card, &ground)).collect::<Result<Vec<_>, _>>()?;
+        let cards = stored.iter().map(|card| self.view_of_card(user, card, &ground)).collect::<Result<Vec<_>, _>>()?;
         Ok(DataView {
             cards,
             pairs: self.pair_views(user, &ground)?,
@@ -188,10 +187,7 @@ impl Wallet {
             .map_err(|error| WalletError::Internal(error.to_string()))?;
         let most = Money::new(fits.min(priced.limits.target_max.amount()), target)
             .map_err(|error| WalletError::Internal(error.to_string()))?;
-        priced
-            .terms
-            .limits(priced.limits.target_min, most)
-            .map_err(|error| WalletError::Internal(error.to_string()))
+        priced.terms.limits(priced.limits.target_min, most).map_err(|error| WalletError::Internal(error.to_string()))
     }
 
     /// What spending everything comes to, within the limits; zero if it comes to nothing.

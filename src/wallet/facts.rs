@@ -190,12 +190,7 @@ fn offer_limits(rules: &LimitRules, terms: &Terms, reference_price: Price) -> Re
     terms.limits(least, most).map_err(|error| internal(error.to_string()))
 }
 
-fn source_limits(
-    source: Asset,
-    rate: &Rate,
-    target_min: Money,
-    target_max: Money,
-) -> Result<OfferLimits, WalletError> {
+fn source_limits(source: Asset, rate: &Rate, target_min: Money, target_max: Money) -> Result<OfferLimits, WalletError> {
     OfferLimits::at(source, rate, target_min, target_max).map_err(|error| WalletError::Internal(error.to_string()))
 }
 

@@ -25,7 +25,9 @@ impl Wallet {
             return Err(WalletError::not_valid("limit", format!("must be 1 to {LIMIT_MAX}")));
         }
         let before = match cursor {
-            Some(cursor) => read_cursor(cursor).ok_or_else(|| WalletError::not_valid("cursor", "is not one of ours"))?,
+            Some(cursor) => {
+                read_cursor(cursor).ok_or_else(|| WalletError::not_valid("cursor", "is not one of ours"))?
+            }
             None => (DateTime::from_timestamp(253_402_300_799, 0).unwrap_or_default(), OfferId(i64::MAX)),
         };
         let mut conn = self.gateway.db.get().await?;
@@ -33,8 +35,7 @@ impl Wallet {
             return Ok(HistoryView { items: Vec::new(), next_cursor: None });
         };
         // One more than asked tells whether there is a next page.
-        let mut rows =
-            offers::history(&mut conn, user.tenant, customer.id, before, i64::from(limit) + 1).await?;
+        let mut rows = offers::history(&mut conn, user.tenant, customer.id, before, i64::from(limit) + 1).await?;
         let has_more = rows.len() > usize::try_from(limit).unwrap_or(usize::MAX);
         rows.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
         let items = rows

@@ -6,6 +6,7 @@
 pub mod accept;
 pub mod balances;
 pub mod cards;
+pub mod credit;
 pub mod data;
 pub mod error;
 pub mod facts;

@@ -67,19 +67,13 @@ impl Wallet {
     }
 
     /// Prices an open offer anew: its version rises and its clock restarts.
-    pub async fn update_offer(
-        &self,
-        user: &User,
-        id: OfferId,
-        input: OfferInput,
-    ) -> Result<OfferView, WalletError> {
+    pub async fn update_offer(&self, user: &User, id: OfferId, input: OfferInput) -> Result<OfferView, WalletError> {
         let now = self.now();
         let (pair, source, target) = self.pair(&input.currency_from, &input.currency_to)?;
         let wish = Wish::parse(&input, source, target)?;
         let mut conn = self.gateway.db.get().await?;
-        let before = offers::find(&mut conn, user.tenant, &user.reference, id)
-            .await?
-            .ok_or(WalletError::NotFound("offer"))?;
+        let before =
+            offers::find(&mut conn, user.tenant, &user.reference, id).await?.ok_or(WalletError::NotFound("offer"))?;
         expect_open(&before, now)?;
         let standing = standing::find(&mut conn, user.tenant, &user.reference, before.card_id, source.code)
             .await?
@@ -104,13 +98,11 @@ impl Wallet {
     pub async fn offer(&self, user: &User, id: OfferId) -> Result<OfferView, WalletError> {
         let now = self.now();
         let mut conn = self.gateway.db.get().await?;
-        let offer = offers::find(&mut conn, user.tenant, &user.reference, id)
+        let offer =
+            offers::find(&mut conn, user.tenant, &user.reference, id).await?.ok_or(WalletError::NotFound("offer"))?;
+        let standing = standing::find(&mut conn, user.tenant, &user.reference, offer.card_id, offer.currency_from)
             .await?
-            .ok_or(WalletError::NotFound("offer"))?;
-        let standing =
-            standing::find(&mut conn, user.tenant, &user.reference, offer.card_id, offer.currency_from)
-                .await?
-                .ok_or(WalletError::NotFound("card"))?;
+            .ok_or(WalletError::NotFound("card"))?;
         let partner_sums = self.partner_sums(&mut conn, user, now).await?;
         drop(conn);
         self.view(user, &offer, &standing, partner_sums, now).await

@@ -18,6 +18,7 @@ use crate::domain::ledger::Entry;
 use crate::domain::payout::Resolution;
 use crate::domain::payout_request::RequestEvent;
 use crate::store::cases::{self, NewCase};
+use crate::store::entries;
 use crate::store::events::{self, Event};
 use crate::store::jobs::{self, JobKind, NewJob};
 use crate::store::limits;
@@ -25,7 +26,6 @@ use crate::store::offers::Offer;
 use crate::store::payouts::Payout;
 use crate::store::requests::PayoutRequest;
 use crate::store::routes::{self, DepositMove};
-use crate::store::entries;
 use crate::vault::Vault;
 
 #[derive(Default)]
@@ -58,13 +58,7 @@ impl Changes {
         self.log.push(journal::append(vault, request, draft, now));
     }
 
-    pub fn case(
-        &mut self,
-        request: &PayoutRequest,
-        payout_id: Option<PayoutId>,
-        kind: &'static str,
-        evidence: Value,
-    ) {
+    pub fn case(&mut self, request: &PayoutRequest, payout_id: Option<PayoutId>, kind: &'static str, evidence: Value) {
         self.cases.push(NewCase { tenant: request.tenant(), kind, request_id: request.id, payout_id, evidence });
     }
 
@@ -72,12 +66,7 @@ impl Changes {
         self.jobs.push(NewJob { tenant, kind, subject_id, run_at, claimed: false });
     }
 
-    pub fn deposit(
-        &mut self,
-        id: DepositAccountId,
-        reserved: Decimal,
-        debited: Decimal,
-    ) -> Result<(), GatewayError> {
+    pub fn deposit(&mut self, id: DepositAccountId, reserved: Decimal, debited: Decimal) -> Result<(), GatewayError> {
         let change = self.deposits.entry(id).or_default();
         change.reserved = exact::add(change.reserved, reserved)?;
         change.debited = exact::add(change.debited, debited)?;
@@ -93,8 +82,7 @@ impl Changes {
     ) -> Result<(), GatewayError> {
         payout.final_at = Some(now);
         let reserved = std::mem::take(&mut payout.amount_reserved);
-        let debited =
-            if processed.is_zero() { Decimal::ZERO } else { exact::add(processed, payout.cost)? };
+        let debited = if processed.is_zero() { Decimal::ZERO } else { exact::add(processed, payout.cost)? };
         self.deposit(payout.deposit_account_id, -reserved, debited)?;
         self.done.push((payout.tenant(), JobKind::Invoke, payout.id.0));
         self.done.push((payout.tenant(), JobKind::Inquire, payout.id.0));
@@ -111,8 +99,7 @@ impl Changes {
         resolution: Resolution,
         now: DateTime<Utc>,
     ) -> Result<(), GatewayError> {
-        request.status =
-            request.status.apply(event).map_err(|error| GatewayError::Request(request.id, error))?;
+        request.status = request.status.apply(event).map_err(|error| GatewayError::Request(request.id, error))?;
         request.resolution = Some(resolution);
         request.final_at = Some(now);
         self.done.push((request.tenant(), JobKind::Dispatch, request.id.0));

@@ -16,17 +16,42 @@ const TEXT_CHARS_MAX: usize = 300;
 #[derive(Clone, Debug)]
 pub(super) enum Verdict {
     /// Nothing new, or nothing that counts.
-    Ignore { why: &'static str },
+    Ignore {
+        why: &'static str,
+    },
     /// The fate stays open: taken, or ambiguous.
-    Open { event: PayoutEvent, resolution: Resolution, why: String, ids: ProviderIds },
-    Paid { amount: Decimal, ids: ProviderIds },
-    PaidLate { amount: Decimal, ids: ProviderIds },
-    Refused { resolution: Resolution, code: Option<String>, message: Option<String> },
-    Returned { amount: Decimal, ids: ProviderIds },
+    Open {
+        event: PayoutEvent,
+        resolution: Resolution,
+        why: String,
+        ids: ProviderIds,
+    },
+    Paid {
+        amount: Decimal,
+        ids: ProviderIds,
+    },
+    PaidLate {
+        amount: Decimal,
+        ids: ProviderIds,
+    },
+    Refused {
+        resolution: Resolution,
+        code: Option<String>,
+        message: Option<String>,
+    },
+    Returned {
+        amount: Decimal,
+        ids: ProviderIds,
+    },
     Resend,
-    Moderate { why: &'static str },
+    Moderate {
+        why: &'static str,
+    },
     /// It contradicts what is written down: a person looks.
-    Case { kind: &'static str, evidence: Value },
+    Case {
+        kind: &'static str,
+        evidence: Value,
+    },
 }
 
 pub(super) fn judge(
@@ -117,13 +142,7 @@ fn returned(payout: &Payout, amount: Decimal, ids: ProviderIds) -> Verdict {
     }
 }
 
-fn declined(
-    payout: &Payout,
-    is_stale: bool,
-    resolution: Resolution,
-    code: String,
-    message: String,
-) -> Verdict {
+fn declined(payout: &Payout, is_stale: bool, resolution: Resolution, code: String, message: String) -> Verdict {
     let is_final = matches!(resolution.class(), ResolutionClass::FinalForCard | ResolutionClass::FinalForRoute);
     match payout.status {
         // Somebody else holds the payout now and may have sent it again: ask instead of trusting an old answer.
@@ -154,11 +173,9 @@ fn declined(
 fn not_sent(payout: &Payout, source: Source, is_stale: bool, why: String) -> Verdict {
     let is_first_send = matches!(source, Source::Send { .. }) && payout.sends == 1;
     match payout.status {
-        PayoutStatus::Invoking if is_first_send && !is_stale => Verdict::Refused {
-            resolution: Resolution::ProviderUnavailable,
-            code: None,
-            message: Some(clipped(why)),
-        },
+        PayoutStatus::Invoking if is_first_send && !is_stale => {
+            Verdict::Refused { resolution: Resolution::ProviderUnavailable, code: None, message: Some(clipped(why)) }
+        }
         // An earlier send may have arrived, or this is no proof about a send at all.
         PayoutStatus::Invoking | PayoutStatus::Pending | PayoutStatus::Unknown if !is_stale => Verdict::Open {
             event: PayoutEvent::Ambiguous,

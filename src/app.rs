@@ -1,0 +1,260 @@
+//! Wiring: configuration becomes adapters, adapters become the application. The only place that knows every adapter.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use secrecy::SecretString;
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+
+use crate::clock::Clock;
+use crate::config::Settings;
+use crate::config::gateway::ProviderAccountSeed;
+use crate::domain::ids::ProviderAccountId;
+use crate::gateway::route_book::RouteBook;
+use crate::gateway::waiters::Waiters;
+use crate::gateway::{Gateway, GatewayError};
+use crate::http::auth::{AuthSetupError, Authenticator};
+use crate::providers::provider::Provider;
+use crate::providers::registry::ProviderRegistry;
+use crate::providers::test::TestProvider;
+use crate::providers::test::callback::{CallbackSink, SECRET};
+use crate::rates::Rates;
+use crate::rates::registry::BuildError;
+use crate::store::cluster::{ClusterError, ClusterOptions, PrivateCluster};
+use crate::store::connect::ConnectError;
+use crate::store::deks::PgDeks;
+use crate::store::error::DbError;
+use crate::store::migrate::{self, MigrateError};
+use crate::store::pool::Db;
+use crate::store::test_book::PgBook;
+use crate::vault::keys::{self, KeyError};
+use crate::vault::{Vault, VaultError};
+use crate::wallet::Wallet;
+use crate::wallet::accept::Acceptances;
+use crate::wallet::cards::CardPolicy;
+use crate::worker;
+
+/// Why the application can't start. Says what an operator can do about it.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    #[error(transparent)]
+    Configuration(#[from] crate::config::Problems),
+    #[error("the private database: {0}")]
+    Cluster(#[from] ClusterError),
+    #[error("connecting to the database: {0}")]
+    Connect(#[from] ConnectError),
+    #[error("the database: {0}")]
+    Db(#[from] DbError),
+    #[error("migrations: {0}")]
+    Migrate(#[from] MigrateError),
+    #[error("keys: {0}")]
+    Keys(#[from] KeyError),
+    #[error("the vault: {0}")]
+    Vault(#[from] VaultError),
+    #[error("authentication: {0}")]
+    Auth(#[from] AuthSetupError),
+    #[error("rates: {0}")]
+    Rates(#[from] BuildError),
+    #[error("the gateway: {0}")]
+    Gateway(#[from] GatewayError),
+    #[error("provider account {account}: the environment variable {variable} isn't set")]
+    Credential { account: String, variable: String },
+    #[error("providers: {0}")]
+    Providers(String),
+}
+
+/// The database, with the private cluster that it may run in.
+pub struct Database {
+    pub db: Db,
+    cluster: Option<PrivateCluster>,
+}
+
+impl Database {
+    /// Opens the configured database; without one, the private cluster, starting it if nobody has.
+    pub async fn open(settings: &Settings) -> Result<Self, StartError> {
+        if let Some(url) = settings.database.server()? {
+            return Ok(Self { db: Db::new(&url, &settings.database)?, cluster: None });
+        }
+        let options = ClusterOptions::from_settings(&settings.data_dir, &settings.database);
+        let cluster = PrivateCluster::start_or_join(&options).await?;
+        cluster.ensure_database(&settings.database.name).await?;
+        let url = cluster.database_url(&settings.database.name)?;
+        Ok(Self { db: Db::new(&url, &settings.database)?, cluster: Some(cluster) })
+    }
+
+    /// Closes the connections and leaves the private cluster, which ends when its last user leaves.
+    pub async fn close(self) {
+        self.db.close();
+        if let Some(cluster) = self.cluster
+            && let Err(error) = cluster.stop().await
+        {
+            tracing::warn!(%error, "the private database was not stopped");
+        }
+    }
+}
+
+/// The application, wired. Nothing runs until [`App::start`].
+pub struct App {
+    pub settings: Settings,
+    pub clock: Arc<dyn Clock>,
+    pub db: Db,
+    pub vault: Arc<Vault>,
+    pub rates: Arc<Rates>,
+    pub gateway: Arc<Gateway>,
+    pub wallet: Arc<Wallet>,
+    pub authenticator: Arc<Authenticator>,
+}
+
+/// What runs in the background.
+pub struct Background {
+    stop: watch::Sender<bool>,
+    rates: crate::rates::runner::Runner,
+    workers: Option<worker::Running>,
+    _lanes: JoinSet<()>,
+}
+
+impl Background {
+    /// Ends everything in order: no new work, then what is under way.
+    pub async fn stopped(self) {
+        // Nobody listening means that everything has ended by itself.
+        let _ = self.stop.send(true);
+        if let Some(workers) = self.workers {
+            workers.stopped().await;
+        }
+        self.rates.stopped().await;
+    }
+}
+
+impl App {
+    /// Wires the application over an open database: migrations, keys, adapters, and what configuration names.
+    pub async fn build(settings: Settings, clock: Arc<dyn Clock>, db: Db) -> Result<Self, StartError> {
+        Self::build_with(settings, clock, db, Vec::new()).await
+    }
+
+    /// [`App::build`] with adapters beside the compiled-in ones.
+    pub async fn build_with(
+        settings: Settings,
+        clock: Arc<dyn Clock>,
+        db: Db,
+        adapters: Vec<Arc<dyn Provider>>,
+    ) -> Result<Self, StartError> {
+        migrate::at_start(&db, settings.database.migrate_at_start).await?;
+        let vault = Arc::new(open_vault(&settings, &clock, &db).await?);
+        let rates = Arc::new(Rates::build(&settings.rates, &settings.modes, Arc::clone(&clock))?);
+        let book = settings.pricing.to_domain()?;
+
+        let sandbox = Arc::new(TestProvider::new(
+            settings.providers.test.clone(),
+            Arc::clone(&clock),
+            Arc::new(PgBook { db: db.clone() }),
+        ));
+        let builtin = [Arc::clone(&sandbox) as Arc<dyn Provider>];
+        let providers = ProviderRegistry::new(builtin.into_iter().chain(adapters))
+            .map_err(|error| StartError::Providers(error.to_string()))?;
+        let credentials = settings
+            .gateway
+            .provider_accounts
+            .iter()
+            .map(|account| Ok((account.code.clone(), credentials_of(account, &vault)?)))
+            .collect::<Result<BTreeMap<_, _>, StartError>>()?;
+
+        let gateway = Arc::new(Gateway {
+            db: db.clone(),
+            clock: Arc::clone(&clock),
+            vault: Arc::clone(&vault),
+            providers: Arc::new(providers),
+            routes: RouteBook::default(),
+            assets: book.assets.clone(),
+            settings: settings.gateway.clone(),
+            lease: settings.worker.lease(),
+            credentials,
+            waiters: Waiters::default(),
+            work_hint: tokio::sync::Notify::new(),
+        });
+        seed(&gateway).await?;
+        sandbox.connect(Arc::new(Callbacks(Arc::downgrade(&gateway))));
+
+        let wallet = Arc::new(Wallet {
+            gateway: Arc::clone(&gateway),
+            rates: Arc::clone(&rates),
+            book,
+            settings: settings.wallet.clone(),
+            cards: CardPolicy { iin_digits: settings.vault.iin_kept() },
+            acceptances: Acceptances::default(),
+        });
+        let authenticator = Arc::new(Authenticator::new(
+            &settings.auth,
+            reqwest::Client::builder(),
+            Arc::clone(&clock),
+            &settings.data_dir,
+        )?);
+        Ok(Self { settings, clock, db, vault, rates, gateway, wallet, authenticator })
+    }
+
+    /// Starts what runs in the background: rates always, accepting always, workers where this node has that role.
+    pub fn start(&self, works: bool) -> Background {
+        let (stop, stopping) = watch::channel(false);
+        let rates = self.rates.start(stopping.clone());
+        let workers = works.then(|| worker::start(Arc::clone(&self.gateway), self.settings.worker.clone(), stopping));
+        Background { stop, rates, workers, _lanes: self.wallet.start_accepting() }
+    }
+}
+
+/// Opens the vault with the configured key provider.
+pub async fn open_vault(settings: &Settings, clock: &Arc<dyn Clock>, db: &Db) -> Result<Vault, StartError> {
+    let provider = keys::open_provider(&settings.vault, &settings.data_dir).await?;
+    let deks = Arc::new(PgDeks { db: db.clone(), clock: Arc::clone(clock) });
+    Ok(Vault::start(provider, deks, settings.is_live()).await?)
+}
+
+/// Writes down what configuration names. Two nodes that start at once write the same: the loser tries again.
+async fn seed(gateway: &Gateway) -> Result<(), StartError> {
+    let mut attempt = 0;
+    loop {
+        match gateway.seed().await {
+            Err(GatewayError::Db(DbError::Conflict(what))) if attempt < 3 => {
+                tracing::info!(what, "another node is writing the configuration down too");
+                attempt += 1;
+            }
+            other => return Ok(other?),
+        }
+    }
+}
+
+fn credentials_of(account: &ProviderAccountSeed, vault: &Vault) -> Result<BTreeMap<String, SecretString>, StartError> {
+    let mut credentials = BTreeMap::new();
+    for (name, variable) in &account.credentials_env {
+        let secret = std::env::var(variable)
+            .map_err(|_| StartError::Credential { account: account.code.clone(), variable: variable.clone() })?;
+        credentials.insert(name.clone(), SecretString::from(secret));
+    }
+    if account.provider == crate::providers::test::CODE {
+        // The sandbox is ours on both sides: nobody has to hand it a secret.
+        credentials.entry(SECRET.to_owned()).or_insert_with(|| {
+            let label = format!("sandbox callback secret of {}", account.code);
+            SecretString::from(hex::encode(vault.body_hmac(label.as_bytes())))
+        });
+    }
+    Ok(credentials)
+}
+
+/// Hands the sandbox's callbacks to the very use case that the HTTP endpoint calls.
+struct Callbacks(std::sync::Weak<Gateway>);
+
+#[async_trait]
+impl CallbackSink for Callbacks {
+    async fn deliver(&self, account_id: ProviderAccountId, headers: Vec<(String, String)>, body: Vec<u8>) {
+        let Some(gateway) = self.0.upgrade() else { return };
+        if let Err(error) = gateway.receive_callback(account_id, &headers, &body).await {
+            tracing::warn!(%error, "a callback of the sandbox was lost; the inquiry finds the truth");
+        }
+    }
+}
+
+/// Where development keys lie, for those who print it.
+pub fn keys_dir(data_dir: &Path) -> std::path::PathBuf {
+    data_dir.join("keys")
+}

@@ -1,0 +1,9 @@
+//! The money core over a real PostgreSQL, without HTTP: acceptance, dispatch, outcomes, and what follows them.
+#![allow(clippy::unwrap_used, clippy::disallowed_methods, reason = "tests")]
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod acceptance;
+mod outcomes;
+mod world;
