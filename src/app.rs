@@ -85,6 +85,13 @@ impl Database {
         Ok(Self { db: Db::new(&url, &settings.database)?, cluster: Some(cluster) })
     }
 
+    /// The URL of another database in the private cluster, made if it isn't there; `None` on a configured server.
+    pub async fn private_url(&self, name: &str) -> Result<Option<String>, StartError> {
+        let Some(cluster) = &self.cluster else { return Ok(None) };
+        cluster.ensure_database(name).await?;
+        Ok(Some(cluster.url(name)))
+    }
+
     /// Closes the connections and leaves the private cluster, which ends when its last user leaves.
     pub async fn close(self) {
         self.db.close();

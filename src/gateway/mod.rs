@@ -6,6 +6,7 @@
 pub mod callback;
 pub mod complete;
 pub mod dispatch;
+pub mod housekeeping;
 pub mod inquire;
 pub mod invoke;
 pub mod journal;

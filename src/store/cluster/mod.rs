@@ -13,6 +13,7 @@
 //! Linux only: `/proc` tells whose a process number is.
 
 mod binaries;
+pub use binaries::Binaries;
 mod place;
 mod process;
 mod server;

@@ -1,0 +1,76 @@
+//! Housekeeping: what has to happen from time to time on any one node. Each step takes a bounded bite, skips what
+//! another node has locked, and may be repeated at will.
+
+use chrono::TimeDelta;
+
+use super::{Gateway, GatewayError};
+use crate::domain::ids::CardId;
+use crate::store::jobs::JobKind;
+use crate::store::retry::transaction;
+use crate::store::{accounts, cards, idempotency, jobs, offers, requests};
+
+/// How much one step takes.
+const BITE: i64 = 1_000;
+/// How long idempotency keys are kept, in hours.
+const KEYS_KEPT_HOURS: i64 = 24;
+
+impl Gateway {
+    /// One round of everything.
+    pub async fn keep_house(&self) -> Result<(), GatewayError> {
+        self.fold_deltas().await?;
+        self.expire_offers().await?;
+        self.forget_old_keys().await?;
+        self.destroy_deleted_numbers().await
+    }
+
+    /// Gathers what batches added to the house's accounts.
+    pub async fn fold_deltas(&self) -> Result<(), GatewayError> {
+        transaction(&self.db, async |conn| {
+            accounts::fold_deltas(conn, BITE).await?;
+            Ok(())
+        })
+        .await
+    }
+
+    async fn expire_offers(&self) -> Result<(), GatewayError> {
+        transaction(&self.db, async |conn| {
+            offers::expire(conn, self.clock.now(), BITE).await?;
+            Ok(())
+        })
+        .await
+    }
+
+    async fn forget_old_keys(&self) -> Result<(), GatewayError> {
+        transaction(&self.db, async |conn| {
+            let before = self.clock.now() - TimeDelta::hours(KEYS_KEPT_HOURS);
+            idempotency::delete_old(conn, before, BITE).await?;
+            Ok(())
+        })
+        .await
+    }
+
+    /// Destroys the numbers of deleted cards that no open payout needs any more.
+    async fn destroy_deleted_numbers(&self) -> Result<(), GatewayError> {
+        transaction(&self.db, async |conn| {
+            let now = self.clock.now();
+            let lease_until = now + TimeDelta::seconds(30);
+            let due = jobs::claim(conn, JobKind::DestroyCard, now, lease_until, 100).await?;
+            let mut done = Vec::new();
+            for job in &due {
+                let card = CardId(i64::try_from(job.subject_id.as_u128()).unwrap_or(0));
+                let waits = cards::lock_for_destruction(conn, job.tenant(), card).await?;
+                if waits && requests::any_open_of_card(conn, job.tenant(), card).await? {
+                    // Looked at again when the lease is over.
+                    continue;
+                }
+                if waits {
+                    cards::destroy_number(conn, job.tenant(), card, now).await?;
+                }
+                done.push((job.tenant(), JobKind::DestroyCard, job.subject_id));
+            }
+            jobs::delete(conn, &done).await?;
+            Ok(())
+        })
+        .await
+    }
+}
