@@ -1,3 +1,76 @@
-//! (being written)
+//! What is on the wire: the wallet API, providers' callbacks, health and the API's own description. It parses, asks a use
+//! case, and renders; it holds no SQL and no rule about money.
 
 pub mod auth;
+mod body;
+mod call;
+mod context;
+pub mod error;
+mod exact_number;
+mod fields;
+mod idempotency;
+mod messages;
+pub mod openapi;
+pub mod ops;
+mod provider_callbacks;
+mod routes;
+mod v4;
+
+use std::io;
+use std::net::TcpListener;
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix_web::dev::Server;
+use actix_web::middleware::from_fn;
+use actix_web::{App, HttpServer};
+
+pub use routes::{Roles, routes};
+
+use crate::config::http::HttpSettings;
+use crate::gateway::Gateway;
+use crate::wallet::Wallet;
+use auth::Authenticator;
+use call::Edge;
+use ops::Probe;
+
+/// How long an idle connection is kept. Load balancers commonly close theirs after 60 seconds; the first to close loses.
+const KEEP_ALIVE: Duration = Duration::from_secs(75);
+
+/// What the server answers with.
+pub struct Parts {
+    pub settings: HttpSettings,
+    pub roles: Roles,
+    pub wallet: Arc<Wallet>,
+    pub gateway: Arc<Gateway>,
+    pub authenticator: Arc<Authenticator>,
+    /// What `/health/ready` asks.
+    pub probes: Vec<Probe>,
+}
+
+/// A server on `listener`, which runs when awaited. It doesn't listen for signals: stop it by its handle. Writes run on the
+/// caller's runtime, which must outlive the server.
+pub fn serve(parts: Parts, listener: TcpListener) -> io::Result<Server> {
+    let Parts { settings, roles, wallet, gateway, authenticator, probes } = parts;
+    let client_timeout = Duration::from_millis(settings.client_timeout_ms);
+    let (workers, shutdown_secs) = (settings.workers, settings.shutdown_timeout_secs);
+    let edge = Arc::new(Edge { settings, runtime: tokio::runtime::Handle::current(), probes });
+    let app = move || {
+        App::new()
+            .app_data(Arc::clone(&edge))
+            .app_data(Arc::clone(&wallet))
+            .app_data(Arc::clone(&gateway))
+            .app_data(Arc::clone(&authenticator))
+            .wrap(from_fn(context::edge))
+            .configure(|cfg| routes(cfg, roles))
+    };
+    let server = HttpServer::new(app)
+        .workers(workers)
+        .keep_alive(KEEP_ALIVE)
+        .client_request_timeout(client_timeout)
+        .client_disconnect_timeout(Duration::from_secs(1))
+        .shutdown_timeout(shutdown_secs)
+        .disable_signals()
+        .listen(listener)?;
+    Ok(server.run())
+}

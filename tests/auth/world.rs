@@ -233,16 +233,24 @@ impl World {
 }
 
 pub async fn assert_refused(response: reqwest::Response, error: AuthError) {
-    assert_eq!(response.status(), 401);
-    let challenges: Vec<_> = response.headers().get_all("WWW-Authenticate").iter().collect();
-    assert_eq!(challenges, [AuthFailure::CHALLENGE]);
-    let body: Value = response.json().await.unwrap();
-    let message = match error {
-        AuthError::Missing => "token_missing",
-        AuthError::Expired => "token_expired",
-        _ => "token_refused",
+    let (status, code, challenge) = match error {
+        AuthError::ScopeMissing => (403, "insufficient_scope", Some(AuthFailure::SCOPE_CHALLENGE)),
+        AuthError::KeysUnavailable => (503, "SERVICE_UNAVAILABLE", None),
+        _ => (401, "invalid_token", Some(AuthFailure::CHALLENGE)),
     };
-    assert_eq!(body, json!({ "error": "invalid_token", "systemId": "auth", "message": message }));
+    let reason = match error {
+        AuthError::Missing => json!({ "reason": "token_missing" }),
+        AuthError::Expired => json!({ "reason": "token_expired" }),
+        AuthError::ScopeMissing | AuthError::KeysUnavailable => Value::Null,
+        _ => json!({ "reason": "token_refused" }),
+    };
+    assert_eq!(response.status(), status);
+    let challenges: Vec<_> = response.headers().get_all("WWW-Authenticate").iter().cloned().collect();
+    assert_eq!(challenges, challenge.into_iter().collect::<Vec<_>>());
+    let body: Value = response.json().await.unwrap();
+    assert_eq!((&body["error"], &body["data"], &body["field"]), (&json!(code), &reason, &Value::Null));
+    let fields: Vec<_> = body.as_object().unwrap().keys().map(String::as_str).collect();
+    assert_eq!(fields, ["data", "error", "errorId", "field", "message", "requestId", "systemId"]);
 }
 
 async fn who(WalletUser(user): WalletUser) -> HttpResponse {

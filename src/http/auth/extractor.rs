@@ -1,15 +1,17 @@
-//! The [`WalletUser`] extractor: one `Authorization: Bearer <token>` header, or a 401 that does not say why.
+//! The [`WalletUser`] extractor: one `Authorization: Bearer <token>` header, or a 401 that does not say why (403 for a
+//! scope that a sound token lacks, 503 while the issuer's keys can't be had).
 
 use std::fmt;
 use std::sync::Arc;
 
 use actix_web::dev::Payload;
 use actix_web::http::StatusCode;
-use actix_web::http::header::{AUTHORIZATION, HeaderMap, WWW_AUTHENTICATE};
+use actix_web::http::header::{AUTHORIZATION, HeaderMap};
 use actix_web::{FromRequest, HttpRequest, HttpResponse, ResponseError};
 use futures_util::future::LocalBoxFuture;
 
 use super::{AuthError, Authenticator, Principal};
+use crate::http::error::ApiError;
 
 /// A verified wallet user. Needs an `Arc<Authenticator>` in the app data.
 #[derive(Clone, Debug)]
@@ -59,8 +61,10 @@ fn bearer_token(headers: &HeaderMap) -> Result<&str, AuthError> {
 pub struct AuthFailure(pub AuthError);
 
 impl AuthFailure {
-    /// The `WWW-Authenticate` header of every refusal.
+    /// The `WWW-Authenticate` header of a refused token.
     pub const CHALLENGE: &'static str = "Bearer error=\"invalid_token\"";
+    /// The same for a sound token that doesn't grant what is needed (RFC 6750 section 3.1).
+    pub const SCOPE_CHALLENGE: &'static str = "Bearer error=\"insufficient_scope\"";
 }
 
 impl fmt::Display for AuthFailure {
@@ -71,17 +75,10 @@ impl fmt::Display for AuthFailure {
 
 impl ResponseError for AuthFailure {
     fn status_code(&self) -> StatusCode {
-        StatusCode::UNAUTHORIZED
+        ApiError::from(self).status_code()
     }
 
     fn error_response(&self) -> HttpResponse {
-        render(self)
+        ApiError::from(self).error_response()
     }
-}
-
-/// The whole answer to a refused request: the one place that knows its body.
-fn render(failure: &AuthFailure) -> HttpResponse {
-    HttpResponse::build(failure.status_code())
-        .insert_header((WWW_AUTHENTICATE, AuthFailure::CHALLENGE))
-        .json(serde_json::json!({ "error": "invalid_token", "systemId": "auth", "message": failure.0.public_reason() }))
 }

@@ -1,0 +1,194 @@
+//! One call of the wallet API: who asks, what the app needs to answer, and how a write outlives its caller. Everything that
+//! can be refused before the body is read is refused here, the token first.
+
+use std::future::Future;
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix_web::dev::Payload;
+use actix_web::http::StatusCode;
+use actix_web::http::header::CONTENT_TYPE;
+use actix_web::{FromRequest, HttpRequest, HttpResponse, web};
+use futures_util::future::LocalBoxFuture;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use super::auth::{KycSource, WalletUser};
+use super::body::{self, Body, BodyBounds};
+use super::context::RequestContext;
+use super::error::{ApiError, Code, FieldProblem};
+use super::idempotency::{self, IdempotencyKey, KeyedRequest};
+use super::ops::Probe;
+use crate::config::http::HttpSettings;
+use crate::gateway::Gateway;
+use crate::wallet::{User, Wallet};
+
+/// How many characters of an app's version are logged.
+const SDK_VERSION_CHARS_MAX: usize = 64;
+
+/// What every handler may need of the process.
+pub struct Edge {
+    pub settings: HttpSettings,
+    /// Writes run here: a worker's own runtime drops what its client no longer waits for.
+    pub runtime: tokio::runtime::Handle,
+    pub probes: Vec<Probe>,
+}
+
+impl Edge {
+    pub fn body_bounds(&self) -> BodyBounds {
+        BodyBounds {
+            bytes_max: self.settings.body_bytes_max,
+            timeout: Duration::from_millis(self.settings.client_timeout_ms),
+        }
+    }
+
+    /// What the process needs is put into the app's data when it starts.
+    pub fn part<T: Clone + 'static>(request: &HttpRequest) -> Result<T, ApiError> {
+        let part = request.app_data::<T>().cloned();
+        part.ok_or_else(|| ApiError::internal(&format_args!("{} isn't wired", std::any::type_name::<T>())))
+    }
+
+    /// Runs `work` to its end, whether or not the caller waits for it.
+    pub async fn outlive<T: Send + 'static>(
+        &self,
+        work: impl Future<Output = T> + Send + 'static,
+    ) -> Result<T, ApiError> {
+        use tracing::Instrument;
+        let task = self.runtime.spawn(work.in_current_span());
+        task.await.map_err(|error| ApiError::internal(&format_args!("a write's task ended: {error}")))
+    }
+}
+
+/// A call by a verified user.
+pub struct Call {
+    pub user: User,
+    pub wallet: Arc<Wallet>,
+    pub edge: Arc<Edge>,
+    pub request: HttpRequest,
+    pub context: RequestContext,
+}
+
+impl FromRequest for Call {
+    type Error = ApiError;
+    type Future = LocalBoxFuture<'static, Result<Self, ApiError>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        let request = request.clone();
+        Box::pin(async move {
+            let WalletUser(who) = WalletUser::extract(&request).await.map_err(|failure| ApiError::from(&failure))?;
+            let edge: Arc<Edge> = Edge::part(&request)?;
+            let wallet: Arc<Wallet> = Edge::part(&request)?;
+            check_sdk_version(&request, edge.settings.sdk_version_required)?;
+            let kyc = match who.kyc {
+                KycSource::FromRecord => None,
+                KycSource::Claim(level) => Some(level),
+            };
+            let user = wallet.user(&who.partner_code, who.mode, &who.subject, kyc).await?;
+            let context = RequestContext::from_request(&request);
+            Ok(Self { user, wallet, edge, request, context })
+        })
+    }
+}
+
+impl Call {
+    /// The JSON body.
+    pub async fn body(&self, payload: web::Payload) -> Result<Body, ApiError> {
+        body::read_json(&self.request, payload, self.edge.body_bounds()).await
+    }
+
+    /// No body: none at all, or `{}`.
+    pub async fn empty_body(&self, payload: web::Payload) -> Result<Body, ApiError> {
+        let body = body::read(&self.request, payload, self.edge.body_bounds()).await?;
+        if body.is_blank() { Ok(body) } else { Err(ApiError::field("body", FieldProblem::Unknown)) }
+    }
+
+    /// An id of the path.
+    pub fn path_id<T: std::str::FromStr>(&self, name: &'static str) -> Result<T, ApiError> {
+        let text = self.request.match_info().query(name);
+        text.parse().map_err(|_| ApiError::field(name, FieldProblem::Value))
+    }
+
+    /// The query's parameters; unknown or repeated ones are refused.
+    pub fn query<T: DeserializeOwned>(&self) -> Result<T, ApiError> {
+        match web::Query::<T>::from_query(self.request.query_string()) {
+            Ok(query) => Ok(query.into_inner()),
+            Err(_) => Err(ApiError::field("query", FieldProblem::Value)),
+        }
+    }
+
+    /// A header's text, if the header is there once.
+    pub fn header(&self, name: &'static str) -> Result<Option<&str>, ApiError> {
+        let mut values = self.request.headers().get_all(name);
+        match (values.next(), values.next()) {
+            (None, _) => Ok(None),
+            (Some(value), None) => value.to_str().map(Some).map_err(|_| ApiError::field(name, FieldProblem::Value)),
+            (Some(_), Some(_)) => Err(ApiError::field(name, FieldProblem::Duplicate)),
+        }
+    }
+
+    /// Does a write that outlives its caller, once per idempotency key if there is one.
+    pub async fn write<F>(self, body: &Body, work: F) -> Result<HttpResponse, ApiError>
+    where
+        F: Future<Output = Result<Answer, ApiError>> + Send + 'static,
+    {
+        let key = self.header(IdempotencyKey::HEADER)?.map(IdempotencyKey::parse).transpose()?;
+        let Some(key) = key else {
+            let answer = self.edge.outlive(work).await??;
+            return Ok(answer.respond());
+        };
+        let gateway: Arc<Gateway> = Edge::part(&self.request)?;
+        let request = KeyedRequest::new(&gateway, &self.user, key, &self.request, body);
+        let (context, edge) = (self.context, self.edge);
+        let answer = edge.outlive(idempotency::once(gateway, request, context, work)).await??;
+        Ok(answer.respond())
+    }
+}
+
+/// Accepted and logged. Required only where configured.
+fn check_sdk_version(request: &HttpRequest, required: bool) -> Result<(), ApiError> {
+    match request.headers().get("X-Sdk-Version") {
+        Some(version) => {
+            let text = version.to_str().unwrap_or("").chars().filter(|c| !c.is_control());
+            let shown: String = text.take(SDK_VERSION_CHARS_MAX).collect();
+            // Eight digits tell no card number.
+            let digits = shown.chars().filter(char::is_ascii_digit).count();
+            tracing::info!(sdk_version = if digits > 8 { "unreadable" } else { &shown }, "app");
+            Ok(())
+        }
+        None if required => Err(ApiError::field("X-Sdk-Version", FieldProblem::Missing)),
+        None => Ok(()),
+    }
+}
+
+/// An answer that can be saved: a status and its JSON, or no body at all.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Answer {
+    pub status: u16,
+    /// Empty when there is none.
+    pub body: String,
+    /// Whether it was saved before.
+    pub replayed: bool,
+}
+
+impl Answer {
+    pub fn json(value: &impl Serialize) -> Result<Self, ApiError> {
+        let body = serde_json::to_string(value).map_err(|error| ApiError::internal(&error))?;
+        Ok(Self { status: 200, body, replayed: false })
+    }
+
+    pub const fn no_content() -> Self {
+        Self { status: 204, body: String::new(), replayed: false }
+    }
+
+    pub fn respond(self) -> HttpResponse {
+        let status = StatusCode::from_u16(self.status).unwrap_or(Code::Common.status());
+        let mut response = HttpResponse::build(status);
+        if self.replayed {
+            response.insert_header(("Idempotency-Replayed", "true"));
+        }
+        if self.body.is_empty() {
+            return response.finish();
+        }
+        response.insert_header((CONTENT_TYPE, "application/json")).body(self.body)
+    }
+}

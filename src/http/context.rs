@@ -1,0 +1,228 @@
+//! What is known of a request before anything of it is believed: its id and its language; and the edge around every route,
+//! which logs the request once, turns failures into the published shape, and outlives panics.
+//!
+//! It never logs a body, a token, a query or a path's own ids.
+
+use std::fmt;
+use std::panic::AssertUnwindSafe;
+use std::time::Instant;
+
+use actix_web::body::{BoxBody, MessageBody};
+use actix_web::dev::{ServiceRequest, ServiceResponse};
+use actix_web::http::StatusCode;
+use actix_web::http::header::{
+    ACCEPT_LANGUAGE, CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue,
+    REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
+};
+use actix_web::middleware::Next;
+use actix_web::{Error, HttpMessage};
+use futures_util::FutureExt;
+use tracing::Instrument;
+use uuid::Uuid;
+
+use super::auth::AuthFailure;
+use super::error::{ApiError, Code};
+use super::messages::Language;
+
+const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+const REQUEST_ID_CHARS_MAX: usize = 64;
+
+/// A request's id: the caller's own where it is one, else a new UUID. 1 to 64 characters of `A-Za-z0-9._-`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RequestId(String);
+
+impl RequestId {
+    fn choose(inbound: Option<&str>) -> Self {
+        let taken = inbound.filter(|id| {
+            (1..=REQUEST_ID_CHARS_MAX).contains(&id.len())
+                && id.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-'))
+                // An id that could be a card number must not reach the log.
+                && id.bytes().filter(u8::is_ascii_digit).count() < id.len()
+        });
+        Self(taken.map_or_else(|| Uuid::new_v4().to_string(), str::to_owned))
+    }
+}
+
+impl fmt::Display for RequestId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// What an answer needs to know of its request.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RequestContext {
+    pub id: RequestId,
+    pub language: Language,
+}
+
+impl RequestContext {
+    pub fn new(inbound_id: Option<&str>, language: Language) -> Self {
+        Self { id: RequestId::choose(inbound_id), language }
+    }
+
+    fn of(headers: &HeaderMap) -> Self {
+        let text = |name| headers.get(name).and_then(|value: &HeaderValue| value.to_str().ok());
+        Self::new(text(X_REQUEST_ID), Language::negotiate(text(ACCEPT_LANGUAGE).unwrap_or("")))
+    }
+
+    /// The context that [`edge`] has put into the request.
+    pub fn from_request(request: &impl HttpMessage) -> Self {
+        let known = request.extensions().get::<RequestContext>().cloned();
+        known.unwrap_or_else(|| Self::of(request.headers()))
+    }
+}
+
+/// The headers of every answer. What a route has set itself stands.
+pub fn security_headers(headers: &mut HeaderMap, context: &RequestContext) {
+    let mut set = |name: HeaderName, value: &str| {
+        if let (false, Ok(value)) = (headers.contains_key(&name), HeaderValue::from_str(value)) {
+            headers.insert(name, value);
+        }
+    };
+    set(X_REQUEST_ID, &context.id.0);
+    set(X_CONTENT_TYPE_OPTIONS, "nosniff");
+    set(X_FRAME_OPTIONS, "DENY");
+    set(REFERRER_POLICY, "no-referrer");
+    set(CACHE_CONTROL, "no-store");
+    set(CONTENT_SECURITY_POLICY, "default-src 'none'; frame-ancestors 'none'");
+}
+
+/// The middleware around every route.
+pub async fn edge(
+    request: ServiceRequest,
+    next: Next<impl MessageBody + 'static>,
+) -> Result<ServiceResponse<BoxBody>, Error> {
+    let started = Instant::now();
+    let context = RequestContext::of(request.headers());
+    request.extensions_mut().insert(context.clone());
+    let span = tracing::info_span!("request", request_id = %context.id, method = %request.method());
+
+    let answered = AssertUnwindSafe(next.call(request)).catch_unwind().instrument(span.clone()).await;
+
+    let _entered = span.enter();
+    let ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
+    let answer = match answered {
+        Ok(Ok(answer)) => answer.map_into_boxed_body(),
+        Ok(Err(error)) => {
+            let error = known(&error).unwrap_or_else(|| ApiError::internal(&error));
+            tracing::info!(status = error.code.status().as_u16(), ms, "answered");
+            return Err(error.in_context(context).into());
+        }
+        // The hook has written the panic down; the caller is told nothing of it.
+        Err(_) => {
+            tracing::error!(status = 500, ms, "a handler panicked");
+            return Err(ApiError::new(Code::Common).in_context(context).into());
+        }
+    };
+    let mut answer = in_shape(answer, &context);
+    security_headers(answer.response_mut().headers_mut(), &context);
+    let route = answer.request().match_pattern().unwrap_or_else(|| "none".into());
+    tracing::info!(route, status = answer.status().as_u16(), ms, "answered");
+    Ok(answer)
+}
+
+/// Gives a failure the published shape, in the language of its request.
+fn in_shape(answer: ServiceResponse<BoxBody>, context: &RequestContext) -> ServiceResponse<BoxBody> {
+    let status = answer.status();
+    if !(status.is_client_error() || status.is_server_error()) {
+        return answer;
+    }
+    let error = match answer.response().error() {
+        Some(error) => known(error).unwrap_or_else(|| by_status(status)),
+        // A route's own answer, with a body of its own.
+        None if answer.response().headers().contains_key(CONTENT_TYPE) => return answer,
+        None => by_status(status),
+    };
+    let response = error.render(context);
+    answer.into_response(response)
+}
+
+fn known(error: &Error) -> Option<ApiError> {
+    let failure = error.as_error::<AuthFailure>().map(ApiError::from);
+    error.as_error::<ApiError>().cloned().or(failure)
+}
+
+/// For what actix-web refuses by itself.
+fn by_status(status: StatusCode) -> ApiError {
+    match status {
+        StatusCode::NOT_FOUND => ApiError::new(Code::NotFound),
+        StatusCode::METHOD_NOT_ALLOWED => ApiError::new(Code::MethodNotAllowed),
+        StatusCode::PAYLOAD_TOO_LARGE => ApiError::new(Code::RequestTooLarge),
+        StatusCode::REQUEST_TIMEOUT => ApiError::new(Code::RequestTimeout),
+        status if status.is_client_error() => ApiError::new(Code::NotValidRequestData),
+        status => ApiError::internal(&format_args!("an answer of {status}")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use actix_web::middleware::from_fn;
+    use actix_web::test::{TestRequest, init_service, read_body_json, try_call_service};
+    use actix_web::{App, HttpResponse, web};
+    use serde_json::Value;
+
+    use super::*;
+
+    #[test]
+    fn a_request_id_is_taken_only_when_it_is_one() {
+        assert_eq!(RequestId::choose(Some("abc-1.2_3")).to_string(), "abc-1.2_3");
+        for bad in ["", "a b", "a\n", "é", "<x>", "4907000000003896", &"a".repeat(65)] {
+            assert_ne!(RequestId::choose(Some(bad)).to_string(), bad, "{bad:?}");
+        }
+    }
+
+    async fn panics() -> HttpResponse {
+        panic!("the secret")
+    }
+
+    async fn refuses() -> Result<HttpResponse, ApiError> {
+        Err(ApiError::new(Code::OfferExpired))
+    }
+
+    async fn answer(request: TestRequest) -> (StatusCode, HeaderMap, Value) {
+        let routes = |cfg: &mut web::ServiceConfig| {
+            cfg.service(web::resource("/panics").route(web::get().to(panics)))
+                .service(web::resource("/refuses").route(web::get().to(refuses)));
+        };
+        let app = init_service(App::new().wrap(from_fn(edge)).configure(routes)).await;
+        let request = request.insert_header(("X-Request-Id", "req-1")).to_request();
+        // An error that leaves the app is answered by the server, in its own words.
+        let response = match try_call_service(&app, request).await {
+            Ok(response) => response,
+            Err(error) => {
+                let response = error.error_response();
+                let (status, headers) = (response.status(), response.headers().clone());
+                let body = actix_web::body::to_bytes(response.into_body()).await.unwrap();
+                return (status, headers, serde_json::from_slice(&body).unwrap());
+            }
+        };
+        let (status, headers) = (response.status(), response.headers().clone());
+        (status, headers, read_body_json(response).await)
+    }
+
+    #[actix_web::test]
+    async fn a_panic_is_a_common_error_with_nothing_internal() {
+        let (status, headers, body) = answer(TestRequest::get().uri("/panics")).await;
+        assert_eq!(status, 500);
+        assert_eq!(
+            (&body["error"], &body["errorId"], &body["requestId"]),
+            (&"COMMON".into(), &0.into(), &"req-1".into())
+        );
+        assert!(!body.to_string().contains("secret"));
+        assert_eq!(headers.get("x-request-id").unwrap(), "req-1");
+    }
+
+    #[actix_web::test]
+    async fn refusals_and_unknown_paths_have_one_shape() {
+        let german = ("Accept-Language", "de");
+        let (status, headers, body) = answer(TestRequest::get().uri("/refuses").insert_header(german)).await;
+        assert_eq!((status.as_u16(), &body["error"]), (400, &"OFFER_EXPIRED".into()));
+        assert!(body["message"].as_str().unwrap().starts_with("Das Angebot"));
+        assert_eq!(headers.get("cache-control").unwrap(), "no-store");
+        let (status, _, body) = answer(TestRequest::get().uri("/nowhere")).await;
+        assert_eq!((status.as_u16(), &body["error"], &body["requestId"]), (404, &"NOT_FOUND".into(), &"req-1".into()));
+        let (status, _, body) = answer(TestRequest::post().uri("/refuses")).await;
+        assert_eq!((status.as_u16(), &body["error"]), (405, &"METHOD_NOT_ALLOWED".into()));
+    }
+}

@@ -1,0 +1,305 @@
+//! Idempotency keys: a write is done once per key, user and 24 hours, and its answer is replayed.
+//!
+//! The answer of every request that was **carried out** is saved, refusals by a rule included (as the IETF's draft on the
+//! header has it). What was never carried out lets go of its key, so that a corrected request may use it: invalid data,
+//! an unknown thing, and every failure of ours (5xx). A process that dies loses its key by its lease; if it died after its
+//! work was committed and before its answer was saved, the work is done once more, which every write here can bear: the
+//! same card is the same card, an offer holds nothing, an address and a deletion are what they were.
+//!
+//! Bodies are compared by HMAC and never stored.
+
+use std::future::Future;
+use std::sync::Arc;
+
+use actix_web::HttpRequest;
+use chrono::TimeDelta;
+
+use super::body::Body;
+use super::call::Answer;
+use super::context::RequestContext;
+use super::error::{ApiError, Code, FieldProblem};
+use crate::gateway::Gateway;
+use crate::store::error::DbError;
+use crate::store::idempotency::{self as keys, KeyOwner, SavedKey};
+use crate::wallet::User;
+
+/// How long a process has for its work before another may take the key over. Far above what a write can take.
+const LEASE_SECS: i64 = 60;
+/// How long a key is kept.
+const KEPT_HOURS: i64 = 24;
+/// How often a key is looked at that keeps changing hands.
+const TRIES: usize = 4;
+
+/// A key as the caller chose it: 1 to 255 visible ASCII characters.
+pub struct IdempotencyKey(String);
+
+impl IdempotencyKey {
+    pub const HEADER: &'static str = "Idempotency-Key";
+
+    pub fn parse(text: &str) -> Result<Self, ApiError> {
+        match text.len() {
+            1..=255 if text.bytes().all(|byte| byte.is_ascii_graphic()) => Ok(Self(text.to_owned())),
+            1..=255 => Err(ApiError::field(Self::HEADER, FieldProblem::Value)),
+            _ => Err(ApiError::field(Self::HEADER, FieldProblem::Length)),
+        }
+    }
+}
+
+/// A request with its key: whose it is, what is to be done, and the MAC of its body.
+pub struct KeyedRequest {
+    owner: KeyOwner,
+    operation: String,
+    body_mac: [u8; 32],
+}
+
+impl KeyedRequest {
+    pub fn new(gateway: &Gateway, user: &User, key: IdempotencyKey, request: &HttpRequest, body: &Body) -> Self {
+        Self {
+            owner: KeyOwner { tenant: user.tenant, principal: format!("user:{}", user.reference), key: key.0 },
+            operation: format!("{} {}", request.method(), request.path()),
+            body_mac: gateway.vault.body_hmac(body.bytes()),
+        }
+    }
+}
+
+/// What a saved key means for a request that names it again.
+#[derive(Debug, PartialEq, Eq)]
+enum Known {
+    Replay(Answer),
+    Mismatch,
+    Running {
+        secs: u64,
+    },
+    /// Its process died, or its 24 hours are over.
+    Free,
+}
+
+fn judge(saved: &SavedKey, request: &KeyedRequest, now: chrono::DateTime<chrono::Utc>) -> Known {
+    if saved.created_at + TimeDelta::hours(KEPT_HOURS) <= now {
+        return Known::Free;
+    }
+    if saved.operation != request.operation || saved.body_mac != request.body_mac {
+        return Known::Mismatch;
+    }
+    match (saved.response_status, &saved.response_body) {
+        (Some(status), Some(body)) => {
+            Known::Replay(Answer { status: u16::try_from(status).unwrap_or(500), body: body.clone(), replayed: true })
+        }
+        _ if saved.lease_until <= now => Known::Free,
+        _ => Known::Running { secs: u64::try_from((saved.lease_until - now).num_seconds()).unwrap_or(0).clamp(1, 5) },
+    }
+}
+
+/// Does `work` once for the key of `request`, or answers what was answered before.
+pub async fn once<F>(
+    gateway: Arc<Gateway>,
+    request: KeyedRequest,
+    context: RequestContext,
+    work: F,
+) -> Result<Answer, ApiError>
+where
+    F: Future<Output = Result<Answer, ApiError>>,
+{
+    let lease_until = match claim(&gateway, &request).await? {
+        Claimed::Ours(lease_until) => lease_until,
+        Claimed::Answered(answer) => return Ok(answer),
+    };
+    let done = work.await;
+    let saved = match &done {
+        Ok(answer) => Some(answer.clone()),
+        Err(error) => refusal_to_save(error, &context),
+    };
+    let kept = match saved {
+        Some(answer) if holds_card_number(&answer.body) => {
+            tracing::error!(operation = request.operation, "an answer seems to hold a card number: it isn't saved");
+            let_go(&gateway, &request, lease_until).await
+        }
+        Some(answer) => save(&gateway, &request, lease_until, &answer).await,
+        None => let_go(&gateway, &request, lease_until).await,
+    };
+    if let Err(error) = kept {
+        // The work is done: its answer stands, and the key is free again when its lease is over.
+        tracing::error!(%error, operation = request.operation, "an idempotent answer could not be saved");
+    }
+    done
+}
+
+enum Claimed {
+    /// Until then.
+    Ours(chrono::DateTime<chrono::Utc>),
+    Answered(Answer),
+}
+
+async fn claim(gateway: &Gateway, request: &KeyedRequest) -> Result<Claimed, ApiError> {
+    let mut conn = gateway.db.get().await?;
+    for _ in 0..TRIES {
+        let now = gateway.clock.now();
+        let lease_until = now + TimeDelta::seconds(LEASE_SECS);
+        let (owner, operation, mac) = (&request.owner, &request.operation, &request.body_mac);
+        if keys::claim(&mut conn, owner, operation, mac, lease_until, now).await.map_err(DbError::from)? {
+            return Ok(Claimed::Ours(lease_until));
+        }
+        let Some(saved) = keys::find(&mut conn, owner).await.map_err(DbError::from)? else { continue };
+        match judge(&saved, request, now) {
+            Known::Replay(answer) => return Ok(Claimed::Answered(answer)),
+            Known::Mismatch => return Err(ApiError::new(Code::IdempotencyMismatch)),
+            Known::Running { secs } => return Err(ApiError::new(Code::RequestInProgress).retry_after(secs)),
+            Known::Free => {
+                let seen = saved.lease_until;
+                let taken = keys::take_over(&mut conn, owner, operation, mac, seen, lease_until, now).await;
+                if taken.map_err(DbError::from)? {
+                    return Ok(Claimed::Ours(lease_until));
+                }
+            }
+        }
+    }
+    Err(ApiError::new(Code::RequestInProgress))
+}
+
+async fn save(
+    gateway: &Gateway,
+    request: &KeyedRequest,
+    lease_until: chrono::DateTime<chrono::Utc>,
+    answer: &Answer,
+) -> Result<(), DbError> {
+    let mut conn = gateway.db.get().await?;
+    Ok(keys::save(&mut conn, &request.owner, lease_until, answer.status, &answer.body).await?)
+}
+
+async fn let_go(
+    gateway: &Gateway,
+    request: &KeyedRequest,
+    lease_until: chrono::DateTime<chrono::Utc>,
+) -> Result<(), DbError> {
+    let mut conn = gateway.db.get().await?;
+    Ok(keys::forget(&mut conn, &request.owner, lease_until).await?)
+}
+
+/// A refusal of a request that was carried out, as it is to be replayed; `None` for one that wasn't.
+fn refusal_to_save(error: &ApiError, context: &RequestContext) -> Option<Answer> {
+    let status = error.code.status();
+    let carried_out = status.is_client_error()
+        && !matches!(error.code, Code::NotValidRequestData | Code::NotFound | Code::RequestInProgress);
+    if !carried_out {
+        return None;
+    }
+    let body = serde_json::to_string(&error.body(context)).ok()?;
+    Some(Answer { status: status.as_u16(), body, replayed: false })
+}
+
+/// Whether `text` has 13 to 19 digits in a row that pass the Luhn check. Our own ids never do; the decimals of a number
+/// may, and are no card number.
+fn holds_card_number(text: &str) -> bool {
+    let bytes = text.as_bytes();
+    let mut start = 0;
+    while start < bytes.len() {
+        if !bytes[start].is_ascii_digit() {
+            start += 1;
+            continue;
+        }
+        let length = bytes[start..].iter().take_while(|byte| byte.is_ascii_digit()).count();
+        let decimals = start > 0 && bytes[start - 1] == b'.';
+        if !decimals && (13..=19).contains(&length) && luhn(&bytes[start..start + length]) {
+            return true;
+        }
+        start += length;
+    }
+    false
+}
+
+fn luhn(digits: &[u8]) -> bool {
+    let sum: u32 = digits
+        .iter()
+        .rev()
+        .enumerate()
+        .map(|(place, byte)| match (place % 2, u32::from(byte - b'0')) {
+            (0, digit) => digit,
+            (_, digit) if digit > 4 => digit * 2 - 9,
+            (_, digit) => digit * 2,
+        })
+        .sum();
+    sum.is_multiple_of(10)
+}
+
+#[cfg(test)]
+mod tests {
+    use chrono::{DateTime, Utc};
+
+    use super::*;
+    use crate::domain::ids::{Mode, PartnerId, Tenant};
+    use crate::http::messages::Language;
+
+    fn at(secs: i64) -> DateTime<Utc> {
+        DateTime::from_timestamp(1_800_000_000 + secs, 0).unwrap()
+    }
+
+    fn request() -> KeyedRequest {
+        let tenant = Tenant { partner_id: PartnerId::new(), mode: Mode::Test };
+        KeyedRequest {
+            owner: KeyOwner { tenant, principal: "user:alice".into(), key: "k".into() },
+            operation: "POST /v4/payout/offer".into(),
+            body_mac: [7; 32],
+        }
+    }
+
+    fn saved(answer: Option<(i16, &str)>) -> SavedKey {
+        SavedKey {
+            operation: "POST /v4/payout/offer".into(),
+            body_mac: vec![7; 32],
+            lease_until: at(60),
+            response_status: answer.map(|(status, _)| status),
+            response_body: answer.map(|(_, body)| body.to_owned()),
+            created_at: at(0),
+        }
+    }
+
+    #[test]
+    fn a_key_is_1_to_255_visible_characters() {
+        for good in ["a", "8e03978e-40d5-43dd-bc93-6894a57f9324", &"k".repeat(255)] {
+            assert!(IdempotencyKey::parse(good).is_ok(), "{good}");
+        }
+        for bad in ["", "a b", "a\tb", "é", &"k".repeat(256)] {
+            assert!(IdempotencyKey::parse(bad).is_err(), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn a_finished_request_is_replayed_for_24_hours() {
+        let saved = saved(Some((200, "{}")));
+        let replay = Known::Replay(Answer { status: 200, body: "{}".into(), replayed: true });
+        assert_eq!(judge(&saved, &request(), at(86_399)), replay);
+        assert_eq!(judge(&saved, &request(), at(86_400)), Known::Free);
+    }
+
+    #[test]
+    fn another_body_or_operation_is_a_mismatch_even_while_the_first_runs() {
+        let other_body = SavedKey { body_mac: vec![8; 32], ..saved(None) };
+        let other_operation = SavedKey { operation: "DELETE /x".into(), ..saved(Some((204, ""))) };
+        assert_eq!(judge(&other_body, &request(), at(1)), Known::Mismatch);
+        assert_eq!(judge(&other_operation, &request(), at(1)), Known::Mismatch);
+    }
+
+    #[test]
+    fn a_running_request_holds_its_key_until_its_lease_is_over() {
+        assert_eq!(judge(&saved(None), &request(), at(58)), Known::Running { secs: 2 });
+        assert_eq!(judge(&saved(None), &request(), at(60)), Known::Free);
+    }
+
+    #[test]
+    fn only_refusals_by_a_rule_are_saved() {
+        let context = RequestContext::new(None, Language::En);
+        let is_saved = |code| refusal_to_save(&ApiError::new(code), &context).is_some();
+        assert!(is_saved(Code::OfferExpired) && is_saved(Code::CardNotSupported));
+        for code in [Code::NotValidRequestData, Code::NotFound, Code::Common, Code::RatesUnavailable, Code::NoRoute] {
+            assert!(!is_saved(code), "{code:?}");
+        }
+    }
+
+    #[test]
+    fn a_card_number_in_an_answer_is_noticed() {
+        assert!(holds_card_number(r#"{"n":"4907000000003896"}"#) == luhn(b"4907000000003896"));
+        assert!(holds_card_number("4111111111111111"));
+        assert!(!holds_card_number("0.4111111111111111"));
+        assert!(!holds_card_number(r#"{"maskedPan":"4111***1111","offerId":4111111111111112}"#));
+    }
+}

@@ -1,0 +1,129 @@
+//! Which codes an operation can answer with.
+
+use std::collections::BTreeMap;
+
+use utoipa::openapi::content::ContentBuilder;
+use utoipa::openapi::example::ExampleBuilder;
+use utoipa::openapi::path::Operation;
+use utoipa::openapi::{RefOr, Response, ResponseBuilder};
+
+use crate::http::context::RequestContext;
+use crate::http::error::{ApiError, Code};
+use crate::http::messages::Language;
+
+/// Of every call that names a user.
+const OF_ALL: [Code; 6] = [
+    Code::NotValidRequestData,
+    Code::InvalidToken,
+    Code::InsufficientScope,
+    Code::TooManyRequests,
+    Code::ServiceUnavailable,
+    Code::Common,
+];
+/// Of every call with a body.
+const OF_BODIES: [Code; 2] = [Code::RequestTooLarge, Code::RequestTimeout];
+/// Of every call with an idempotency key.
+const OF_KEYS: [Code; 2] = [Code::IdempotencyMismatch, Code::RequestInProgress];
+/// Of every call that prices.
+const OF_PRICES: [Code; 5] =
+    [Code::NotFound, Code::PairNotSupported, Code::AmountTooSmall, Code::AmountTooLarge, Code::RatesUnavailable];
+
+/// The codes of an operation; none for health, which has no errors of this shape.
+fn codes(operation_id: &str) -> Vec<Code> {
+    let own: &[&[Code]] = match operation_id {
+        "addCard" => &[&OF_ALL, &OF_BODIES, &OF_KEYS, &[Code::CardNotSupported, Code::CardExpired, Code::TooManyCards]],
+        "setCardBillingAddress" => &[&OF_ALL, &OF_BODIES, &OF_KEYS, &[Code::NotFound]],
+        "deleteCard" => &[&OF_ALL, &OF_BODIES, &OF_KEYS, &[Code::NotFound]],
+        "getPayoutData" | "getHistory" | "getBalances" => &[&OF_ALL],
+        "getOffer" | "getPay" => &[&OF_ALL, &[Code::NotFound]],
+        "createOffer" => &[&OF_ALL, &OF_BODIES, &OF_KEYS, &OF_PRICES],
+        "updateOffer" => {
+            &[&OF_ALL, &OF_BODIES, &OF_KEYS, &OF_PRICES, &[Code::OfferExpired, Code::OfferAlreadyExecuted]]
+        }
+        "payOffer" => &[
+            &OF_ALL,
+            &OF_BODIES,
+            &[
+                Code::NotFound,
+                Code::OfferExpired,
+                Code::OfferAlreadyExecuted,
+                Code::OfferVersionConflict,
+                Code::KycRequired,
+                Code::CustomerBlocked,
+                Code::CardNotSupported,
+                Code::CardPending,
+                Code::CardExpired,
+                Code::BillingAddressRequired,
+                Code::AmountTooSmall,
+                Code::AmountTooLarge,
+                Code::LimitExceeded,
+                Code::VelocityExceeded,
+                Code::InsufficientFunds,
+                Code::NoRoute,
+            ],
+        ],
+        "receiveProviderCallback" => &[
+            &OF_BODIES,
+            &[
+                Code::NotValidRequestData,
+                Code::CallbackNotVerified,
+                Code::NotFound,
+                Code::ServiceUnavailable,
+                Code::Common,
+            ],
+        ],
+        _ => &[],
+    };
+    own.concat()
+}
+
+/// Adds the refusals and failures to an operation's answers, with an example for each code.
+pub fn complete(operation: &mut Operation) {
+    let mut by_status: BTreeMap<u16, Vec<Code>> = BTreeMap::new();
+    for code in codes(operation.operation_id.as_deref().unwrap_or_default()) {
+        by_status.entry(code.status().as_u16()).or_default().push(code);
+    }
+    for (status, codes) in by_status {
+        operation.responses.responses.insert(status.to_string(), RefOr::T(response(&codes)));
+    }
+}
+
+fn response(codes: &[Code]) -> Response {
+    let names: Vec<String> = codes.iter().map(|code| format!("`{}`", code.as_str())).collect();
+    let context = RequestContext::new(Some("0f8e6c1c-8a5e-4c36-9a4e-2f6d1b7c9a10"), Language::En);
+    let examples = codes.iter().map(|code| {
+        let value = serde_json::to_value(ApiError::new(*code).body(&context)).unwrap_or_default();
+        (code.as_str(), ExampleBuilder::new().value(Some(value)).build())
+    });
+    let schema = utoipa::openapi::Ref::from_schema_name("ErrorBody");
+    let content = ContentBuilder::new().schema(Some(schema)).examples_from_iter(examples).build();
+    ResponseBuilder::new().description(names.join(", ")).content("application/json", content).build()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_code_is_said_somewhere() {
+        let operations = [
+            "addCard",
+            "setCardBillingAddress",
+            "deleteCard",
+            "getPayoutData",
+            "getHistory",
+            "getBalances",
+            "getOffer",
+            "getPay",
+            "createOffer",
+            "updateOffer",
+            "payOffer",
+            "receiveProviderCallback",
+        ];
+        let said: Vec<Code> = operations.into_iter().flat_map(codes).collect();
+        // Only a path that no operation has answers it.
+        for code in Code::ALL.iter().filter(|code| **code != Code::MethodNotAllowed) {
+            assert!(said.contains(code), "{code:?}");
+        }
+    }
+}

@@ -1,0 +1,165 @@
+//! The API's description, written from the code: `openapi.yaml` at the root is what [`openapi_yaml`] answers, and a test
+//! holds the file to it (`UPDATE=1` writes it).
+
+mod errors;
+mod parameters;
+
+use utoipa::openapi::OpenApi as Description;
+use utoipa::openapi::path::Operation;
+use utoipa::openapi::schema::AdditionalProperties;
+use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
+use utoipa::openapi::{RefOr, Schema};
+use utoipa::{Modify, OpenApi};
+
+use super::error::ErrorBody;
+use super::{ops, provider_callbacks, v4};
+
+const ABOUT: &str = "\
+The wallet API: a user's crypto lands as cash on a bank card. Add a card, ask for an offer, pay it.
+
+**Amounts** are JSON numbers with their exact digits. Read and write them as decimals: a binary float loses digits. Where an amount \
+is taken, a string with the same digits is taken too.
+
+**Ids** of cards and offers are integers below 2^53. **Unknown fields** of a body are refused, a card verification code above all.
+
+**Errors** have one shape (`ErrorBody`); its codes are listed in `docs/errors.md` and with each operation.
+
+**Idempotency**: paying an offer is idempotent by itself. Other writes take an `Idempotency-Key`, kept for 24 hours per user: the same \
+request again is answered with what was saved, with `Idempotency-Replayed: true`. Saved is the answer of every request that was \
+carried out, a refusal by a rule included. Invalid data (`NOT_VALID_REQUEST_DATA`), `NOT_FOUND` and our own failures (5xx) are not \
+saved: the key may be used again.";
+
+#[derive(OpenApi)]
+#[openapi(
+    info(title = "Landfall wallet API", description = ABOUT, license(name = "Apache-2.0", identifier = "Apache-2.0")),
+    servers((url = "/", description = "This installation")),
+    tags(
+        (name = "cards", description = "Bank cards of the user."),
+        (name = "offers", description = "Rates, fees and offers."),
+        (name = "pay", description = "Paying an offer, and the payouts so far."),
+        (name = "wallet", description = "The user's money."),
+        (name = "operations", description = "Health, for operators."),
+        (name = "provider callbacks", description = "Where payout providers report."),
+    ),
+    paths(
+        v4::cards::add, v4::cards::set_billing_address, v4::cards::delete, v4::data::get, v4::offers::create,
+        v4::offers::update, v4::offers::get, v4::pay::pay, v4::pay::state, v4::history::get, v4::balances::get,
+        ops::health::live, ops::health::ready, provider_callbacks::receive,
+    ),
+    components(schemas(ErrorBody)),
+    security(("bearer" = [])),
+    modifiers(&Completion),
+)]
+struct Api;
+
+/// Why the description could not be written.
+#[derive(Debug, thiserror::Error)]
+pub enum DescriptionError {
+    #[error("as JSON: {0}")]
+    Json(#[from] serde_json::Error),
+    #[error("as YAML: {0}")]
+    Yaml(#[from] yaml_serde::Error),
+}
+
+/// The description of the whole API.
+pub fn openapi() -> Description {
+    Api::openapi()
+}
+
+/// `openapi.yaml`. It goes through JSON's text: serde_json's exact numbers mean nothing to another serializer.
+pub fn openapi_yaml() -> Result<String, DescriptionError> {
+    let tree: yaml_serde::Value = yaml_serde::from_str(&serde_json::to_string(&openapi())?)?;
+    Ok(yaml_serde::to_string(&tree)?)
+}
+
+/// What holds for all operations, and would only be repeated beside each.
+struct Completion;
+
+impl Modify for Completion {
+    fn modify(&self, api: &mut Description) {
+        let components = api.components.get_or_insert_default();
+        let bearer = HttpBuilder::new()
+            .scheme(HttpAuthScheme::Bearer)
+            .bearer_format("JWT")
+            .description(Some("A token of a configured issuer; it names the user by `sub`."))
+            .build();
+        components.security_schemes.insert("bearer".into(), SecurityScheme::Http(bearer).into());
+        for (name, schema) in &mut components.schemas {
+            if let (true, RefOr::T(Schema::Object(object))) = (name.ends_with("Request"), schema) {
+                object.additional_properties = Some(Box::new(AdditionalProperties::FreeForm(false)));
+            }
+        }
+        for (path, operation) in operations(api) {
+            parameters::complete(&path, operation);
+            errors::complete(operation);
+        }
+    }
+}
+
+/// Every operation with its path and method in front: `GET /v4/payout/data`.
+fn operations(api: &mut Description) -> impl Iterator<Item = (String, &mut Operation)> {
+    api.paths.paths.iter_mut().flat_map(|(path, item)| {
+        let methods = [
+            ("GET", item.get.as_mut()),
+            ("POST", item.post.as_mut()),
+            ("PUT", item.put.as_mut()),
+            ("DELETE", item.delete.as_mut()),
+        ];
+        methods.into_iter().filter_map(move |(method, operation)| Some((format!("{method} {path}"), operation?)))
+    })
+}
+
+/// Holds a generated file to what the code says, or writes it when `UPDATE` is set.
+#[cfg(test)]
+pub fn assert_generated(path: &std::path::Path, wanted: &str) {
+    if std::env::var_os("UPDATE").is_some() {
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, wanted).unwrap();
+    }
+    let found = std::fs::read_to_string(path).unwrap_or_default();
+    assert!(found == wanted, "{} is not what the code says: write it again with UPDATE=1", path.display());
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+
+    #[test]
+    fn the_file_at_the_root_is_what_the_code_says() {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+        assert_generated(&root.join("openapi.yaml"), &openapi_yaml().unwrap());
+    }
+
+    #[test]
+    fn every_operation_reads_well_and_says_its_errors() {
+        let mut api = openapi();
+        for (path, operation) in operations(&mut api) {
+            assert!(operation.operation_id.is_some() && operation.summary.is_some(), "{path}");
+            let errors = operation.responses.responses.keys().filter(|status| !status.starts_with('2')).count();
+            assert!(errors > 2 || path.contains("/health/"), "{path}");
+        }
+    }
+
+    #[test]
+    fn no_amount_is_a_float() {
+        let yaml = openapi_yaml().unwrap();
+        for float in ["format: double", "format: float", "$serde_json"] {
+            assert!(!yaml.contains(float), "{float}");
+        }
+        assert!(yaml.contains("760.06209697"));
+    }
+
+    #[test]
+    fn requests_refuse_unknown_fields() {
+        let api = openapi();
+        let schemas = api.components.unwrap().schemas;
+        let requests: Vec<_> = schemas.iter().filter(|(name, _)| name.ends_with("Request")).collect();
+        assert_eq!(requests.len(), 4);
+        for (name, schema) in requests {
+            let RefOr::T(Schema::Object(object)) = schema else { panic!("{name} is no object") };
+            assert!(object.additional_properties.is_some(), "{name}");
+        }
+    }
+}

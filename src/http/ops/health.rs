@@ -1,0 +1,101 @@
+//! `/health/live`: the process answers. `/health/ready`: it can serve, as its probes say.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix_web::{HttpRequest, HttpResponse};
+use futures_util::future::{BoxFuture, join_all};
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use crate::http::call::Edge;
+use crate::http::error::ApiError;
+
+/// How long a probe may take.
+const PROBE_TIMEOUT: Duration = Duration::from_secs(1);
+
+/// Something that must be there for the process to serve. Its complaint is shown to whoever asks, without authentication.
+#[derive(Clone)]
+pub struct Probe {
+    pub name: &'static str,
+    check: Arc<dyn Fn() -> BoxFuture<'static, Result<(), String>> + Send + Sync>,
+}
+
+impl Probe {
+    /// `check` answers what is missing, in words for an operator and without anything internal.
+    pub fn new<F>(name: &'static str, check: impl Fn() -> F + Send + Sync + 'static) -> Self
+    where
+        F: Future<Output = Result<(), String>> + Send + 'static,
+    {
+        Self { name, check: Arc::new(move || Box::pin(check())) }
+    }
+
+    async fn complaint(&self) -> Option<NotReady> {
+        let what = match tokio::time::timeout(PROBE_TIMEOUT, (self.check)()).await {
+            Ok(Ok(())) => return None,
+            Ok(Err(what)) => what,
+            Err(_) => format!("no answer within {} s", PROBE_TIMEOUT.as_secs()),
+        };
+        Some(NotReady { name: self.name, what })
+    }
+}
+
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Health {
+    /// `live`, `ready` or `not_ready`.
+    #[schema(example = "ready")]
+    status: &'static str,
+    /// What is not ready.
+    problems: Vec<NotReady>,
+}
+
+#[derive(Debug, Serialize, ToSchema)]
+pub struct NotReady {
+    #[schema(example = "rates")]
+    name: &'static str,
+    #[schema(example = "no price for BTC/EUR")]
+    what: String,
+}
+
+/// Whether the process answers at all.
+#[utoipa::path(
+    get, path = "/health/live", operation_id = "getLiveness", tag = "operations", security(()),
+    responses((status = 200, description = "The process answers.", body = Health))
+)]
+pub async fn live() -> HttpResponse {
+    HttpResponse::Ok().json(Health { status: "live", problems: Vec::new() })
+}
+
+/// Whether the process can serve: the database answers within a second and the configured pairs have rates.
+#[utoipa::path(
+    get, path = "/health/ready", operation_id = "getReadiness", tag = "operations", security(()),
+    responses(
+        (status = 200, description = "Ready.", body = Health),
+        (status = 503, description = "Not ready: `problems` names what is missing.", body = Health),
+    )
+)]
+pub async fn ready(request: HttpRequest) -> Result<HttpResponse, ApiError> {
+    let edge: Arc<Edge> = Edge::part(&request)?;
+    let problems: Vec<NotReady> =
+        join_all(edge.probes.iter().map(Probe::complaint)).await.into_iter().flatten().collect();
+    Ok(if problems.is_empty() {
+        HttpResponse::Ok().json(Health { status: "ready", problems })
+    } else {
+        HttpResponse::ServiceUnavailable().json(Health { status: "not_ready", problems })
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_probe_that_hangs_or_complains_is_named() {
+        let fine = Probe::new("a", || async { Ok(()) });
+        let bad = Probe::new("b", || async { Err("down".to_owned()) });
+        let hangs = Probe::new("c", std::future::pending);
+        assert!(fine.complaint().await.is_none());
+        assert_eq!(bad.complaint().await.map(|problem| problem.what), Some("down".into()));
+        assert_eq!(hangs.complaint().await.map(|problem| problem.what), Some("no answer within 1 s".into()));
+    }
+}
