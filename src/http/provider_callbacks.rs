@@ -13,6 +13,7 @@ use crate::domain::ids::ProviderAccountId;
 use crate::gateway::Gateway;
 use crate::gateway::callback::Received;
 
+/// That a callback is durable.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct CallbackReceived {
     /// Always `stored`.

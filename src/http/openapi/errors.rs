@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use utoipa::openapi::content::ContentBuilder;
 use utoipa::openapi::example::ExampleBuilder;
 use utoipa::openapi::path::Operation;
-use utoipa::openapi::{RefOr, Response, ResponseBuilder};
+use utoipa::openapi::schema::Components;
+use utoipa::openapi::{Ref, RefOr, Response, ResponseBuilder};
 
 use crate::http::context::RequestContext;
 use crate::http::error::{ApiError, Code};
@@ -88,14 +89,21 @@ pub fn complete(operation: &mut Operation) {
     }
 }
 
+/// An example of every error, which the operations refer to.
+pub fn add_examples(components: &mut Components) {
+    let context = RequestContext::new(Some("0f8e6c1c-8a5e-4c36-9a4e-2f6d1b7c9a10"), Language::En);
+    for code in Code::ALL {
+        let value = serde_json::to_value(ApiError::new(*code).body(&context)).unwrap_or_default();
+        let example = ExampleBuilder::new().value(Some(value)).build();
+        components.examples.insert(code.as_str().into(), example.into());
+    }
+}
+
 fn response(codes: &[Code]) -> Response {
     let names: Vec<String> = codes.iter().map(|code| format!("`{}`", code.as_str())).collect();
-    let context = RequestContext::new(Some("0f8e6c1c-8a5e-4c36-9a4e-2f6d1b7c9a10"), Language::En);
-    let examples = codes.iter().map(|code| {
-        let value = serde_json::to_value(ApiError::new(*code).body(&context)).unwrap_or_default();
-        (code.as_str(), ExampleBuilder::new().value(Some(value)).build())
-    });
-    let schema = utoipa::openapi::Ref::from_schema_name("ErrorBody");
+    let examples =
+        codes.iter().map(|code| (code.as_str(), Ref::new(format!("#/components/examples/{}", code.as_str()))));
+    let schema = Ref::from_schema_name("ErrorBody");
     let content = ContentBuilder::new().schema(Some(schema)).examples_from_iter(examples).build();
     ResponseBuilder::new().description(names.join(", ")).content("application/json", content).build()
 }

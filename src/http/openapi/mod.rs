@@ -2,6 +2,7 @@
 //! holds the file to it (`UPDATE=1` writes it).
 
 mod errors;
+mod numbers;
 mod parameters;
 
 use utoipa::openapi::OpenApi as Description;
@@ -89,6 +90,8 @@ impl Modify for Completion {
                 object.additional_properties = Some(Box::new(AdditionalProperties::FreeForm(false)));
             }
         }
+        numbers::complete(components);
+        errors::add_examples(components);
         for (path, operation) in operations(api) {
             parameters::complete(&path, operation);
             errors::complete(operation);
@@ -139,6 +142,24 @@ mod tests {
             assert!(operation.operation_id.is_some() && operation.summary.is_some(), "{path}");
             let errors = operation.responses.responses.keys().filter(|status| !status.starts_with('2')).count();
             assert!(errors > 2 || path.contains("/health/"), "{path}");
+        }
+    }
+
+    #[test]
+    fn every_property_and_parameter_is_described() {
+        let api = serde_json::to_value(openapi()).unwrap();
+        for (name, schema) in api["components"]["schemas"].as_object().unwrap() {
+            let properties = schema["properties"].as_object().or(schema["allOf"][1]["properties"].as_object());
+            for (property, schema) in properties.into_iter().flatten() {
+                let described = schema["description"].is_string() || schema["$ref"].is_string();
+                assert!(described, "{name}.{property}");
+            }
+        }
+        for operation in api["paths"].as_object().unwrap().values().flat_map(|item| item.as_object().unwrap().values())
+        {
+            for parameter in operation["parameters"].as_array().into_iter().flatten() {
+                assert!(parameter["description"].is_string(), "{}: {parameter}", operation["operationId"]);
+            }
         }
     }
 

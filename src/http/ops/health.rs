@@ -40,6 +40,7 @@ impl Probe {
     }
 }
 
+/// Whether the process can serve.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct Health {
     /// `live`, `ready` or `not_ready`.
@@ -49,10 +50,13 @@ pub struct Health {
     problems: Vec<NotReady>,
 }
 
+/// Something that is missing.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct NotReady {
+    /// Which part it is.
     #[schema(example = "rates")]
     name: &'static str,
+    /// In words, for an operator.
     #[schema(example = "no price for BTC/EUR")]
     what: String,
 }

@@ -9,8 +9,10 @@ use crate::http::error::ApiError;
 use crate::http::exact_number::ExactNumber;
 use crate::wallet::view::BalanceView;
 
+/// The user's money.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct Balances {
+    /// One for each currency that the user has or had.
     balances: Vec<Balance>,
 }
 
@@ -18,13 +20,12 @@ pub struct Balances {
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Balance {
+    /// The currency's code.
     #[schema(example = "USDT")]
     currency: String,
     /// What can be spent, in units of `currency`.
-    #[schema(example = 789.35330985)]
     available: ExactNumber,
     /// What open payouts hold, in units of `currency`.
-    #[schema(example = 0)]
     held: ExactNumber,
     /// Decimals of `currency`.
     #[schema(example = 8)]

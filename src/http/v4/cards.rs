@@ -74,8 +74,8 @@ fn integer_or_text(integer_example: u64, text_example: &str, description: &str) 
 
 fn card_number_schema() -> Schema {
     integer_or_text(
-        4_907_639_999_990_022,
-        "4907 6399 9999 0022",
+        4_111_111_111_111_111,
+        "4111 1111 1111 1111",
         "The card's number: 12 to 19 digits, as an integer or as a string (spaces and hyphens may stand between the digits).",
     )
 }
@@ -96,6 +96,7 @@ pub struct BillingAddressRequest {
     #[validate(length(min = 1, max = 200))]
     #[schema(min_length = 1, max_length = 200, example = "10 Downing Street")]
     address: String,
+    /// City or town.
     #[validate(length(min = 1, max = 100))]
     #[schema(min_length = 1, max_length = 100, example = "London")]
     city: String,
@@ -103,6 +104,7 @@ pub struct BillingAddressRequest {
     #[validate(length(equal = 2))]
     #[schema(min_length = 2, max_length = 2, example = "GB")]
     country_code: String,
+    /// Postal code.
     #[validate(length(min = 1, max = 20))]
     #[schema(min_length = 1, max_length = 20, example = "SW1A 2AA")]
     zip: String,
@@ -139,11 +141,9 @@ pub struct Card {
     #[schema(value_type = String, example = "VISA")]
     card_type: CardScheme,
     /// The first four digits, three stars, the last four.
-    #[schema(example = "4907***0022")]
+    #[schema(example = "4111***1111")]
     masked_pan: String,
-    /// `APPROVED`, `PENDING`, `DECLINED` or `EXPIRED`. Only an approved card can be paid to.
-    #[schema(example = "APPROVED")]
-    validation_status: &'static str,
+    validation_status: ValidationStatus,
     /// What may be paid to the card in one offer, per pair of currencies.
     pairs_limits: Vec<CardPairLimits>,
     /// Whether a billing address has to be given before the card can be paid to.
@@ -154,22 +154,31 @@ pub struct Card {
     fast_funds: bool,
 }
 
+/// Only an approved card can be paid to; a pending one is still being checked.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "UPPERCASE")]
+enum ValidationStatus {
+    Approved,
+    Pending,
+    Declined,
+    Expired,
+}
+
 /// What may be paid to a card in one offer.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct CardPairLimits {
+    /// The crypto currency.
     #[schema(example = "USDT")]
     currency_from: String,
+    /// The fiat currency.
     #[schema(example = "EUR")]
     currency_to: String,
     /// In units of `currencyFrom`.
-    #[schema(example = 23.04894052)]
     min_amount_from: ExactNumber,
     /// In units of `currencyFrom`.
-    #[schema(example = 2173.18292273)]
     max_amount_from: ExactNumber,
     /// What "spend everything" comes to now, fees taken off, in units of `currencyFrom`; 0 if nothing can be spent.
-    #[schema(example = 760.06209697)]
     all_amount_from: ExactNumber,
 }
 
@@ -180,10 +189,10 @@ impl From<CardView> for Card {
             card_type: card.scheme,
             masked_pan: card.masked_pan,
             validation_status: match card.validation {
-                CardValidation::Approved => "APPROVED",
-                CardValidation::Pending => "PENDING",
-                CardValidation::Declined => "DECLINED",
-                CardValidation::Expired => "EXPIRED",
+                CardValidation::Approved => ValidationStatus::Approved,
+                CardValidation::Pending => ValidationStatus::Pending,
+                CardValidation::Declined => ValidationStatus::Declined,
+                CardValidation::Expired => ValidationStatus::Expired,
             },
             pairs_limits: card.pair_limits.into_iter().map(CardPairLimits::from).collect(),
             billing_address_required: card.billing_address_required,
@@ -264,11 +273,11 @@ mod tests {
     #[test]
     fn integers_and_texts_are_read_alike() {
         for json in [
-            r#"{"cardNumber":4907639999990022,"cardHolder":"JOHN DOE","cardExpirationYear":2030,"cardExpirationMonth":7}"#,
-            r#"{"cardNumber":"4907639999990022","cardHolder":"JOHN DOE","cardExpirationYear":"2030","cardExpirationMonth":"7"}"#,
+            r#"{"cardNumber":4111111111111111,"cardHolder":"JOHN DOE","cardExpirationYear":2030,"cardExpirationMonth":7}"#,
+            r#"{"cardNumber":"4111111111111111","cardHolder":"JOHN DOE","cardExpirationYear":"2030","cardExpirationMonth":"7"}"#,
         ] {
             let card = AddCardRequest::read(&Body::of(json)).unwrap();
-            assert_eq!(*card.number, "4907639999990022");
+            assert_eq!(*card.number, "4111111111111111");
             assert_eq!(
                 (card.holder, card.expiry_year, card.expiry_month),
                 ("JOHN DOE".into(), "2030".into(), "7".into())

@@ -10,12 +10,15 @@ use crate::http::error::ApiError;
 use crate::http::exact_number::ExactNumber;
 use crate::wallet::view::{DataView, FeesView, PairView};
 
+/// What an app shows before an offer.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct PayoutData {
+    /// The user's cards.
     cards: Vec<Card>,
     /// Pairs that have a rate now.
     pairs: Vec<Pair>,
+    /// The fees that an offer would have.
     fees: Fees,
     /// How long the rates may be shown, in seconds.
     #[schema(example = 30)]
@@ -26,12 +29,13 @@ pub struct PayoutData {
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Pair {
+    /// The crypto currency.
     #[schema(example = "USDT")]
     currency_from: String,
+    /// The fiat currency.
     #[schema(example = "EUR")]
     currency_to: String,
     /// What the user gets for one unit of `currencyFrom`, in units of `currencyTo`, the spread taken off; to 6 decimals.
-    #[schema(example = 0.911106)]
     rate: ExactNumber,
     /// Decimals of `currencyFrom`.
     #[schema(example = 8)]
@@ -40,13 +44,10 @@ pub struct Pair {
     #[schema(example = 2)]
     amount_scale_to: u8,
     /// The least amount of an offer, in units of `currencyFrom`.
-    #[schema(example = 23.04894052)]
     default_min_amount_from: ExactNumber,
     /// The largest amount of an offer, in units of `currencyFrom`.
-    #[schema(example = 2173.18292273)]
     default_max_amount_from: ExactNumber,
     /// What "spend everything" comes to now, in units of `currencyFrom`.
-    #[schema(example = 760.06209697)]
     default_max_amount_all: ExactNumber,
 }
 
@@ -55,22 +56,16 @@ pub struct Pair {
 #[serde(rename_all = "camelCase")]
 pub struct Fees {
     /// The spread in the rate, in percent.
-    #[schema(example = 2)]
     rate: ExactNumber,
     /// In percent of the amount.
-    #[schema(example = 3.5)]
     transaction_fee: ExactNumber,
     /// In the fiat currency.
-    #[schema(example = 2.5)]
     fix_fee: ExactNumber,
     /// In percent of the amount.
-    #[schema(example = 0)]
     additional_fee: ExactNumber,
     /// What the network costs, in the source currency.
-    #[schema(example = 0)]
     crypterium_gas: ExactNumber,
     /// The partner's own, in percent of the amount.
-    #[schema(example = 0)]
     partner_fee: ExactNumber,
 }
 

@@ -41,7 +41,7 @@ pub struct HistoryEntry {
     #[serde(flatten)]
     pay: Pay,
     /// The card that it was paid to.
-    #[schema(example = "4907***0022")]
+    #[schema(example = "4111***1111")]
     masked_pan: String,
     /// When the offer was accepted, UTC.
     #[schema(example = "2026-11-21T10:15:42.107Z")]

@@ -165,6 +165,7 @@ impl FeeType {
 #[derive(Debug, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct FeeInfo {
+    /// The currency's code.
     #[schema(example = "USDT")]
     currency: String,
     /// For the screen, in the language that `Accept-Language` asks for.
@@ -174,8 +175,8 @@ pub struct FeeInfo {
     #[schema(example = 8)]
     scale: u8,
     /// In units of `currency`.
-    #[schema(example = 29.29121288)]
     value: ExactNumber,
+    /// Which fee it is.
     #[serde(rename = "type")]
     fee_type: FeeType,
 }
@@ -184,10 +185,39 @@ pub struct FeeInfo {
 #[derive(Debug, PartialEq, Eq, Serialize, ToSchema)]
 pub struct Limit {
     /// In units of `currency`.
-    #[schema(example = 1980)]
     value: ExactNumber,
+    /// The currency's code.
     #[schema(example = "EUR")]
     currency: String,
+}
+
+/// Where an offer stands: open (`QUOTED`), being paid (`ACCEPTED`), or how it ended. What was `RELEASED` is back on the
+/// balance; what was `RETURNED` was paid and came back.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+#[schema(as = OfferStatus)]
+enum Status {
+    Quoted,
+    Accepted,
+    Paid,
+    PartlyPaid,
+    Released,
+    Expired,
+    Returned,
+}
+
+impl From<OfferStatus> for Status {
+    fn from(status: OfferStatus) -> Self {
+        match status {
+            OfferStatus::Quoted => Status::Quoted,
+            OfferStatus::Accepted => Status::Accepted,
+            OfferStatus::Paid => Status::Paid,
+            OfferStatus::PartlyPaid => Status::PartlyPaid,
+            OfferStatus::Released => Status::Released,
+            OfferStatus::Expired => Status::Expired,
+            OfferStatus::Returned => Status::Returned,
+        }
+    }
 }
 
 /// A price that stands for `validSeconds`.
@@ -201,27 +231,25 @@ pub struct Offer {
     #[schema(example = 20)]
     valid_seconds: u64,
     /// What is spent before fees, in units of `currencyFrom`.
-    #[schema(example = 760.06209697)]
     amount: ExactNumber,
+    /// The crypto currency.
     #[schema(example = "USDT")]
     currency_from: String,
     /// What reaches the card, in units of `currencyTo`.
-    #[schema(example = 692.49)]
     amount_to: ExactNumber,
+    /// The fiat currency.
     #[schema(example = "EUR")]
     currency_to: String,
     /// Units of `currencyTo` for one of `currencyFrom`, to 6 decimals.
-    #[schema(example = 0.911106)]
     rate: ExactNumber,
+    /// What is charged on top of the amount.
     fee_info: Vec<FeeInfo>,
     /// Whether a pay would accept the offer now; if not, `reason` says why.
     #[schema(example = true)]
     possible_to_execute: bool,
     /// The limit that `reason` is about; null if there is none.
     limit: Option<Limit>,
-    /// `QUOTED`, `ACCEPTED`, `PAID`, `PARTLY_PAID`, `RELEASED`, `EXPIRED` or `RETURNED`.
-    #[schema(example = "QUOTED")]
-    status: &'static str,
+    status: Status,
     /// Raised by every update; a pay may name the version that its user saw.
     #[schema(example = 1)]
     version: i32,
@@ -232,7 +260,6 @@ pub struct Offer {
     #[schema(example = "2026-11-21T10:15:30.000Z")]
     server_time: String,
     /// What leaves the user's balance: the amount and its fees, in units of `currencyFrom`.
-    #[schema(example = 789.35330985)]
     total_from: ExactNumber,
     /// The code of the first rule that refuses, from the table of errors; null if none does.
     #[schema(example = "INSUFFICIENT_FUNDS")]
@@ -252,15 +279,7 @@ impl Offer {
             fee_info: fee_info(&offer.fees, language)?,
             possible_to_execute: offer.possible_to_execute,
             limit: offer.limit.map(|(value, currency)| limit(value, currency)),
-            status: match offer.status {
-                OfferStatus::Quoted => "QUOTED",
-                OfferStatus::Accepted => "ACCEPTED",
-                OfferStatus::Paid => "PAID",
-                OfferStatus::PartlyPaid => "PARTLY_PAID",
-                OfferStatus::Released => "RELEASED",
-                OfferStatus::Expired => "EXPIRED",
-                OfferStatus::Returned => "RETURNED",
-            },
+            status: offer.status.into(),
             version: offer.version,
             expires_at: timestamp(offer.expires_at),
             server_time: timestamp(offer.server_time),

@@ -10,32 +10,54 @@ use crate::domain::ids::OfferId;
 use crate::http::call::Call;
 use crate::http::error::{ApiError, FieldProblem};
 use crate::http::exact_number::ExactNumber;
-use crate::wallet::view::PayView;
+use crate::wallet::view::{PayStatus, PayView};
+
+/// How a payout stands: paid (`SUCCESS`), accepted and not final (`PENDING`: ask again), paid in part with the rest back on
+/// the balance (`PARTIAL`), not paid and everything back (`FAILED`), or paid and come back later (`RETURNED`).
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "UPPERCASE")]
+#[schema(as = PayStatus)]
+pub(super) enum Status {
+    Success,
+    Pending,
+    Partial,
+    Failed,
+    Returned,
+}
+
+impl From<PayStatus> for Status {
+    fn from(status: PayStatus) -> Self {
+        match status {
+            PayStatus::Success => Status::Success,
+            PayStatus::Pending => Status::Pending,
+            PayStatus::Partial => Status::Partial,
+            PayStatus::Failed => Status::Failed,
+            PayStatus::Returned => Status::Returned,
+        }
+    }
+}
 
 /// The payout of an offer.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Pay {
-    /// `SUCCESS`; `PENDING` (accepted, not final: ask again); `PARTIAL`; `FAILED` (everything was released); `RETURNED`.
-    #[schema(example = "SUCCESS")]
-    pub(super) status: &'static str,
+    pub(super) status: Status,
     /// What was spent before fees, in units of `currencyFrom`.
-    #[schema(example = 760.06209697)]
     pub(super) amount_from: ExactNumber,
+    /// The crypto currency.
     #[schema(example = "USDT")]
     pub(super) currency_from: String,
     /// What reached the card, in units of `currencyTo`.
-    #[schema(example = 692.49)]
     pub(super) amount_to: ExactNumber,
+    /// The fiat currency.
     #[schema(example = "EUR")]
     pub(super) currency_to: String,
+    /// The offer that was paid.
     #[schema(example = 7310548820196645_i64)]
     pub(super) offer_id: i64,
     /// All fees, in units of `currencyFrom`.
-    #[schema(example = 29.29121288)]
     pub(super) fee_amount: ExactNumber,
     /// What left the user's balance, in units of `currencyFrom`.
-    #[schema(example = 789.35330985)]
     pub(super) total_from: ExactNumber,
     /// Why it ended as it did: `ok`, `invalid_details`, `card_restricted`, ...; null while it is open.
     #[schema(example = "ok")]
@@ -45,7 +67,7 @@ pub struct Pay {
 impl From<PayView> for Pay {
     fn from(pay: PayView) -> Self {
         Self {
-            status: pay.status.as_str(),
+            status: pay.status.into(),
             amount_from: ExactNumber(pay.amount_from),
             currency_from: pay.currency_from.to_string(),
             amount_to: ExactNumber(pay.amount_to),
