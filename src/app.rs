@@ -17,6 +17,7 @@ use crate::gateway::route_book::RouteBook;
 use crate::gateway::waiters::Waiters;
 use crate::gateway::{Gateway, GatewayError};
 use crate::http::auth::{AuthSetupError, Authenticator};
+use crate::http::ops::Probe;
 use crate::providers::provider::Provider;
 use crate::providers::registry::ProviderRegistry;
 use crate::providers::test::TestProvider;
@@ -199,6 +200,31 @@ impl App {
             &settings.data_dir,
         )?);
         Ok(Self { settings, clock, db, vault, rates, gateway, wallet, authenticator })
+    }
+
+    /// What `/health/ready` asks: the database answers, and every offered pair of every served mode has a price.
+    pub fn probes(&self) -> Vec<Probe> {
+        let db = self.db.clone();
+        let database = Probe::new("database", move || {
+            let db = db.clone();
+            async move { db.ping().await.map_err(|_| "the database doesn't answer".to_owned()) }
+        });
+        let (rates, clock) = (Arc::clone(&self.rates), Arc::clone(&self.clock));
+        let (modes, pairs) = (self.settings.modes.clone(), self.wallet.book.pairs.clone());
+        let board = Probe::new("rates", move || {
+            let pairs: Vec<_> = pairs.iter().copied().collect();
+            let missing: Vec<String> = modes
+                .iter()
+                .flat_map(|mode| match rates.board(*mode) {
+                    Some(board) => {
+                        board.unavailable(&pairs, clock.now()).into_iter().map(|error| error.to_string()).collect()
+                    }
+                    None => vec![format!("no board in {mode} mode")],
+                })
+                .collect();
+            async move { if missing.is_empty() { Ok(()) } else { Err(missing.join("; ")) } }
+        });
+        vec![database, board]
     }
 
     /// Starts what runs in the background: rates always, accepting always, workers where this node has that role.

@@ -5,7 +5,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use diesel_async::AsyncPgConnection;
+use diesel_async::{AsyncPgConnection, SimpleAsyncConnection};
 use diesel_async::pooled_connection::deadpool::{Object, Pool, PoolError};
 use diesel_async::pooled_connection::{AsyncDieselConnectionManager, ManagerConfig, RecyclingMethod};
 use futures_util::FutureExt;
@@ -71,6 +71,12 @@ impl Db {
     /// How often the retry wrapper tries a transaction.
     pub fn attempts_max(&self) -> u32 {
         self.attempts_max
+    }
+
+    /// Whether the server answers a statement.
+    pub async fn ping(&self) -> Result<(), DbError> {
+        let mut conn = self.get().await?;
+        conn.batch_execute("SELECT 1").await.map_err(DbError::from)
     }
 
     /// Connections open, and waiting requests, for the metrics.

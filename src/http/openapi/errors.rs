@@ -102,7 +102,7 @@ pub fn add_examples(components: &mut Components) {
 fn response(codes: &[Code]) -> Response {
     let names: Vec<String> = codes.iter().map(|code| format!("`{}`", code.as_str())).collect();
     let examples =
-        codes.iter().map(|code| (code.as_str(), Ref::new(format!("#/components/examples/{}", code.as_str()))));
+        codes.iter().map(|code| (code.as_str(), RefOr::Ref(Ref::new(format!("#/components/examples/{}", code.as_str())))));
     let schema = Ref::from_schema_name("ErrorBody");
     let content = ContentBuilder::new().schema(Some(schema)).examples_from_iter(examples).build();
     ResponseBuilder::new().description(names.join(", ")).content("application/json", content).build()

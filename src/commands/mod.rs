@@ -1,0 +1,116 @@
+//! What can be asked of the binary. Results go to standard output, everything else to standard error.
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "commands talk to whoever typed them")]
+
+mod bench;
+mod config;
+mod demo;
+mod keys;
+mod money;
+mod serve;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use clap::{Parser, Subcommand};
+use landfall::app::Database;
+use landfall::clock::{Clock, SystemClock};
+use landfall::config::Settings;
+
+/// Landfall: a crypto-to-fiat card payout backend.
+#[derive(Parser)]
+#[command(version, about)]
+pub struct Cli {
+    /// A configuration file that overrides the defaults (config/default.toml).
+    #[arg(long, global = true, env = "LANDFALL_CONFIG")]
+    config: Option<PathBuf>,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Serve the APIs, work the jobs, serve the dashboard: all, or the roles named.
+    Serve(serve::Arguments),
+    /// Bring the database's schema up to date.
+    Migrate,
+    /// Print a development token for a wallet user.
+    Token(money::TokenArguments),
+    /// Credit a test balance to a wallet user, through the ledger.
+    Fund(money::FundArguments),
+    /// Drive one whole payout over HTTP against a running server, showing each step.
+    Demo(demo::Arguments),
+    /// Print the API's description (OpenAPI 3.1, YAML).
+    Openapi,
+    /// Check every invariant over the whole database.
+    Verify,
+    /// Look at the configuration.
+    #[command(subcommand)]
+    Config(config::Command),
+    /// Make and look after keys.
+    #[command(subcommand)]
+    Keys(keys::Command),
+    /// Measure payouts a second and latencies, beside PostgreSQL's own TPC-B in the same run.
+    Bench(bench::Arguments),
+}
+
+/// What a command ends with when it can't do its work.
+type Failure = Box<dyn std::error::Error + Send + Sync>;
+
+/// Runs a command; what went wrong is said on standard error.
+pub async fn run(cli: Cli) -> ExitCode {
+    let settings = match Settings::load(cli.config.as_deref()) {
+        Ok(settings) => settings,
+        Err(problems) => {
+            complain(&format!("the configuration is refused:\n{problems}"));
+            return ExitCode::from(2);
+        }
+    };
+    let outcome = match cli.command {
+        Command::Serve(arguments) => serve::run(settings, arguments).await,
+        Command::Migrate => migrate(settings).await,
+        Command::Token(arguments) => money::token(&settings, &arguments),
+        Command::Fund(arguments) => money::fund(settings, &arguments).await,
+        Command::Demo(arguments) => demo::run(settings, &arguments).await,
+        Command::Openapi => {
+            landfall::http::openapi::openapi_yaml().map_err(Failure::from).map(|yaml| {
+                print!("{yaml}");
+                ExitCode::SUCCESS
+            })
+        }
+        Command::Verify => Ok(ExitCode::SUCCESS),
+        Command::Config(command) => config::run(&settings, &command),
+        Command::Keys(command) => keys::run(&settings, command),
+        Command::Bench(arguments) => bench::run(settings, &arguments).await,
+    };
+    match outcome {
+        Ok(code) => code,
+        Err(failure) => {
+            complain(&failure.to_string());
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Says what is wrong on standard error.
+pub fn complain(what: &str) {
+    eprintln!("landfall: {what}");
+}
+
+fn system_clock() -> Arc<dyn Clock> {
+    Arc::new(SystemClock)
+}
+
+async fn migrate(settings: Settings) -> Result<ExitCode, Failure> {
+    landfall::telemetry::start(&settings.telemetry);
+    let database = Database::open(&settings).await?;
+    let applied = landfall::store::migrate::run(&database.db).await?;
+    for migration in &applied {
+        println!("applied {migration}");
+    }
+    if applied.is_empty() {
+        println!("the schema is up to date");
+    }
+    database.close().await;
+    Ok(ExitCode::SUCCESS)
+}
