@@ -65,6 +65,8 @@ pub enum StartError {
     Credential { account: String, variable: String },
     #[error("providers: {0}")]
     Providers(String),
+    #[error("worker.lease_ms: {lease_ms} ms don't outlast the {provider} provider's send time-out of {timeout_ms} ms twice")]
+    Lease { provider: String, lease_ms: u128, timeout_ms: u128 },
 }
 
 /// The database, with the private cluster that it may run in.
@@ -162,6 +164,16 @@ impl App {
         let builtin = [Arc::clone(&sandbox) as Arc<dyn Provider>];
         let providers = ProviderRegistry::new(builtin.into_iter().chain(adapters))
             .map_err(|error| StartError::Providers(error.to_string()))?;
+        for code in providers.codes() {
+            let send_timeout = providers.get(code).map_or(std::time::Duration::ZERO, |provider| provider.capabilities().send_timeout);
+            if settings.worker.lease() < send_timeout.saturating_mul(2) {
+                return Err(StartError::Lease {
+                    provider: code.to_owned(),
+                    lease_ms: settings.worker.lease().as_millis(),
+                    timeout_ms: send_timeout.as_millis(),
+                });
+            }
+        }
         let credentials = settings
             .gateway
             .provider_accounts

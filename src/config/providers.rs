@@ -23,6 +23,8 @@ pub struct ProvidersSettings {
 pub struct TestProviderSettings {
     /// How long every answer takes, at most [`TestProviderSettings::WAIT_MS_MAX`].
     pub latency_ms: u64,
+    /// How long a send may take before its outcome is unknown. At least 100.
+    pub send_timeout_ms: u64,
     /// How long a send that "times out" keeps its caller waiting, at most [`TestProviderSettings::WAIT_MS_MAX`].
     pub timeout_ms: u64,
     /// The share of sends that are answered with an internal error; half of those are taken all the same.
@@ -152,6 +154,9 @@ impl TestProviderSettings {
             if value > Self::DELAY_MS_MAX {
                 problems.add(format!("providers.test.{key}"), format!("at most {} milliseconds", Self::DELAY_MS_MAX));
             }
+        }
+        if !(100..=60_000).contains(&self.send_timeout_ms) {
+            problems.add("providers.test.send_timeout_ms", "from 100 to 60000 milliseconds");
         }
         if self.not_found_confirmations == 0 {
             problems.add("providers.test.not_found_confirmations", "at least 1");

@@ -35,8 +35,6 @@ impl Gateway {
             let house = id_of(HOUSE)?;
             for account in &self.settings.provider_accounts {
                 let owner = Tenant { partner_id: house, mode: account.mode };
-                let provider = self.providers.get(&account.provider);
-                let has_balance = provider.is_some_and(|p| p.capabilities().has_balance);
                 let settings = json!(account.settings);
                 let account_id = routes::ensure_provider_account(
                     conn,
@@ -50,7 +48,7 @@ impl Gateway {
                 .await?;
                 let deposits = self.settings.deposit_accounts.iter();
                 for deposit in deposits.filter(|deposit| deposit.provider_account == account.code) {
-                    let id = self.seed_deposit(conn, owner, account_id, deposit, has_balance).await?;
+                    let id = self.seed_deposit(conn, owner, account_id, deposit).await?;
                     let of_deposit = self.settings.routes.iter().filter(|r| r.deposit_account == deposit.code);
                     for route in of_deposit {
                         routes::ensure_route(conn, owner, id, route_row(route), now).await?;
@@ -70,11 +68,10 @@ impl Gateway {
         owner: Tenant,
         account_id: ProviderAccountId,
         deposit: &DepositAccountSeed,
-        has_balance: bool,
     ) -> Result<DepositAccountId, GatewayError> {
         let now = self.clock.now();
         let (id, _) =
-            routes::ensure_deposit_account(conn, owner, &deposit.code, account_id, deposit.currency, has_balance, now)
+            routes::ensure_deposit_account(conn, owner, &deposit.code, account_id, deposit.currency, now)
                 .await?;
         let amount = deposit.initial_balance.as_deref().and_then(decimal).unwrap_or(Decimal::ZERO);
         let reference = format!("initial-{}", id.0.simple());

@@ -166,7 +166,6 @@ pub async fn ensure_deposit_account(
     code: &str,
     provider_account_id: ProviderAccountId,
     currency: AssetCode,
-    has_balance: bool,
     now: DateTime<Utc>,
 ) -> QueryResult<(DepositAccountId, bool)> {
     EnsureDepositAccount {
@@ -176,7 +175,8 @@ pub async fn ensure_deposit_account(
         code: code.to_owned(),
         provider_account_id,
         currency,
-        balance_source: if has_balance { "provider" } else { "books" },
+        // Nothing reads providers' balances yet: our own books say what is there.
+        balance_source: "books",
         now,
     }
     .get_result(conn)

@@ -84,6 +84,20 @@ impl TestDb {
         Self { url: server.cluster.database_url(&name).unwrap(), name, url_text, admin }
     }
 
+    /// The one number that a statement answers.
+    pub async fn count(&self, statement: &str) -> i64 {
+        use diesel_async::RunQueryDsl;
+
+        #[derive(diesel::QueryableByName)]
+        struct Count {
+            #[diesel(sql_type = diesel::sql_types::BigInt)]
+            count: i64,
+        }
+        let db = self.db();
+        let mut conn = db.get().await.unwrap();
+        diesel::sql_query(statement).get_result::<Count>(&mut conn).await.unwrap().count
+    }
+
     /// For a process that is given `DATABASE_URL`.
     pub fn url(&self) -> &str {
         &self.url_text

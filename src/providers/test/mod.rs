@@ -38,8 +38,6 @@ pub const CODE: &str = "test";
 const REFERENCE_LENGTH_MAX: usize = 36;
 const REFERENCE_ALPHABET: &str = "abcdefghijklmnopqrstuvwxyz0123456789_-";
 const RESEND_WINDOW: Duration = Duration::from_secs(24 * 60 * 60);
-/// Above the longest time-out, the longest latency and the slowest row of the table together.
-const SEND_TIMEOUT: Duration = Duration::from_secs(15);
 
 /// The sandbox provider. Its accounts may carry the credential `callback_secret`; without it no callback is sent or
 /// believed.
@@ -59,7 +57,7 @@ impl TestProvider {
             reference_alphabet: REFERENCE_ALPHABET,
             settling_time: Duration::from_millis(settings.settling_time_ms),
             not_found_confirmations: settings.not_found_confirmations,
-            send_timeout: SEND_TIMEOUT,
+            send_timeout: Duration::from_millis(settings.send_timeout_ms),
             currencies: table::CURRENCIES.iter().filter_map(|code| code.parse().ok()).collect(),
             card_schemes: vec![
                 CardScheme::Visa,
@@ -266,9 +264,10 @@ impl Provider for TestProvider {
     }
 
     async fn send(&self, account: &AccountContext, order: &PayoutOrder, to: &Destination) -> Outcome {
-        match tokio::time::timeout(SEND_TIMEOUT, self.send_unbounded(account, order, to)).await {
+        let send_timeout = self.capabilities.send_timeout;
+        match tokio::time::timeout(send_timeout, self.send_unbounded(account, order, to)).await {
             Ok(outcome) => outcome,
-            Err(_) => Outcome::Unknown { why: format!("timed out after {} s", SEND_TIMEOUT.as_secs()) },
+            Err(_) => Outcome::Unknown { why: format!("timed out after {} ms", send_timeout.as_millis()) },
         }
     }
 

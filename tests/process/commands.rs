@@ -1,0 +1,80 @@
+//! Commands: what they print, and what a newcomer reads when something is wrong.
+
+use crate::server::Place;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn token_prints_the_token_alone() {
+    let place = Place::new().await;
+    let token = place.says(&["token", "--user", "alice", "--kyc", "2"]).await;
+    assert_eq!(token.lines().count(), 1);
+    assert_eq!(token.split('.').count(), 3, "{token}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn fund_credits_a_reference_once_and_refuses_nonsense() {
+    let place = Place::new().await;
+    let fund = ["fund", "--user", "alice", "--asset", "USDT", "--amount", "12.5", "--reference", "one"];
+    assert_eq!(place.says(&fund).await, "alice has 12.5 USDT");
+    assert_eq!(place.says(&fund).await, "alice has 12.5 USDT");
+    for (asset, amount) in [("DOGE", "1"), ("USDT", "0"), ("USDT", "-1"), ("USDT", "1e400"), ("USDT", "0.000000001")] {
+        let output = place.run(&["fund", "--user", "alice", "--asset", asset, &format!("--amount={amount}")]).await;
+        assert!(!output.status.success(), "{asset} {amount}");
+        assert!(!String::from_utf8_lossy(&output.stderr).is_empty());
+    }
+    assert_eq!(place.test_db.count("SELECT count(*) FROM entry WHERE kind = 'credit'").await, 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_bad_setting_is_refused_by_its_name() {
+    let mut place = Place::new().await;
+    place.set("LANDFALL__GATEWAY__ATTEMPTS_LIMIT", "0");
+    place.set("LANDFALL__PRICING__LIMITS__OFFER_MIN", "many");
+    let output = place.run(&["config", "check"]).await;
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(!output.status.success());
+    assert!(said.contains("gateway.attempts_limit: must be 1 to 100"), "{said}");
+    assert!(said.contains("pricing.limits.offer_min"), "{said}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn live_mode_refuses_what_was_made_for_development() {
+    let mut place = Place::new().await;
+    place.set("LANDFALL__MODES", "test,live");
+    let output = place.run(&["config", "check"]).await;
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(!output.status.success());
+    assert!(said.contains("auth.issuers"), "{said}");
+    assert!(said.contains("vault.file.generate_if_missing"), "{said}");
+    assert!(said.contains("rates.live"), "{said}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_example_for_production_lacks_nothing_but_live_rates() {
+    let place = Place::new().await;
+    let example = concat!(env!("CARGO_MANIFEST_DIR"), "/config/production.example.toml");
+    let output = place.run(&["--config", example, "config", "check"]).await;
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    let others: Vec<_> =
+        said.lines().skip(1).filter(|line| !line.starts_with("rates.live.")).collect();
+    assert!(others.is_empty(), "{said}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_taken_port_is_said_with_a_way_out() {
+    let place = Place::new().await;
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap().to_string();
+    let output = place.run(&["serve", "--listen", &address]).await;
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(!output.status.success());
+    assert!(said.contains(&address) && said.contains("--listen"), "{said}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn openapi_prints_the_description_at_the_root() {
+    let place = Place::new().await;
+    let printed = place.says(&["openapi"]).await;
+    let file = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/openapi.yaml")).unwrap();
+    assert!(printed == file.trim_end(), "openapi.yaml is not what the code describes: make openapi");
+    assert!(place.path().is_dir());
+}
