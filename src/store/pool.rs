@@ -5,9 +5,9 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use diesel_async::{AsyncPgConnection, SimpleAsyncConnection};
 use diesel_async::pooled_connection::deadpool::{Object, Pool, PoolError};
 use diesel_async::pooled_connection::{AsyncDieselConnectionManager, ManagerConfig, RecyclingMethod};
+use diesel_async::{AsyncPgConnection, SimpleAsyncConnection};
 use futures_util::FutureExt;
 
 use super::connect::{ConnectError, Connector};
@@ -61,6 +61,11 @@ impl Db {
             Ok(Err(error)) => Err(DbError::Unavailable(error.to_string())),
             Err(_) => Err(DbError::Timeout(format!("no connection within {} ms", self.acquire_timeout.as_millis()))),
         }
+    }
+
+    /// Whether the server answers.
+    pub async fn ping(&self) -> Result<(), DbError> {
+        Ok(self.get().await?.batch_execute("SELECT 1").await?)
     }
 
     /// A connection of one's own, outside the pool, for what holds one for long (migrations, LISTEN).

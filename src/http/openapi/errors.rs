@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use utoipa::openapi::content::ContentBuilder;
-use utoipa::openapi::example::ExampleBuilder;
+use utoipa::openapi::example::{Example, ExampleBuilder};
 use utoipa::openapi::path::Operation;
 use utoipa::openapi::schema::Components;
 use utoipa::openapi::{Ref, RefOr, Response, ResponseBuilder};
@@ -101,8 +101,8 @@ pub fn add_examples(components: &mut Components) {
 
 fn response(codes: &[Code]) -> Response {
     let names: Vec<String> = codes.iter().map(|code| format!("`{}`", code.as_str())).collect();
-    let examples =
-        codes.iter().map(|code| (code.as_str(), RefOr::Ref(Ref::new(format!("#/components/examples/{}", code.as_str())))));
+    let example = |code: &Code| RefOr::<Example>::Ref(Ref::new(format!("#/components/examples/{}", code.as_str())));
+    let examples = codes.iter().map(|code| (code.as_str(), example(code)));
     let schema = Ref::from_schema_name("ErrorBody");
     let content = ContentBuilder::new().schema(Some(schema)).examples_from_iter(examples).build();
     ResponseBuilder::new().description(names.join(", ")).content("application/json", content).build()

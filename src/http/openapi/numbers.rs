@@ -23,7 +23,7 @@ const EXACT_NUMBER: &str = "ExactNumber";
 fn number(owner: &str, name: &str, reference: &Ref) -> Schema {
     let example = example(owner, name).parse::<serde_json::Number>().ok().map(serde_json::Value::Number);
     let description = Some(reference.description.as_str()).filter(|text| !text.is_empty());
-    ObjectBuilder::new().schema_type(Type::Number).description(description).examples([example]).into()
+    ObjectBuilder::new().schema_type(Type::Number).description(description).examples(example).into()
 }
 
 /// From the published example: 760.06209697 USDT at a rate of 0.911106 EUR.

@@ -8,8 +8,13 @@ use futures_util::future::{BoxFuture, join_all};
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use crate::domain::ids::Mode;
+use crate::domain::rate::Pair;
 use crate::http::call::Edge;
 use crate::http::error::ApiError;
+use crate::rates::RateError;
+use crate::store::pool::Db;
+use crate::wallet::Wallet;
 
 /// How long a probe may take.
 const PROBE_TIMEOUT: Duration = Duration::from_secs(1);
@@ -28,6 +33,42 @@ impl Probe {
         F: Future<Output = Result<(), String>> + Send + 'static,
     {
         Self { name, check: Arc::new(move || Box::pin(check())) }
+    }
+
+    /// The database answers.
+    pub fn database(db: &Db) -> Self {
+        let db = db.clone();
+        Self::new("database", move || {
+            let db = db.clone();
+            async move {
+                db.ping().await.map_err(|error| {
+                    tracing::warn!(%error, "not ready");
+                    "does not answer".to_owned()
+                })
+            }
+        })
+    }
+
+    /// Every pair that the wallet offers has a price in every mode served.
+    pub fn rates(wallet: &Arc<Wallet>, modes: &[Mode]) -> Self {
+        let (wallet, modes) = (Arc::clone(wallet), modes.to_vec());
+        Self::new("rates", move || {
+            let pairs: Vec<Pair> = wallet.book.pairs.iter().copied().collect();
+            let mut without: Vec<String> = Vec::new();
+            for mode in &modes {
+                match wallet.rates.board(*mode) {
+                    // Which source fails, and how, is for the log and for staff.
+                    Some(board) => without.extend(
+                        board
+                            .unavailable(&pairs, wallet.now())
+                            .into_iter()
+                            .map(|RateError::Unavailable { pair, .. }| format!("no price for {pair} ({mode})")),
+                    ),
+                    None => without.push(format!("no prices in {mode} mode")),
+                }
+            }
+            std::future::ready(if without.is_empty() { Ok(()) } else { Err(without.join("; ")) })
+        })
     }
 
     async fn complaint(&self) -> Option<NotReady> {

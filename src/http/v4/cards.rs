@@ -105,12 +105,12 @@ pub struct BillingAddressRequest {
     #[schema(min_length = 2, max_length = 2, example = "GB")]
     country_code: String,
     /// Postal code.
-    #[validate(length(min = 1, max = 20))]
-    #[schema(min_length = 1, max_length = 20, example = "SW1A 2AA")]
+    #[validate(length(min = 1, max = 16))]
+    #[schema(min_length = 1, max_length = 16, example = "SW1A 2AA")]
     zip: String,
     /// State, province or region, where the country has them.
-    #[validate(length(min = 1, max = 100))]
-    #[schema(min_length = 1, max_length = 100, example = "England")]
+    #[validate(length(max = 100))]
+    #[schema(max_length = 100, example = "England")]
     state: Option<String>,
 }
 

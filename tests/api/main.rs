@@ -1,0 +1,16 @@
+//! The wallet API over real HTTP and a real database: a file per resource, the refused side above all.
+#![allow(clippy::unwrap_used, clippy::disallowed_methods, reason = "tests")]
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod bad_input;
+mod callbacks;
+mod cards;
+mod edge;
+mod idempotency;
+mod offers;
+mod ops;
+mod pay;
+mod tenants;
+mod world;

@@ -1,0 +1,42 @@
+//! Health, and the API's description.
+
+use crate::world::World;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn health_says_what_is_missing() {
+    let world = World::new().await;
+    assert_eq!(world.get("/health/live").await.ok()["status"], "live");
+    assert_eq!(world.get("/health/ready").await.ok()["status"], "ready");
+    let mut not_ready = None;
+    for _ in 0..20 {
+        // Prices are older than they may be, faster than the source fetches again.
+        world.advance(11);
+        let answer = world.get("/health/ready").await;
+        if answer.status != 200 {
+            not_ready = Some(answer);
+            break;
+        }
+    }
+    let answer = not_ready.unwrap();
+    assert_eq!((answer.status, &answer.json()["problems"][0]["name"]), (503, &"rates".into()));
+    world.app.db.close();
+    let answer = world.get("/health/ready").await;
+    assert_eq!(answer.json()["problems"][0], serde_json::json!({ "name": "database", "what": "does not answer" }));
+    world.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_description_is_served_as_it_stands_at_the_root() {
+    let world = World::new().await;
+    let yaml = world.get("/openapi.yaml").await;
+    assert_eq!((yaml.status, yaml.header("content-type")), (200, Some("application/yaml")));
+    assert_eq!(yaml.text, include_str!("../../openapi.yaml"));
+    let page = world.get("/docs").await;
+    assert_eq!(page.status, 200);
+    assert!(page.text.contains("swagger-ui-bundle.js"));
+    assert!(!page.text.contains("http://") && !page.text.contains("https://"), "nothing comes from elsewhere");
+    assert!(page.header("content-security-policy").unwrap().contains("script-src 'self'"));
+    let start = world.get("/docs/swagger-initializer.js").await;
+    assert!(start.text.contains("/openapi.yaml"));
+    world.stop().await;
+}
