@@ -13,6 +13,7 @@
 //! | [`providers`] | payout provider adapters behind one trait |
 //! | [`rates`] | rate sources behind one trait, and the board that quotes read |
 //! | [`http`] | what is on the wire; no SQL and no rule |
+//! | [`verify`] | whether a whole database keeps every invariant, row by row; it changes nothing |
 //! | [`worker`] | durable jobs: claim, lease, backoff, batch |
 //! | [`app`] | wiring; the only place that knows every adapter |
 //!
@@ -29,5 +30,6 @@ pub mod rates;
 pub mod store;
 pub mod telemetry;
 pub mod vault;
+pub mod verify;
 pub mod wallet;
 pub mod worker;

@@ -33,3 +33,4 @@ mod sql_types;
 pub mod standing;
 mod statement;
 pub mod test_book;
+pub mod verify;

@@ -24,7 +24,9 @@ macro_rules! offer_columns {
     };
 }
 
-type OfferSql = (
+pub(super) use offer_columns;
+
+pub(super) type OfferSql = (
     SqlUuid,
     Text,
     BigInt,

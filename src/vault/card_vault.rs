@@ -14,8 +14,12 @@ use super::ring::{KeyRing, Limits};
 use crate::domain::card::{CardDetails, CardExpiry, HolderName, Pan};
 use crate::domain::ids::{CustomerId, Tenant};
 
-const PAN_COLUMN: &str = "pan";
-const HOLDER_COLUMN: &str = "holder_name";
+/// The column, as ciphertexts are bound to it, of a card's number.
+pub const PAN_COLUMN: &str = "pan";
+/// The column, as ciphertexts are bound to it, of a card holder's name.
+pub const HOLDER_COLUMN: &str = "holder_name";
+/// The column, as ciphertexts are bound to it, of a card's billing address.
+pub const BILLING_COLUMN: &str = "billing_address";
 
 /// Whose card it is and which row it stands in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -20,7 +20,7 @@ mod secret;
 mod testing;
 
 pub use aead::KeyCheckValue;
-pub use card_vault::{CardOwner, SealedCard, Vault};
+pub use card_vault::{BILLING_COLUMN, CardOwner, HOLDER_COLUMN, PAN_COLUMN, SealedCard, Vault};
 pub use context::{Context, RecordId};
 pub use dek::{DekId, DekRow, DekStore, DekStoreError};
 pub use envelope::{EnvelopeError, Sealed};

@@ -15,7 +15,7 @@ use crate::store::cards::{self, Card, NewCard, Renewal};
 use crate::store::jobs::{self, JobKind, NewJob};
 use crate::store::retry::transaction;
 use crate::store::{customers, requests};
-use crate::vault::{CardOwner, Context, RecordId, SealedCard};
+use crate::vault::{BILLING_COLUMN, CardOwner, Context, RecordId, SealedCard};
 
 /// How many times a card that is added and deleted at once is tried to be written.
 const ATTEMPTS: usize = 5;
@@ -187,7 +187,7 @@ impl Wallet {
             tenant: user.tenant,
             customer_id: Some(customer_id),
             record: RecordId::from(id),
-            column: "billing_address",
+            column: BILLING_COLUMN,
         };
         let text =
             Zeroizing::new(serde_json::to_vec(&address).map_err(|error| WalletError::Internal(error.to_string()))?);

@@ -49,8 +49,8 @@ impl Pan {
         &self.digits[self.digits.len() - 4..]
     }
 
-    /// The check digit of ISO/IEC 7812-1 annex B.
-    pub(super) fn passes_luhn(&self) -> bool {
+    /// Whether the last digit is the check digit of ISO/IEC 7812-1 annex B.
+    pub fn passes_luhn(&self) -> bool {
         let sum: u32 = self
             .digits
             .bytes()

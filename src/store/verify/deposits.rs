@@ -1,0 +1,33 @@
+//! Deposit accounts: what is reserved on them, and the balances that our own books keep.
+
+use super::{broken_rows, row_key};
+
+broken_rows! {
+    /// Payouts that reserve something else than their amount and cost while they are open, or anything when they are final.
+    reservations, of "payout",
+    concat!("SELECT ", row_key!("payout", "p", "id"), ", 'is ' || p.status || ' and reserves ' || p.amount_reserved || ', not ' || x.expected \
+     FROM payout p CROSS JOIN LATERAL (SELECT CASE WHEN p.status IN ('created', 'invoking', 'pending', 'unknown') \
+         THEN p.amount + p.cost ELSE 0 END AS expected) x \
+     WHERE p.amount_reserved <> x.expected")
+}
+
+broken_rows! {
+    /// Deposit accounts whose reservation is not the sum of their open payouts'.
+    reserved, of "deposit_account",
+    concat!("SELECT ", row_key!("deposit_account", "d", "id"), ", 'reserves ' || d.reserved || ' ' || d.currency \
+         || ', its open payouts come to ' || COALESCE(p.amount, 0) \
+     FROM deposit_account d LEFT JOIN (SELECT deposit_account_id, sum(amount_reserved) AS amount FROM payout \
+         WHERE status IN ('created', 'invoking', 'pending', 'unknown') GROUP BY 1) p ON p.deposit_account_id = d.id \
+     WHERE d.reserved <> COALESCE(p.amount, 0)")
+}
+
+broken_rows! {
+    /// Deposit accounts kept by our books whose balance is not what every tenant's ledger says of them.
+    books, of "deposit_account",
+    concat!("SELECT ", row_key!("deposit_account", "d", "id"), ", 'its balance is ' || d.balance || ' ' || d.currency \
+         || ', the ledger''s is ' || COALESCE(l.amount, 0) \
+     FROM deposit_account d LEFT JOIN (SELECT a.owner_id, sum(p.amount) AS amount FROM account a \
+         JOIN posting p ON (p.partner_id, p.mode, p.account_id) = (a.partner_id, a.mode, a.id) \
+         WHERE a.kind = 'provider_funding' GROUP BY 1) l ON l.owner_id = d.id \
+     WHERE d.balance_source = 'books' AND d.balance <> COALESCE(l.amount, 0)")
+}

@@ -1,0 +1,59 @@
+//! The event log, with the head that each request keeps of its chain.
+
+use diesel::QueryResult;
+use diesel::sql_types::{BigInt, Bytea, Integer, Nullable, Text, Uuid as SqlUuid};
+use diesel_async::{AsyncPgConnection, RunQueryDsl};
+use uuid::Uuid;
+
+use super::{BELOW_ALL, PAGE_ROWS, broken_rows, row_key};
+use crate::domain::ids::{Mode, PartnerId, PayoutRequestId};
+use crate::store::events::{Event, EventSql};
+use crate::store::statement::statement;
+
+broken_rows! {
+    /// Requests without any event.
+    requests_have_events, of "payout_request",
+    concat!("SELECT ", row_key!("payout_request", "r", "id"), ", 'has no events, its head is event ' || r.event_seq \
+     FROM payout_request r WHERE NOT EXISTS ( \
+         SELECT 1 FROM event e WHERE (e.partner_id, e.mode, e.request_id) = (r.partner_id, r.mode, r.id))")
+}
+
+type EventWithHeadSql = (EventSql, Nullable<Text>, Nullable<Integer>, Nullable<Bytea>);
+
+statement! {
+    struct Events {
+        partner_id: PartnerId as SqlUuid, mode: Mode as Text, request_id: PayoutRequestId as SqlUuid, seq: i32 as Integer,
+        limit: i64 as BigInt,
+    } => EventWithHeadSql
+      = "SELECT e.partner_id, e.mode, e.request_id, e.seq, e.id, e.payout_id, e.kind, e.actor, e.data, e.mac, e.at, \
+             r.status, r.event_seq, r.event_mac \
+         FROM event e LEFT JOIN payout_request r ON (r.partner_id, r.mode, r.id) = (e.partner_id, e.mode, e.request_id) \
+         WHERE (e.partner_id, e.mode, e.request_id, e.seq) > (?, ?, ?, ?) \
+         ORDER BY e.partner_id, e.mode, e.request_id, e.seq LIMIT ?"
+}
+
+/// What a request says of its chain.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Head {
+    pub status: String,
+    pub seq: i32,
+    pub mac: Vec<u8>,
+}
+
+/// A page of events after `last`, in the order of their requests and sequence, each with its request's head; `None`: there is
+/// no such request.
+pub async fn page(conn: &mut AsyncPgConnection, last: Option<&Event>) -> QueryResult<Vec<(Event, Option<Head>)>> {
+    let (partner_id, mode, request_id, seq) = last
+        .map_or((BELOW_ALL.0, BELOW_ALL.1, PayoutRequestId(Uuid::nil()), 0), |event| {
+            (event.partner_id, event.mode, event.request_id, event.seq)
+        });
+    type Row = (Event, Option<String>, Option<i32>, Option<Vec<u8>>);
+    let rows: Vec<Row> = Events { partner_id, mode, request_id, seq, limit: PAGE_ROWS }.load(conn).await?;
+    Ok(rows
+        .into_iter()
+        .map(|(event, status, seq, mac)| {
+            let head = status.zip(seq).zip(mac).map(|((status, seq), mac)| Head { status, seq, mac });
+            (event, head)
+        })
+        .collect())
+}
