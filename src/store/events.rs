@@ -10,7 +10,8 @@ use serde_json::Value;
 use super::statement::statement;
 use crate::domain::ids::{EventId, Mode, PartnerId, PayoutId, PayoutRequestId, Tenant};
 
-pub(super) type EventSql = (SqlUuid, Text, SqlUuid, Integer, SqlUuid, Nullable<SqlUuid>, Text, Text, Jsonb, Bytea, Timestamptz);
+pub(super) type EventSql =
+    (SqlUuid, Text, SqlUuid, Integer, SqlUuid, Nullable<SqlUuid>, Text, Text, Jsonb, Bytea, Timestamptz);
 
 /// An event as stored.
 #[derive(Clone, Debug, diesel::Queryable)]

@@ -71,8 +71,7 @@ fn find(text: &str) -> Option<CardScheme> {
     // Numbers, each a run of groups of digits with nothing but spaces and hyphens between them.
     let is_part = |byte: &u8| byte.is_ascii_digit() || matches!(byte, b' ' | b'-');
     text.split(|byte| !is_part(byte)).find_map(|run| {
-        let groups: Vec<&[u8]> =
-            run.split(|byte| !byte.is_ascii_digit()).filter(|group| !group.is_empty()).collect();
+        let groups: Vec<&[u8]> = run.split(|byte| !byte.is_ascii_digit()).filter(|group| !group.is_empty()).collect();
         (0..groups.len()).find_map(|first| starting_with(&groups[first..]))
     })
 }
@@ -129,7 +128,9 @@ fn is_hex(byte: u8) -> bool {
 }
 
 fn is_hex_id(word: &[u8]) -> bool {
-    matches!(word.len(), 32 | 40 | 64) && word.iter().all(|byte| is_hex(*byte)) && word.iter().any(u8::is_ascii_lowercase)
+    matches!(word.len(), 32 | 40 | 64)
+        && word.iter().all(|byte| is_hex(*byte))
+        && word.iter().any(u8::is_ascii_lowercase)
 }
 
 /// Whether a UUID stands at the start: 8, 4, 4, 4 and 12 hexadecimal digits, and no more of them.

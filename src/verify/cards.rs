@@ -10,13 +10,11 @@ use super::{CheckResult, Report, VerifyError, store};
 use crate::domain::card::{CardScheme, HolderName, Iin, IinDigits, Pan};
 use crate::store::verify::cards::CardRow;
 use crate::vault::keys::KeyError;
-use crate::vault::{BILLING_COLUMN, Context, EnvelopeError, HOLDER_COLUMN, PAN_COLUMN, RecordId, Sealed, Vault, VaultError};
+use crate::vault::{
+    BILLING_COLUMN, Context, EnvelopeError, HOLDER_COLUMN, PAN_COLUMN, RecordId, Sealed, Vault, VaultError,
+};
 
-pub(super) async fn check(
-    conn: &mut AsyncPgConnection,
-    vault: &Vault,
-    report: &mut Report,
-) -> Result<(), VerifyError> {
+pub(super) async fn check(conn: &mut AsyncPgConnection, vault: &Vault, report: &mut Report) -> Result<(), VerifyError> {
     let mut check = CheckResult::new(
         "sealed cards",
         7,
@@ -116,12 +114,8 @@ async fn open(
     column: &'static str,
     sealed: &[u8],
 ) -> Result<Result<Zeroizing<Vec<u8>>, String>, VerifyError> {
-    let context = Context {
-        tenant: card.tenant(),
-        customer_id: Some(card.customer_id),
-        record: RecordId::from(card.id),
-        column,
-    };
+    let context =
+        Context { tenant: card.tenant(), customer_id: Some(card.customer_id), record: RecordId::from(card.id), column };
     match vault.open(&context, &Sealed(sealed.to_vec())).await {
         Ok(plain) => Ok(Ok(plain)),
         Err(error) if blames_the_row(&error) => Ok(Err(error.to_string())),

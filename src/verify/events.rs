@@ -8,11 +8,7 @@ use crate::store::events::Event;
 use crate::store::verify::events::Head;
 use crate::vault::Vault;
 
-pub(super) async fn check(
-    conn: &mut AsyncPgConnection,
-    vault: &Vault,
-    report: &mut Report,
-) -> Result<(), VerifyError> {
+pub(super) async fn check(conn: &mut AsyncPgConnection, vault: &Vault, report: &mut Report) -> Result<(), VerifyError> {
     report.add("requests have events", 0, "Every request has a log.", store::events::requests_have_events(conn).await?);
     let mut check = CheckResult::new(
         "event chains",
@@ -59,7 +55,10 @@ fn link(vault: &Vault, previous: Option<&Event>, event: &Event, check: &mut Chec
     }
     let before = previous.map_or(CHAIN_START.as_slice(), |previous| previous.mac.as_slice());
     if journal::mac(vault, before, event).as_slice() != event.mac {
-        check.found(event_row(event), format!("its MAC doesn't fit: this {} event or its place was changed", event.kind));
+        check.found(
+            event_row(event),
+            format!("its MAC doesn't fit: this {} event or its place was changed", event.kind),
+        );
     }
 }
 
@@ -70,7 +69,8 @@ fn end_chain(last: &Event, head: Option<&Head>, check: &mut CheckResult) {
     };
     let row = || format!("payout_request {}/{}/{}", last.partner_id.0, last.mode, last.request_id.0);
     if head.seq != last.seq {
-        return check.found(row(), format!("its head is event {}, the last one that is there is {}", head.seq, last.seq));
+        return check
+            .found(row(), format!("its head is event {}, the last one that is there is {}", head.seq, last.seq));
     }
     if head.mac != last.mac {
         check.found(row(), format!("its head is not event {}, which stands there", last.seq));

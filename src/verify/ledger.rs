@@ -14,7 +14,12 @@ pub(super) async fn check(conn: &mut AsyncPgConnection, report: &mut Report) -> 
         "An entry's postings sum to zero in each asset.",
         store::ledger::entries_balance(conn).await?,
     );
-    report.add("entries have postings", 4, "Every entry has postings.", store::ledger::entries_have_postings(conn).await?);
+    report.add(
+        "entries have postings",
+        4,
+        "Every entry has postings.",
+        store::ledger::entries_have_postings(conn).await?,
+    );
     report.add(
         "postings fit",
         4,
@@ -27,14 +32,24 @@ pub(super) async fn check(conn: &mut AsyncPgConnection, report: &mut Report) -> 
         "An account's balance, with what is still to be folded into it, is the sum of its postings.",
         store::ledger::balances(conn).await?,
     );
-    report.add("deltas have accounts", 4, "What is to be folded has its account.", store::ledger::deltas_have_accounts(conn).await?);
+    report.add(
+        "deltas have accounts",
+        4,
+        "What is to be folded has its account.",
+        store::ledger::deltas_have_accounts(conn).await?,
+    );
     report.add(
         "no balance below zero",
         4,
         "Balances of users and partners never go below zero.",
         store::ledger::not_below_zero(conn).await?,
     );
-    report.add("entries booked once", 6, "A kind and reference are booked once.", store::ledger::booked_once(conn).await?);
+    report.add(
+        "entries booked once",
+        6,
+        "A kind and reference are booked once.",
+        store::ledger::booked_once(conn).await?,
+    );
     report.checks.push(account_ids(conn).await?);
     Ok(())
 }
@@ -51,7 +66,10 @@ async fn account_ids(conn: &mut AsyncPgConnection) -> Result<CheckResult, Verify
             check.rows_checked += 1;
             if id_of(account) != Some(account.id) {
                 let row = format!("account {}/{}/{}", account.partner_id.0, account.mode, account.id);
-                check.found(row, format!("its id is not that of a {} account of a {}", account.kind, account.owner_kind));
+                check.found(
+                    row,
+                    format!("its id is not that of a {} account of a {}", account.kind, account.owner_kind),
+                );
             }
         }
     }

@@ -106,7 +106,8 @@ fn expected(assets: &Assets, offer: &Offer, done: &Done) -> Result<Amounts, Gate
     let processed = offer.amount_to_processed;
     let taken = terms.settle(Decimal::ZERO, processed, SettlementRest::StaysHeld)?;
     let parts = [taken.house_inventory, taken.spread_income, taken.rounding, sum(&taken.fees)?, taken.partner_fee];
-    for (account, amount) in [HouseInventory, SpreadIncome, Rounding, FeeIncome, PartnerPayable].into_iter().zip(parts) {
+    for (account, amount) in [HouseInventory, SpreadIncome, Rounding, FeeIncome, PartnerPayable].into_iter().zip(parts)
+    {
         add(EntryKind::Settle, account, from, amount);
     }
     add(EntryKind::Settle, UserHeld, from, -parts.into_iter().try_fold(Decimal::ZERO, exact::add)?);
@@ -121,7 +122,8 @@ fn expected(assets: &Assets, offer: &Offer, done: &Done) -> Result<Amounts, Gate
 
     let back = terms.give_back(processed, Decimal::ZERO, offer.amount_to_returned, ReturnedFees::Kept)?;
     let parts = [back.house_inventory, back.spread_income, back.rounding, sum(&back.fees)?, back.partner_fee];
-    for (account, amount) in [HouseInventory, SpreadIncome, Rounding, FeeIncome, PartnerPayable].into_iter().zip(parts) {
+    for (account, amount) in [HouseInventory, SpreadIncome, Rounding, FeeIncome, PartnerPayable].into_iter().zip(parts)
+    {
         add(EntryKind::Return, account, from, -amount);
     }
     add(EntryKind::Return, UserAvailable, from, back.to_user);

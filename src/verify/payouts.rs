@@ -60,7 +60,12 @@ pub(super) async fn check(conn: &mut AsyncPgConnection, report: &mut Report) -> 
         "Every request that isn't final has a job, an open payout, or an open case for a person.",
         store::payouts::requests_go_on(conn).await?,
     );
-    report.add("jobs have subjects", 2, "Every job is about a row that is there.", store::payouts::jobs_have_subjects(conn).await?);
+    report.add(
+        "jobs have subjects",
+        2,
+        "Every job is about a row that is there.",
+        store::payouts::jobs_have_subjects(conn).await?,
+    );
     report.add(
         "callbacks go on",
         2,
@@ -84,8 +89,11 @@ pub(super) async fn check(conn: &mut AsyncPgConnection, report: &mut Report) -> 
 }
 
 async fn references(conn: &mut AsyncPgConnection) -> Result<CheckResult, VerifyError> {
-    let mut check =
-        CheckResult::new("references of payouts", 3, "A payout's reference at the provider is the one made from its id.");
+    let mut check = CheckResult::new(
+        "references of payouts",
+        3,
+        "A payout's reference at the provider is the one made from its id.",
+    );
     let mut last = None;
     loop {
         let page = store::payouts::references(conn, last).await?;

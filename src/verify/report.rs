@@ -50,8 +50,7 @@ impl CheckResult {
         self.rows_checked += broken.rows.unsigned_abs();
         self.findings_total += broken.total.unsigned_abs();
         let room = FINDINGS_KEPT - self.findings.len();
-        self.findings
-            .extend(broken.first.into_iter().take(room).map(|row| Finding { row: row.row, what: row.what }));
+        self.findings.extend(broken.first.into_iter().take(room).map(|row| Finding { row: row.row, what: row.what }));
     }
 
     pub fn is_clean(&self) -> bool {

@@ -5,7 +5,8 @@ use diesel_async::AsyncPgConnection;
 use super::{CheckResult, Report, VerifyError, store};
 
 pub(super) async fn check(conn: &mut AsyncPgConnection, report: &mut Report) -> Result<(), VerifyError> {
-    let mut partners = CheckResult::new("partners exist", 8, "Every row's partner is there, in every table that has one.");
+    let mut partners =
+        CheckResult::new("partners exist", 8, "Every row's partner is there, in every table that has one.");
     for table in store::tables::all(conn).await?.iter().filter(|table| table.has_partner) {
         partners.add(store::tables::without_partner(conn, table).await?);
     }
@@ -23,9 +24,19 @@ pub(super) async fn check(conn: &mut AsyncPgConnection, report: &mut Report) -> 
         "A request's payout point, customer and card are its tenant's.",
         store::tenants::requests(conn).await?,
     );
-    report.add("tenants of offers", 8, "An offer's card is its customer's, in its tenant.", store::tenants::offers(conn).await?);
+    report.add(
+        "tenants of offers",
+        8,
+        "An offer's card is its customer's, in its tenant.",
+        store::tenants::offers(conn).await?,
+    );
     report.add("tenants of cards", 8, "A card's customer is of its tenant.", store::tenants::cards(conn).await?);
-    report.add("tenants of accounts", 8, "An account's owner is of its tenant and kind.", store::tenants::accounts(conn).await?);
+    report.add(
+        "tenants of accounts",
+        8,
+        "An account's owner is of its tenant and kind.",
+        store::tenants::accounts(conn).await?,
+    );
     report.add(
         "tenants of entries",
         8,
@@ -33,7 +44,12 @@ pub(super) async fn check(conn: &mut AsyncPgConnection, report: &mut Report) -> 
         store::tenants::entries(conn).await?,
     );
     report.add("subjects of events", 8, "An event's payout is of its request.", store::tenants::events(conn).await?);
-    report.add("subjects of cases", 8, "A case's request and payout belong together.", store::tenants::cases(conn).await?);
+    report.add(
+        "subjects of cases",
+        8,
+        "A case's request and payout belong together.",
+        store::tenants::cases(conn).await?,
+    );
     report.add(
         "tenants of routes",
         8,

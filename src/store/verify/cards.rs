@@ -44,7 +44,7 @@ impl CardRow {
 
 /// A page of cards after `key`, in the order of the key.
 pub async fn page(conn: &mut AsyncPgConnection, after: Option<(Tenant, CardId)>) -> QueryResult<Vec<CardRow>> {
-    let (partner_id, mode, id) = after
-        .map_or((BELOW_ALL.0, BELOW_ALL.1, CardId(0)), |(tenant, id)| (tenant.partner_id, tenant.mode, id));
+    let (partner_id, mode, id) =
+        after.map_or((BELOW_ALL.0, BELOW_ALL.1, CardId(0)), |(tenant, id)| (tenant.partner_id, tenant.mode, id));
     Cards { partner_id, mode, id, limit: PAGE_ROWS }.load(conn).await
 }

@@ -138,9 +138,8 @@ pub async fn accepted(
     conn: &mut AsyncPgConnection,
     after: Option<(Tenant, OfferId)>,
 ) -> QueryResult<Vec<(Offer, Done)>> {
-    let (partner_id, mode, id) = after.map_or((BELOW_ALL.0, BELOW_ALL.1, OfferId(0)), |(tenant, id)| {
-        (tenant.partner_id, tenant.mode, id)
-    });
+    let (partner_id, mode, id) =
+        after.map_or((BELOW_ALL.0, BELOW_ALL.1, OfferId(0)), |(tenant, id)| (tenant.partner_id, tenant.mode, id));
     let offers: Vec<Offer> = Accepted { partner_id, mode, id, limit: PAGE_ROWS }.load(conn).await?;
     let keys: Vec<(Tenant, PayoutRequestId)> =
         offers.iter().filter_map(|offer| Some((offer.tenant(), offer.request_id?))).collect();

@@ -131,8 +131,7 @@ pub async fn with_long_numbers(
     ))
     .await?;
     loop {
-        let rows: Vec<Texts> =
-            diesel::sql_query(format!("FETCH {FETCH_ROWS} FROM long_numbers")).load(conn).await?;
+        let rows: Vec<Texts> = diesel::sql_query(format!("FETCH {FETCH_ROWS} FROM long_numbers")).load(conn).await?;
         if rows.is_empty() {
             break;
         }
