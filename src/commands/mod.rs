@@ -7,6 +7,7 @@ mod demo;
 mod keys;
 mod money;
 mod serve;
+mod verify;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -78,7 +79,7 @@ pub async fn run(cli: Cli) -> ExitCode {
                 ExitCode::SUCCESS
             })
         }
-        Command::Verify => Ok(ExitCode::SUCCESS),
+        Command::Verify => verify::run(settings).await,
         Command::Config(command) => config::run(&settings, &command),
         Command::Keys(command) => keys::run(&settings, command),
         Command::Bench(arguments) => bench::run(settings, &arguments).await,

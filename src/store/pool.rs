@@ -78,12 +78,6 @@ impl Db {
         self.attempts_max
     }
 
-    /// Whether the server answers a statement.
-    pub async fn ping(&self) -> Result<(), DbError> {
-        let mut conn = self.get().await?;
-        conn.batch_execute("SELECT 1").await.map_err(DbError::from)
-    }
-
     /// Connections open, and waiting requests, for the metrics.
     pub fn status(&self) -> PoolStatus {
         let status = self.pool.status();

@@ -109,7 +109,7 @@ mod tests {
 
     #[test]
     fn a_foreign_process_is_not_ours() {
-        let processes = Processes { data: "/nowhere/data".into(), cluster_name: "landfall-0".into() };
+        let processes = Processes { data: "/nowhere/data".into(), cluster_name: "landfall-of-nobody".into() };
         let this = i32::try_from(std::process::id()).unwrap();
         assert!(!processes.is_ours(this));
         assert!(!is_zombie(this));
