@@ -13,6 +13,7 @@ use super::behaviour::Behaviour;
 use super::{draw, letters};
 use crate::config::providers::TestProviderSettings;
 use crate::domain::asset::AssetCode;
+use crate::domain::card::Pan;
 use crate::domain::ids::ProviderAccountId;
 use crate::domain::payout::Resolution;
 use crate::providers::provider::{Outcome, PayoutOrder, ProviderIds};
@@ -131,7 +132,7 @@ fn original_id(account_id: ProviderAccountId, reference: &str) -> String {
 /// Twelve digits that fail the Luhn check.
 fn rrn(account_id: ProviderAccountId, reference: &str) -> String {
     let drawn = draw(0, "rrn", &format!("{account_id}/{reference}"), 0) % 100_000_000_000;
-    let passes = |digit: u64| crate::domain::card::Pan::parse(&format!("{drawn:011}{digit}")).is_ok();
+    let passes = |digit: u64| Pan::parse(&format!("{drawn:011}{digit}")).is_ok_and(|pan| pan.passes_luhn());
     // Exactly one last digit passes.
     let last = u64::from(passes(0));
     format!("{drawn:011}{last}")
@@ -246,7 +247,6 @@ impl Book for MemoryBook {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::card::Pan;
 
     #[test]
     fn identifiers_are_steady_per_reference_and_look_like_no_card_number() {
@@ -258,7 +258,7 @@ mod tests {
             assert_eq!(id, original_id(account, &reference));
             assert_ne!(id, original_id(other, &reference));
             assert!(id.len() == 35 && !id.bytes().any(|byte| byte.is_ascii_digit()));
-            assert!(rrn.len() == 12 && Pan::parse(&rrn).is_err());
+            assert!(rrn.len() == 12 && !Pan::parse(&rrn).unwrap().passes_luhn());
         }
     }
 }
