@@ -27,9 +27,8 @@ const ALLOWED: &[(&str, &[&str])] = &[
 ];
 
 /// Single files that may import what their room may not, each with its reason.
-const EXCEPTIONS: &[(&str, &str, &str)] = &[
-    ("src/http/idempotency.rs", "store", "saved answers are a matter of the wire: no use case knows them"),
-];
+const EXCEPTIONS: &[(&str, &str, &str)] =
+    &[("src/http/idempotency.rs", "store", "saved answers are a matter of the wire: no use case knows them")];
 
 /// Rooms that know everything: the wiring and the commands.
 const FREE: &[&str] = &["app", "main", "commands", "lib"];
@@ -49,8 +48,7 @@ fn imports_point_in_one_direction() {
             continue;
         };
         for import in imports(&production_part(&fs::read_to_string(&file).unwrap())) {
-            let excepted =
-                EXCEPTIONS.iter().any(|(path, to, _)| Path::new(path) == file && *to == import.as_str());
+            let excepted = EXCEPTIONS.iter().any(|(path, to, _)| Path::new(path) == file && *to == import.as_str());
             if import != room && !allowed.contains(import.as_str()) && !excepted {
                 broken.push(format!("{}: {room} imports {import}", file.display()));
             }
@@ -61,7 +59,8 @@ fn imports_point_in_one_direction() {
 
 #[test]
 fn domain_does_no_io_and_reads_no_clock() {
-    let forbidden = ["tokio", "diesel", "reqwest", "actix_web", "std::fs", "std::net", "async fn", "Utc::now", "SystemTime"];
+    let forbidden =
+        ["tokio", "diesel", "reqwest", "actix_web", "std::fs", "std::net", "async fn", "Utc::now", "SystemTime"];
     let mut broken = Vec::new();
     for file in rust_files(Path::new("src/domain")) {
         let text = production_part(&fs::read_to_string(&file).unwrap());
@@ -81,7 +80,8 @@ fn http_holds_no_sql() {
     for room in ["src/http", "src/worker", "src/wallet", "src/gateway"] {
         for file in rust_files(Path::new(room)) {
             let text = production_part(&fs::read_to_string(&file).unwrap());
-            let has_sql = ["\"SELECT ", "\"INSERT ", "\"UPDATE ", "\"DELETE ", "sql_query"].iter().any(|s| text.contains(s));
+            let has_sql =
+                ["\"SELECT ", "\"INSERT ", "\"UPDATE ", "\"DELETE ", "sql_query"].iter().any(|s| text.contains(s));
             assert!(!has_sql, "{} holds SQL: it belongs to store", file.display());
         }
     }

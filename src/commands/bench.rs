@@ -43,7 +43,11 @@ pub async fn run(mut settings: Settings, arguments: &Arguments) -> Result<ExitCo
     let dir = std::env::temp_dir().join(format!("landfall-bench-{}", std::process::id()));
     std::fs::create_dir_all(&dir)?;
     settings.data_dir.clone_from(&dir);
-    settings.pricing.limits.kyc_yearly.insert("3".to_owned(), landfall::config::pricing::ExactText(OVERRIDES[0].1.to_owned()));
+    settings
+        .pricing
+        .limits
+        .kyc_yearly
+        .insert("3".to_owned(), landfall::config::pricing::ExactText(OVERRIDES[0].1.to_owned()));
     let outcome = measure(settings, &dir, arguments).await;
     if let Err(error) = std::fs::remove_dir_all(&dir) {
         super::complain(&format!("{} is left behind: {error}", dir.display()));
@@ -77,11 +81,18 @@ async fn measure(settings: Settings, dir: &Path, arguments: &Arguments) -> Resul
         println!("{:>8} {:>12} {:>12} {:>8}", "clients", "payouts/s", "TPC-B/s", "ratio");
         for (clients, measured) in &runs {
             if let Some((_, rate)) = tpcb.iter().find(|(c, _)| c == clients) {
-                println!("{clients:>8} {:>12} {rate:>12} {:>8}", measured.per_second(), ratio(measured.per_second(), *rate));
+                println!(
+                    "{clients:>8} {:>12} {rate:>12} {:>8}",
+                    measured.per_second(),
+                    ratio(measured.per_second(), *rate)
+                );
             }
         }
         println!();
-        println!("{:<28} {:>8} {:>10} {:>10} {:>10} {:>10}", "endpoint", "clients", "req/s", "p50 ms", "p95 ms", "p99 ms");
+        println!(
+            "{:<28} {:>8} {:>10} {:>10} {:>10} {:>10}",
+            "endpoint", "clients", "req/s", "p50 ms", "p95 ms", "p99 ms"
+        );
         for endpoint in Endpoint::ALL {
             for clients in &arguments.clients {
                 let seconds = Duration::from_secs(arguments.endpoint_seconds);

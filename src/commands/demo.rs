@@ -144,8 +144,7 @@ async fn drive(app: &App, url: &str) -> Result<(), Failure> {
     });
     let mut shown = card.clone();
     shown["cardNumber"] = json!("4111***1111");
-    let added =
-        steps.call("Add a card", Method::POST, "/v4/payout/card", Some(&card), Some(&shown)).await?;
+    let added = steps.call("Add a card", Method::POST, "/v4/payout/card", Some(&card), Some(&shown)).await?;
     steps.call("See cards, rates and fees", Method::GET, "/v4/payout/data", None, None).await?;
     let wish = json!({
         "amount": 500,

@@ -196,8 +196,7 @@ impl Target {
         let begun = Instant::now();
         let mut tasks = JoinSet::new();
         for n in 0..clients {
-            let target =
-                Target { client: self.client.clone(), url: self.url.clone(), users: Arc::clone(&self.users) };
+            let target = Target { client: self.client.clone(), url: self.url.clone(), users: Arc::clone(&self.users) };
             tasks.spawn(async move {
                 let mut measured = Measured::default();
                 while begun.elapsed() < time {

@@ -18,8 +18,10 @@ pub async fn run(
     clients: &[usize],
     seconds: u64,
 ) -> Result<Vec<(usize, u64)>, Failure> {
-    let url = database.private_url("bench").await?.ok_or("pgbench runs on the private cluster only: unset DATABASE_URL")?;
-    let program = landfall::store::cluster::Binaries::find(settings.database.bin_dir.as_deref(), None)?.program("pgbench");
+    let url =
+        database.private_url("bench").await?.ok_or("pgbench runs on the private cluster only: unset DATABASE_URL")?;
+    let program =
+        landfall::store::cluster::Binaries::find(settings.database.bin_dir.as_deref(), None)?.program("pgbench");
     let initialize = ["--initialize", "--quiet", "--scale", SCALE];
     output(Command::new(&program).args(initialize).arg(&url)).await?;
     let mut rates = Vec::new();

@@ -35,14 +35,15 @@ broken_rows! {
              SELECT u.partner_id, u.mode, u.subject_kind AS kind, u.subject_id AS id, u.stripe, t.unit, b.bucket::bigint AS bucket, \
                  b.amount::numeric AS amount \
              FROM limit_usage u CROSS JOIN (VALUES ('hours'), ('days')) t (unit) \
-             CROSS JOIN LATERAL jsonb_each_text(u.usage -> t.unit) AS b (bucket, amount)) \
-         SELECT 'limit_usage ' || partner_id::text || '/' || mode || '/' || kind || '/' || id || '/' || stripe, \
-             'counts ' || COALESCE(s.amount, 0) || ' in ' || unit || ' ' || bucket || ', its offers reserved ' || COALESCE(e.amount, 0) \
-         FROM expected e FULL JOIN stored s USING (partner_id, mode, kind, id, stripe, unit, bucket) \
-         LEFT JOIN limit_usage u ON (u.partner_id, u.mode, u.subject_kind, u.subject_id, u.stripe) \
-             = (partner_id, mode, kind, id, stripe) \
-         WHERE COALESCE(s.amount, 0) <> COALESCE(e.amount, 0) \
-           AND bucket >= COALESCE((u.usage ->> (unit || '_from'))::bigint, 0)")
+             CROSS JOIN LATERAL jsonb_each_text(u.usage -> t.unit) AS b (bucket, amount)), \
+         compared AS ( \
+             SELECT partner_id, mode, kind, id, stripe, unit, bucket, COALESCE(s.amount, 0) AS counted, COALESCE(e.amount, 0) AS reserved \
+             FROM expected e FULL JOIN stored s USING (partner_id, mode, kind, id, stripe, unit, bucket)) \
+         SELECT 'limit_usage ' || b.partner_id::text || '/' || b.mode || '/' || b.kind || '/' || b.id || '/' || b.stripe, \
+             'counts ' || b.counted || ' in ' || b.unit || ' ' || b.bucket || ', its offers reserved ' || b.reserved \
+         FROM compared b LEFT JOIN limit_usage u ON (u.partner_id, u.mode, u.subject_kind, u.subject_id, u.stripe) \
+             = (b.partner_id, b.mode, b.kind, b.id, b.stripe) \
+         WHERE b.counted <> b.reserved AND b.bucket >= COALESCE((u.usage ->> (b.unit || '_from'))::bigint, 0)")
 }
 
 broken_rows! {
