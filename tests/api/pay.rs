@@ -104,11 +104,11 @@ async fn a_refused_card_gives_everything_back() {
     let world = World::new().await;
     let alice = world.user("alice");
     alice.fund("3000").await;
-    let card_id = alice.card("4000000000130106").await;
+    let card_id = alice.card("4000000000130205").await;
     let offer = alice.offer(&card_id, "100").await;
     let answer = alice.pay(&offer["offerId"]).await.ok();
     assert_eq!(answer["status"], "FAILED");
-    assert!(answer["resolution"].is_string());
+    assert_eq!(answer["resolution"], "card_restricted");
     assert_eq!(balance(&alice.get("/v4/wallet/balances").await.ok()), ("3000".into(), "0".into()));
     world.stop().await;
 }

@@ -151,7 +151,8 @@ mod tests {
         for (name, schema) in api["components"]["schemas"].as_object().unwrap() {
             let properties = schema["properties"].as_object().or(schema["allOf"][1]["properties"].as_object());
             for (property, schema) in properties.into_iter().flatten() {
-                let described = schema["description"].is_string() || schema["$ref"].is_string();
+                let refers = schema["$ref"].is_string() || schema["oneOf"][0]["$ref"].is_string();
+                let described = schema["description"].is_string() || refers;
                 assert!(described, "{name}.{property}");
             }
         }
