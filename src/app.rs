@@ -65,7 +65,9 @@ pub enum StartError {
     Credential { account: String, variable: String },
     #[error("providers: {0}")]
     Providers(String),
-    #[error("worker.lease_ms: {lease_ms} ms don't outlast the {provider} provider's send time-out of {timeout_ms} ms twice")]
+    #[error(
+        "worker.lease_ms: {lease_ms} ms don't outlast the {provider} provider's send time-out of {timeout_ms} ms twice"
+    )]
     Lease { provider: String, lease_ms: u128, timeout_ms: u128 },
 }
 
@@ -165,7 +167,8 @@ impl App {
         let providers = ProviderRegistry::new(builtin.into_iter().chain(adapters))
             .map_err(|error| StartError::Providers(error.to_string()))?;
         for code in providers.codes() {
-            let send_timeout = providers.get(code).map_or(std::time::Duration::ZERO, |provider| provider.capabilities().send_timeout);
+            let send_timeout =
+                providers.get(code).map_or(std::time::Duration::ZERO, |provider| provider.capabilities().send_timeout);
             if settings.worker.lease() < send_timeout.saturating_mul(2) {
                 return Err(StartError::Lease {
                     provider: code.to_owned(),

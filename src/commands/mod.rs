@@ -73,12 +73,10 @@ pub async fn run(cli: Cli) -> ExitCode {
         Command::Token(arguments) => money::token(&settings, &arguments),
         Command::Fund(arguments) => money::fund(settings, &arguments).await,
         Command::Demo(arguments) => demo::run(settings, &arguments).await,
-        Command::Openapi => {
-            landfall::http::openapi::openapi_yaml().map_err(Failure::from).map(|yaml| {
-                print!("{yaml}");
-                ExitCode::SUCCESS
-            })
-        }
+        Command::Openapi => landfall::http::openapi::openapi_yaml().map_err(Failure::from).map(|yaml| {
+            print!("{yaml}");
+            ExitCode::SUCCESS
+        }),
         Command::Verify => verify::run(settings).await,
         Command::Config(command) => config::run(&settings, &command),
         Command::Keys(command) => keys::run(&settings, command),

@@ -54,8 +54,7 @@ async fn the_example_for_production_lacks_nothing_but_live_rates() {
     let example = concat!(env!("CARGO_MANIFEST_DIR"), "/config/production.example.toml");
     let output = place.run(&["--config", example, "config", "check"]).await;
     let said = String::from_utf8_lossy(&output.stderr).into_owned();
-    let others: Vec<_> =
-        said.lines().skip(1).filter(|line| !line.starts_with("rates.live.")).collect();
+    let others: Vec<_> = said.lines().skip(1).filter(|line| !line.starts_with("rates.live.")).collect();
     assert!(others.is_empty(), "{said}");
 }
 

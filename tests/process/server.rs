@@ -59,8 +59,7 @@ impl Place {
 
     pub async fn serve(&self, roles: &str) -> Server {
         let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-        let child =
-            self.command(&["serve", "--listen", &address.to_string(), "--roles", roles]).spawn().unwrap();
+        let child = self.command(&["serve", "--listen", &address.to_string(), "--roles", roles]).spawn().unwrap();
         let server = Server { child, address, client: reqwest::Client::builder().build().unwrap() };
         server.wait_until_ready().await;
         server
