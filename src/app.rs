@@ -195,7 +195,8 @@ impl App {
             lease: settings.worker.lease(),
             credentials,
             waiters: Waiters::default(),
-            work_hint: tokio::sync::Notify::new(),
+            dispatch_hint: tokio::sync::Notify::new(),
+            callback_hint: tokio::sync::Notify::new(),
         });
         seed(&gateway).await?;
         sandbox.connect(Arc::new(Callbacks(Arc::downgrade(&gateway))));

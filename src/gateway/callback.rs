@@ -82,7 +82,7 @@ impl Gateway {
             Ok::<_, GatewayError>(())
         })
         .await?;
-        self.work_hint.notify_waiters();
+        self.callback_hint.notify_waiters();
         Ok(if verified { Received::Stored } else { Received::NotVerified })
     }
 

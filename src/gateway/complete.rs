@@ -26,6 +26,8 @@ use crate::store::offers::{self, Offer};
 use crate::store::payouts::{self, Payout};
 use crate::store::requests::{self, PayoutRequest};
 use crate::store::retry::transaction;
+pub(super) use changes::Told;
+
 use changes::Changes;
 use verdict::Verdict;
 
@@ -76,7 +78,7 @@ impl Gateway {
         if reports.is_empty() {
             return Ok(());
         }
-        let ended = transaction(&self.db, async |conn| {
+        let told = transaction(&self.db, async |conn| {
             let now = self.clock.now();
             let keys: BTreeSet<(Tenant, PayoutRequestId)> =
                 reports.iter().map(|report| (report.tenant, report.request_id)).collect();
@@ -125,7 +127,10 @@ impl Gateway {
             changes.write(conn, now).await
         })
         .await?;
-        self.waiters.wake(ended);
+        self.waiters.wake(told.ended);
+        if told.dispatch_due {
+            self.dispatch_hint.notify_waiters();
+        }
         Ok(())
     }
 
@@ -485,7 +490,7 @@ impl Gateway {
         conn: &mut diesel_async::AsyncPgConnection,
         ended: Vec<(&mut PayoutRequest, RequestEvent, Resolution, serde_json::Value)>,
         now: DateTime<Utc>,
-    ) -> Result<Vec<PayoutRequestId>, GatewayError> {
+    ) -> Result<Told, GatewayError> {
         let keys: Vec<(Tenant, OfferId)> = ended
             .iter()
             .filter(|(row, ..)| row.funding == Funding::WalletHold)

@@ -8,7 +8,7 @@ use diesel_async::AsyncPgConnection;
 use rust_decimal::Decimal;
 use serde_json::{Value, json};
 
-use super::complete::ending;
+use super::complete::{Told, ending};
 use super::invoke::SendTask;
 use super::journal::{self, Draft};
 use super::route_book::Snapshot;
@@ -266,15 +266,15 @@ impl Gateway {
     }
 
     async fn end_without_route(&self, unroutable: &Unroutable) -> Result<(), GatewayError> {
-        let ended = transaction(&self.db, async |conn| {
+        let told = transaction(&self.db, async |conn| {
             let now = self.clock.now();
             let key = (unroutable.tenant, unroutable.id);
             let mut rows = requests::lock(conn, &[key]).await?;
-            let Some(row) = rows.first_mut() else { return Ok(Vec::new()) };
+            let Some(row) = rows.first_mut() else { return Ok(Told::default()) };
             if !matches!(row.status, RequestStatus::Ready | RequestStatus::Dispatching)
                 || row.moderation_reason.is_some()
             {
-                return Ok(Vec::new());
+                return Ok(Told::default());
             }
             let event = ending(row, now);
             let needs_start = matches!(event, RequestEvent::Failed | RequestEvent::PaidInPart);
@@ -285,12 +285,12 @@ impl Gateway {
                     .map_err(|error| GatewayError::Request(row.id, error))?;
             }
             let data = json!({"resolution": unroutable.resolution.as_str(), "routing": unroutable.trace});
-            let ended = self.end_unroutable(conn, vec![(row, event, unroutable.resolution, data)], now).await?;
+            let told = self.end_unroutable(conn, vec![(row, event, unroutable.resolution, data)], now).await?;
             requests::write(conn, &rows, now).await?;
-            Ok::<_, GatewayError>(ended)
+            Ok::<_, GatewayError>(told)
         })
         .await?;
-        self.waiters.wake(ended);
+        self.waiters.wake(told.ended);
         Ok(())
     }
 }

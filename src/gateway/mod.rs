@@ -51,8 +51,10 @@ pub struct Gateway {
     pub credentials: BTreeMap<String, BTreeMap<String, SecretString>>,
     /// Whoever waits in this process for a request to end.
     pub waiters: waiters::Waiters,
-    /// Hints this process's workers that jobs were written. Only a hint: they look by themselves too.
-    pub work_hint: Notify,
+    /// Hints this process's workers that there is something to dispatch, or a callback to apply. Only hints: workers look by
+    /// themselves too.
+    pub dispatch_hint: Notify,
+    pub callback_hint: Notify,
 }
 
 /// A failure of the gateway's own, not of a payout.

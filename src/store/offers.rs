@@ -117,7 +117,8 @@ statement! {
 }
 
 statement! {
-    /// Re-prices an offer that is still open, keeping what it was before.
+    /// Re-prices an offer that is still open, keeping what it was before (the last 50 versions: an offer can be changed for
+    /// as long as its user likes).
     struct RepriceOffer {
         currency_from: AssetCode as Text, currency_to: AssetCode as Text, fixed_side: FixedSide as Text,
         amount: Decimal as Numeric, amount_to: Decimal as Numeric, price: Decimal as Numeric, spread: Decimal as Numeric,
@@ -126,7 +127,7 @@ statement! {
         rate_sources: Value as Jsonb, quoted_at: DateTime<Utc> as Timestamptz, expires_at: DateTime<Utc> as Timestamptz,
         partner_id: PartnerId as SqlUuid, mode: Mode as Text, id: OfferId as BigInt, version: i32 as Integer,
     } = "UPDATE offer SET version = version + 1, \
-             history = history || jsonb_build_array(jsonb_build_object( \
+             history = CASE WHEN jsonb_array_length(history) >= 50 THEN history - 0 ELSE history END || jsonb_build_array(jsonb_build_object( \
                  'version', version, 'amount', amount::text, 'amount_to', amount_to::text, 'price', price::text, \
                  'spread', spread::text, 'fees', fees, 'total', total::text, 'currency_from', currency_from, \
                  'currency_to', currency_to, 'rate_sources', rate_sources, 'quoted_at', quoted_at)), \

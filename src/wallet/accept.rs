@@ -110,7 +110,7 @@ impl Wallet {
             .snapshot(&gateway.db, &gateway.assets, &gateway.providers, &gateway.credentials, self.now())
             .await?;
         let answers = transaction(&gateway.db, async |conn| self.accept_in(conn, &snapshot, pays).await).await?;
-        gateway.work_hint.notify_waiters();
+        gateway.dispatch_hint.notify_waiters();
         Ok(answers)
     }
 

@@ -15,6 +15,19 @@ use crate::config::worker::WorkerSettings;
 use crate::gateway::complete::Report;
 use crate::gateway::{Gateway, GatewayError};
 
+/// The kinds of work, one loop each.
+#[derive(Clone, Copy, Debug)]
+enum Work {
+    Dispatch,
+    Invoke,
+    Inquire,
+    Callback,
+}
+
+impl Work {
+    const ALL: [Work; 4] = [Work::Dispatch, Work::Invoke, Work::Inquire, Work::Callback];
+}
+
 /// What a worker needs.
 #[derive(Clone)]
 pub struct Worker {
@@ -49,10 +62,9 @@ pub fn start(gateway: Arc<Gateway>, settings: WorkerSettings, stop: watch::Recei
     let completer = tokio::spawn(complete(Arc::clone(&gateway), settings.batch_size, inbox));
     let worker = Worker { gateway, settings, calls, reports };
     let mut loops = JoinSet::new();
-    loops.spawn(worker.clone().run("dispatch", stop.clone(), async |w: &Worker| w.dispatch().await));
-    loops.spawn(worker.clone().run("invoke", stop.clone(), async |w: &Worker| w.invoke().await));
-    loops.spawn(worker.clone().run("inquire", stop.clone(), async |w: &Worker| w.inquire().await));
-    loops.spawn(worker.clone().run("callback", stop.clone(), async |w: &Worker| w.callback().await));
+    for work in Work::ALL {
+        loops.spawn(worker.clone().run(work, stop.clone()));
+    }
     loops.spawn(housekeeping::run(Arc::clone(&worker.gateway), worker.settings.clone(), stop));
     Running { loops, completer }
 }
@@ -76,24 +88,23 @@ async fn complete(gateway: Arc<Gateway>, batch_size: usize, mut inbox: mpsc::Unb
 
 impl Worker {
     /// One loop: works while there is work, then waits for a hint or the poll interval.
-    async fn run<F>(self, name: &'static str, mut stop: watch::Receiver<bool>, step: F)
-    where
-        F: AsyncFn(&Worker) -> Result<usize, GatewayError>,
-    {
+    async fn run(self, work: Work, mut stop: watch::Receiver<bool>) {
         let mut failures = 0_u32;
         while !*stop.borrow() {
             // The hint is listened for before the work is looked at, so that none is missed in between.
-            let hint = self.gateway.work_hint.notified();
+            let hint = self.hint(work);
             tokio::pin!(hint);
-            hint.as_mut().enable();
-            let pause = match step(&self).await {
+            if let Some(hint) = hint.as_mut().as_pin_mut() {
+                hint.enable();
+            }
+            let pause = match self.step(work).await {
                 Ok(taken) => {
                     failures = 0;
                     if taken > 0 { Duration::ZERO } else { self.settings.poll() }
                 }
                 Err(error) => {
                     failures = failures.saturating_add(1);
-                    tracing::warn!(worker = name, %error, failures, "a step failed");
+                    tracing::warn!(?work, %error, failures, "a step failed");
                     self.settings.poll().saturating_mul(2_u32.saturating_pow(failures.min(6)))
                 }
             };
@@ -102,10 +113,28 @@ impl Worker {
                 continue;
             }
             tokio::select! {
-                () = hint => {}
+                () = async { match hint.as_mut().as_pin_mut() { Some(hint) => hint.await, None => std::future::pending().await } } => {}
                 () = tokio::time::sleep(pause) => {}
                 changed = stop.changed() => if changed.is_err() { break },
             }
+        }
+    }
+
+    /// What tells this process at once that there is such work; the rest is found by looking.
+    fn hint(&self, work: Work) -> Option<tokio::sync::futures::Notified<'_>> {
+        match work {
+            Work::Dispatch => Some(self.gateway.dispatch_hint.notified()),
+            Work::Callback => Some(self.gateway.callback_hint.notified()),
+            Work::Invoke | Work::Inquire => None,
+        }
+    }
+
+    async fn step(&self, work: Work) -> Result<usize, GatewayError> {
+        match work {
+            Work::Dispatch => self.dispatch().await,
+            Work::Invoke => self.invoke().await,
+            Work::Inquire => self.inquire().await,
+            Work::Callback => self.callback().await,
         }
     }
 

@@ -44,6 +44,15 @@ pub(super) struct Changes {
     given_back: Vec<GivenBack>,
 }
 
+/// Who is to be told once a batch is committed.
+#[derive(Debug, Default)]
+pub(in crate::gateway) struct Told {
+    /// Requests whose waiters look again.
+    pub ended: Vec<PayoutRequestId>,
+    /// Whether something failed over.
+    pub dispatch_due: bool,
+}
+
 impl Changes {
     pub fn event(
         &mut self,
@@ -113,12 +122,8 @@ impl Changes {
         Ok(())
     }
 
-    /// Writes everything, and answers which requests ended. Jobs that end are deleted before new ones are written.
-    pub async fn write(
-        self,
-        conn: &mut AsyncPgConnection,
-        now: DateTime<Utc>,
-    ) -> Result<Vec<PayoutRequestId>, GatewayError> {
+    /// Writes everything, and answers who is to be told. Jobs that end are deleted before new ones are written.
+    pub async fn write(self, conn: &mut AsyncPgConnection, now: DateTime<Utc>) -> Result<Told, GatewayError> {
         events::insert(conn, &self.log).await?;
         entries::book(conn, &self.entries, now).await?;
         give_back(conn, &self.given_back, now).await?;
@@ -126,7 +131,8 @@ impl Changes {
         cases::open(conn, self.cases, now).await?;
         jobs::delete(conn, &self.done).await?;
         jobs::insert(conn, &self.jobs, now).await?;
-        Ok(self.ended)
+        let dispatch_due = self.jobs.iter().any(|job| job.kind == JobKind::Dispatch);
+        Ok(Told { ended: self.ended, dispatch_due })
     }
 }
 
