@@ -6,8 +6,8 @@ CREATE TABLE payout_point (
     name text NOT NULL,
     currencies text[] NOT NULL CHECK (cardinality(currencies) >= 1),
     created_at timestamptz NOT NULL,
-    PRIMARY KEY (partner_id, mode, id),
-    UNIQUE (partner_id, mode, code)
+    PRIMARY KEY (id, partner_id, mode),
+    UNIQUE (code, partner_id, mode)
 );
 
 -- partner_id is the owner: the house's accounts serve every partner of their mode.
@@ -21,9 +21,9 @@ CREATE TABLE provider_account (
     settings jsonb NOT NULL DEFAULT '{}',
     credentials_sealed bytea,
     created_at timestamptz NOT NULL,
-    PRIMARY KEY (partner_id, mode, id),
+    PRIMARY KEY (id, partner_id, mode),
     UNIQUE (id),
-    UNIQUE (partner_id, mode, code)
+    UNIQUE (code, partner_id, mode)
 );
 
 CREATE TABLE deposit_account (
@@ -40,9 +40,9 @@ CREATE TABLE deposit_account (
     reserved numeric NOT NULL DEFAULT 0 CHECK (reserved >= 0),
     synced_at timestamptz,
     created_at timestamptz NOT NULL,
-    PRIMARY KEY (partner_id, mode, id),
+    PRIMARY KEY (id, partner_id, mode),
     UNIQUE (id),
-    UNIQUE (partner_id, mode, code),
+    UNIQUE (code, partner_id, mode),
     FOREIGN KEY (partner_id, mode, provider_account_id) REFERENCES provider_account (partner_id, mode, id)
 ) WITH (fillfactor = 50);
 
@@ -60,8 +60,8 @@ CREATE TABLE payout_route (
     cost_fixed numeric NOT NULL DEFAULT 0 CHECK (cost_fixed >= 0),
     position integer NOT NULL,
     created_at timestamptz NOT NULL,
-    PRIMARY KEY (partner_id, mode, id),
-    UNIQUE (partner_id, mode, code),
+    PRIMARY KEY (id, partner_id, mode),
+    UNIQUE (code, partner_id, mode),
     FOREIGN KEY (partner_id, mode, deposit_account_id) REFERENCES deposit_account (partner_id, mode, id)
 );
 
@@ -100,11 +100,11 @@ CREATE TABLE payout_request (
     created_at timestamptz NOT NULL,
     updated_at timestamptz NOT NULL,
     final_at timestamptz,
-    PRIMARY KEY (partner_id, mode, id),
-    CONSTRAINT payout_request_reference_once UNIQUE (partner_id, mode, reference_id),
+    PRIMARY KEY (id, partner_id, mode),
+    CONSTRAINT payout_request_reference_once UNIQUE (reference_id, partner_id, mode),
     CHECK ((final_at IS NOT NULL) = (status NOT IN ('created', 'waiting_details', 'ready', 'dispatching', 'pending')))
 ) WITH (fillfactor = 80);
-CREATE INDEX payout_request_open_of_card ON payout_request (partner_id, mode, card_id) WHERE final_at IS NULL;
+CREATE INDEX payout_request_open_of_card ON payout_request (card_id) WHERE final_at IS NULL;
 
 CREATE TABLE payout (
     partner_id uuid NOT NULL,
@@ -141,16 +141,16 @@ CREATE TABLE payout (
     created_at timestamptz NOT NULL,
     updated_at timestamptz NOT NULL,
     final_at timestamptz,
-    PRIMARY KEY (partner_id, mode, id),
+    PRIMARY KEY (id, partner_id, mode),
     CONSTRAINT payout_reference_once UNIQUE (provider_account_id, provider_reference),
     FOREIGN KEY (partner_id, mode, request_id) REFERENCES payout_request (partner_id, mode, id),
     CHECK ((final_at IS NOT NULL) = (status NOT IN ('created', 'invoking', 'pending', 'unknown')))
 ) WITH (fillfactor = 80);
-CREATE INDEX payout_of_request ON payout (partner_id, mode, request_id, part, attempt);
+CREATE INDEX payout_of_request ON payout (request_id, part, attempt);
 -- Invariant 2: one open payout a part. Invariant 1: one success a part; late ones stand apart.
-CREATE UNIQUE INDEX payout_one_open_a_part ON payout (partner_id, mode, request_id, part)
+CREATE UNIQUE INDEX payout_one_open_a_part ON payout (request_id, part, partner_id, mode)
     WHERE status IN ('created', 'invoking', 'pending', 'unknown');
-CREATE UNIQUE INDEX payout_one_success_a_part ON payout (partner_id, mode, request_id, part)
+CREATE UNIQUE INDEX payout_one_success_a_part ON payout (request_id, part, partner_id, mode)
     WHERE status IN ('processed', 'returned');
 
 -- What happened, in order; each event's MAC covers the one before it.
@@ -166,7 +166,7 @@ CREATE TABLE event (
     data jsonb NOT NULL,
     mac bytea NOT NULL CHECK (length(mac) = 32),
     at timestamptz NOT NULL,
-    PRIMARY KEY (partner_id, mode, request_id, seq)
+    PRIMARY KEY (request_id, seq, partner_id, mode)
 );
 
 -- Work that must happen, written by the transaction that causes it and deleted by the one that ends it.
@@ -184,7 +184,7 @@ CREATE TABLE job (
     -- A dead letter: no worker takes it any more, a person does.
     dead_at timestamptz,
     created_at timestamptz NOT NULL,
-    PRIMARY KEY (partner_id, mode, kind, subject_id)
+    PRIMARY KEY (subject_id, kind, partner_id, mode)
 ) WITH (fillfactor = 50);
 CREATE INDEX job_due ON job (kind, run_at) WHERE dead_at IS NULL;
 
@@ -201,7 +201,7 @@ CREATE TABLE provider_callback (
     body_redacted text NOT NULL,
     received_at timestamptz NOT NULL,
     processed_at timestamptz,
-    PRIMARY KEY (partner_id, mode, id),
+    PRIMARY KEY (id, partner_id, mode),
     CONSTRAINT provider_callback_once UNIQUE (provider_account_id, digest)
 );
 
@@ -216,7 +216,7 @@ CREATE TABLE staff_case (
     evidence jsonb NOT NULL,
     opened_at timestamptz NOT NULL,
     closed_at timestamptz,
-    PRIMARY KEY (partner_id, mode, id),
+    PRIMARY KEY (id, partner_id, mode),
     FOREIGN KEY (partner_id, mode, request_id) REFERENCES payout_request (partner_id, mode, id)
 );
 CREATE INDEX staff_case_open ON staff_case (partner_id, mode, opened_at) WHERE closed_at IS NULL;

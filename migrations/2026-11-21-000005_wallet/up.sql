@@ -35,14 +35,14 @@ CREATE TABLE offer (
     amount_to_returned numeric NOT NULL DEFAULT 0 CHECK (amount_to_returned >= 0),
     resolution text,
     final_at timestamptz,
-    PRIMARY KEY (partner_id, mode, id),
+    PRIMARY KEY (id, partner_id, mode),
     FOREIGN KEY (partner_id, mode, customer_id) REFERENCES customer (partner_id, mode, id),
     FOREIGN KEY (partner_id, mode, card_id) REFERENCES card (partner_id, mode, id),
     CHECK ((accepted_at IS NOT NULL) = (status NOT IN ('quoted', 'expired'))),
     CHECK ((accepted_at IS NOT NULL) = (request_id IS NOT NULL)),
     CHECK (accepted_at IS NULL OR limit_reservations IS NOT NULL)
 ) WITH (fillfactor = 80);
-CREATE INDEX offer_history ON offer (partner_id, mode, customer_id, accepted_at DESC, id DESC)
+CREATE INDEX offer_history ON offer (customer_id, accepted_at DESC, id DESC)
     WHERE accepted_at IS NOT NULL;
 CREATE INDEX offer_to_expire ON offer (expires_at) WHERE status = 'quoted';
 
@@ -59,7 +59,7 @@ CREATE TABLE idempotency_key (
     response_status smallint,
     response_body text,
     created_at timestamptz NOT NULL,
-    PRIMARY KEY (partner_id, mode, principal, key),
+    PRIMARY KEY (key, principal, partner_id, mode),
     CHECK ((response_status IS NULL) = (response_body IS NULL))
 );
 CREATE INDEX idempotency_key_age ON idempotency_key (created_at);
