@@ -220,27 +220,7 @@ impl App {
 
     /// What `/health/ready` asks: the database answers, and every offered pair of every served mode has a price.
     pub fn probes(&self) -> Vec<Probe> {
-        let db = self.db.clone();
-        let database = Probe::new("database", move || {
-            let db = db.clone();
-            async move { db.ping().await.map_err(|_| "the database doesn't answer".to_owned()) }
-        });
-        let (rates, clock) = (Arc::clone(&self.rates), Arc::clone(&self.clock));
-        let (modes, pairs) = (self.settings.modes.clone(), self.wallet.book.pairs.clone());
-        let board = Probe::new("rates", move || {
-            let pairs: Vec<_> = pairs.iter().copied().collect();
-            let missing: Vec<String> = modes
-                .iter()
-                .flat_map(|mode| match rates.board(*mode) {
-                    Some(board) => {
-                        board.unavailable(&pairs, clock.now()).into_iter().map(|error| error.to_string()).collect()
-                    }
-                    None => vec![format!("no board in {mode} mode")],
-                })
-                .collect();
-            async move { if missing.is_empty() { Ok(()) } else { Err(missing.join("; ")) } }
-        });
-        vec![database, board]
+        vec![Probe::database(&self.db), Probe::rates(&self.wallet, &self.settings.modes)]
     }
 
     /// Starts what runs in the background: rates always, accepting always, workers where this node has that role.

@@ -1,5 +1,5 @@
-//! Reading a request's body: bounded in size and in time, JSON by its declared type, wiped when dropped, since a body can
-//! hold a card number.
+//! Reading a request's body: bounded in size and in time, JSON by its declared type, wiped when dropped, since a body
+//! can hold a card number.
 
 use std::fmt;
 use std::time::Duration;

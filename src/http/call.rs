@@ -1,5 +1,5 @@
-//! One call of the wallet API: who asks, what the app needs to answer, and how a write outlives its caller. Everything that
-//! can be refused before the body is read is refused here, the token first.
+//! One call of the wallet API: who asks, what the app needs to answer, and how a write outlives its caller.
+//! Everything that can be refused before the body is read is refused here, the token first.
 
 use std::future::Future;
 use std::sync::Arc;

@@ -1,5 +1,5 @@
-//! Reading a JSON object field by field, by the text that was written: numbers by their digits (never a float), each field
-//! once, unknown fields refused, and the first thing that is wrong named. A refusal never quotes a value.
+//! Reading a JSON object field by field, by the text that was written: numbers by their digits (never a float), each
+//! field once, unknown fields refused, and the first thing that is wrong named. A refusal never quotes a value.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -178,8 +178,8 @@ mod tests {
             .find_map(Result::err)
             .expect("something to refuse"),
         };
-        let problem = error.data.unwrap()["problem"].as_str().unwrap().to_owned();
-        (error.field, problem)
+        let problem = error.details.data.unwrap()["problem"].as_str().unwrap().to_owned();
+        (error.details.field, problem)
     }
 
     fn refused(json: &str, field: &str, problem: &str) {

@@ -1,10 +1,11 @@
 //! Idempotency keys: a write is done once per key, user and 24 hours, and its answer is replayed.
 //!
-//! The answer of every request that was **carried out** is saved, refusals by a rule included (as the IETF's draft on the
-//! header has it). What was never carried out lets go of its key, so that a corrected request may use it: invalid data,
-//! an unknown thing, and every failure of ours (5xx). A process that dies loses its key by its lease; if it died after its
-//! work was committed and before its answer was saved, the work is done once more, which every write here can bear: the
-//! same card is the same card, an offer holds nothing, an address and a deletion are what they were.
+//! The answer of every request that was **carried out** is saved, refusals by a rule included (as the IETF's draft on
+//! the header has it). What was never carried out lets go of its key, so that a corrected request may use it: invalid
+//! data, an unknown thing, and every failure of ours (5xx). A process that dies loses its key by its lease; if it
+//! died after its work was committed and before its answer was saved, the work is done once more, which every write
+//! here can bear: the same card is the same card, an offer holds nothing, an address and a deletion are what they
+//! were.
 //!
 //! Bodies are compared by HMAC and never stored.
 

@@ -1,5 +1,5 @@
-//! What is on the wire: the wallet API, providers' callbacks, health and the API's own description. It parses, asks a use
-//! case, and renders; it holds no SQL and no rule about money.
+//! What is on the wire: the wallet API, providers' callbacks, health and the API's own description. It parses, asks a
+//! use case, and renders; it holds no SQL and no rule about money.
 
 pub mod auth;
 mod body;
@@ -34,7 +34,8 @@ use auth::Authenticator;
 use call::Edge;
 use ops::Probe;
 
-/// How long an idle connection is kept. Load balancers commonly close theirs after 60 seconds; the first to close loses.
+/// How long an idle connection is kept. Load balancers commonly close theirs after 60 seconds; the first to close
+/// loses.
 const KEEP_ALIVE: Duration = Duration::from_secs(75);
 
 /// What the server answers with.
@@ -48,8 +49,8 @@ pub struct Parts {
     pub probes: Vec<Probe>,
 }
 
-/// A server on `listener`, which runs when awaited. It doesn't listen for signals: stop it by its handle. Writes run on the
-/// caller's runtime, which must outlive the server.
+/// A server on `listener`, which runs when awaited. It doesn't listen for signals: stop it by its handle. Writes run
+/// on the caller's runtime, which must outlive the server.
 pub fn serve(parts: Parts, listener: TcpListener) -> io::Result<Server> {
     let Parts { settings, roles, wallet, gateway, authenticator, probes } = parts;
     let client_timeout = Duration::from_millis(settings.client_timeout_ms);

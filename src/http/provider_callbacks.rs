@@ -23,8 +23,8 @@ pub struct CallbackReceived {
 
 /// Takes a provider's callback in.
 ///
-/// The body and the headers are the provider's own; their signature is checked by the provider's adapter. A callback that
-/// can't be verified is refused and not believed.
+/// The body and the headers are the provider's own; their signature is checked by the provider's adapter. A callback
+/// that can't be verified is refused and not believed.
 #[utoipa::path(
     post, path = "/v1/provider-callbacks/{providerAccount}", operation_id = "receiveProviderCallback", tag = "provider callbacks",
     security(()),

@@ -194,14 +194,8 @@ async fn refuses_amounts(world: &World, call: &Call<'_>) {
             call.text(&written).await.invalid("");
         }
     }
-    for (field, value) in [("amount", json!("0.00000001")), ("amount", json!(1)), ("amountTo", json!("20.99"))] {
-        let answer = call.send(&with(&none, field, value)).await;
-        let body = answer.refused(400, "AMOUNT_TOO_SMALL");
-        assert!(body["data"]["limit"]["value"].is_number(), "{answer:?}");
-    }
-    for (field, value) in [("amount", json!(100_000)), ("amountTo", json!("1980.01"))] {
-        call.send(&with(&none, field, value)).await.refused(400, "AMOUNT_TOO_LARGE");
-    }
+    let nothing = call.send(&with(&none, "amount", json!("0.00000001"))).await.refused(400, "AMOUNT_TOO_SMALL");
+    assert!(nothing["data"]["limit"]["value"].is_number(), "{nothing}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

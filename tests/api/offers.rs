@@ -101,6 +101,19 @@ async fn what_can_not_be_paid_says_why() {
     assert_eq!((&offer["possibleToExecute"], &offer["reason"]), (&json!(false), &json!("INSUFFICIENT_FUNDS")));
     let refusal = poor.pay(&offer["offerId"]).await.refused(400, "INSUFFICIENT_FUNDS");
     assert_eq!(refusal["data"]["limit"], json!({ "value": 0, "currency": "USDT" }));
+    for (field, value, reason) in [
+        ("amount", "1", "AMOUNT_TOO_SMALL"),
+        ("amountTo", "20.99", "AMOUNT_TOO_SMALL"),
+        ("amount", "100000", "AMOUNT_TOO_LARGE"),
+        ("amountTo", "1980.01", "AMOUNT_TOO_LARGE"),
+    ] {
+        let mut body = json!({ "fromCurrency": "USDT", "toCurrency": "EUR", "cardId": card_id });
+        body[field] = json!(value);
+        let offer = poor.post("/v4/payout/offer", &body).await.ok();
+        assert_eq!((&offer["possibleToExecute"], &offer["reason"]), (&json!(false), &json!(reason)));
+        let refusal = poor.pay(&offer["offerId"]).await.refused(400, reason);
+        assert_eq!(refusal["data"]["limit"], offer["limit"]);
+    }
     let known = world.user_at("poor", 0);
     let offer = known.offer(&card_id, "100").await;
     assert_eq!(offer["reason"], "KYC_REQUIRED");

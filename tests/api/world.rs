@@ -11,7 +11,6 @@ use landfall::clock::{Clock, ManualClock, SystemClock};
 use landfall::config::Settings;
 use landfall::domain::ids::Mode;
 use landfall::http::auth::mint_development_token;
-use landfall::http::ops::Probe;
 use landfall::http::{Parts, Roles};
 use landfall::wallet::User;
 use reqwest::Method;
@@ -111,7 +110,7 @@ impl World {
             wallet: Arc::clone(&app.wallet),
             gateway: Arc::clone(&app.gateway),
             authenticator: Arc::clone(&app.authenticator),
-            probes: vec![Probe::database(&app.db), Probe::rates(&app.wallet, &app.settings.modes)],
+            probes: app.probes(),
         };
         let server = landfall::http::serve(parts, listener).unwrap();
         let handle = server.handle();

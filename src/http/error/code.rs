@@ -1,5 +1,5 @@
-//! The stable table of error codes: each with its number, its system and its status. Codes and numbers are never reused or
-//! changed, since apps branch on them; `docs/errors.md` is written from this table.
+//! The stable table of error codes: each with its number, its system and its status. Codes and numbers are never
+//! reused or changed, since apps branch on them; `docs/errors.md` is written from this table.
 
 use actix_web::http::StatusCode;
 
@@ -152,9 +152,9 @@ const EXAMPLE: &str = r#"{
   "error": "AMOUNT_TOO_SMALL",
   "errorId": 306,
   "systemId": "payout",
-  "message": "The amount is too small. Limit: 23.04894052 USDT.",
+  "message": "The amount is too small. Limit: 23.04890979 USDT.",
   "field": "amount",
-  "data": { "limit": { "value": 23.04894052, "currency": "USDT" } },
+  "data": { "limit": { "value": 23.04890979, "currency": "USDT" } },
   "requestId": "0f8e6c1c-8a5e-4c36-9a4e-2f6d1b7c9a10"
 }"#;
 

@@ -1,5 +1,6 @@
-//! The one error of the API and the one place that puts it on the wire. Owns the published shape; never shows an internal
-//! error, a request's body or a token: what failed inside goes to the log, under the request id that the caller is told.
+//! The one error of the API and the one place that puts it on the wire. Owns the published shape; never shows an
+//! internal error, a request's body or a token: what failed inside goes to the log, under the request id that the
+//! caller is told.
 
 mod code;
 mod from_wallet;
@@ -57,6 +58,13 @@ impl FieldProblem {
 #[derive(Clone, Debug)]
 pub struct ApiError {
     pub code: Code,
+    /// Apart, so that an error is small where it only passes by.
+    pub details: Box<Details>,
+}
+
+/// What an error says beside its code.
+#[derive(Clone, Debug, Default)]
+pub struct Details {
     pub field: Option<String>,
     pub data: Option<serde_json::Value>,
     /// Shown behind the message, in units of the currency.
@@ -82,13 +90,14 @@ pub struct ErrorBody {
     #[schema(example = "payout")]
     system_id: &'static str,
     /// For the user, in the language that `Accept-Language` asks for.
-    #[schema(example = "The amount is too small. Limit: 23.04894052 USDT.")]
+    #[schema(example = "The amount is too small. Limit: 23.04890979 USDT.")]
     message: String,
     /// The field, parameter or header that is wrong; null if it is none of them.
     #[schema(example = "amount")]
     field: Option<String>,
-    /// Details: `problem` and `detail` of a field, `limit{value, currency}`, `version`, `reason`; null if there are none.
-    #[schema(value_type = Option<Object>, example = json!({"limit": {"value": 23.04894052, "currency": "USDT"}}))]
+    /// Details: `problem` and `detail` of a field, `limit{value, currency}`, `version`, `reason`; null if there are
+    /// none.
+    #[schema(value_type = Option<Object>, example = json!({"limit": {"value": 23.04890979, "currency": "USDT"}}))]
     data: Option<serde_json::Value>,
     /// What support asks for; the same as the header `X-Request-Id`.
     #[schema(example = "0f8e6c1c-8a5e-4c36-9a4e-2f6d1b7c9a10")]
@@ -96,18 +105,21 @@ pub struct ErrorBody {
 }
 
 impl ApiError {
-    pub const fn new(code: Code) -> Self {
-        Self { code, field: None, data: None, limit: None, retry_after_secs: None, allow: None, context: None }
+    pub fn new(code: Code) -> Self {
+        Self { code, details: Box::default() }
     }
 
-    /// A field, parameter or header that can't be taken. `field` may be shown.
+    fn having(mut self, change: impl FnOnce(&mut Details)) -> Self {
+        change(&mut self.details);
+        self
+    }
+
+    /// A field, parameter or header that can't be taken. `field` may be shown; an empty one names none.
     pub fn field(field: impl Into<String>, problem: FieldProblem) -> Self {
-        let field = field.into();
-        Self {
-            field: (!field.is_empty()).then_some(field),
-            data: Some(json!({ "problem": problem.as_str() })),
-            ..Self::new(Code::NotValidRequestData)
-        }
+        let field = Some(field.into()).filter(|field| !field.is_empty());
+        Self::new(Code::NotValidRequestData)
+            .with_data(json!({ "problem": problem.as_str() }))
+            .having(|details| details.field = field)
     }
 
     /// A failure of ours: told to the log only.
@@ -117,35 +129,35 @@ impl ApiError {
     }
 
     pub fn method_not_allowed(allow: &'static str) -> Self {
-        Self { allow: Some(allow), ..Self::new(Code::MethodNotAllowed) }
+        Self::new(Code::MethodNotAllowed).having(|details| details.allow = Some(allow))
     }
 
     #[must_use]
     pub fn with_data(self, data: serde_json::Value) -> Self {
-        Self { data: Some(data), ..self }
+        self.having(|details| details.data = Some(data))
     }
 
     /// The limit that refuses, in units of `currency`.
     #[must_use]
     pub fn with_limit(self, value: Decimal, currency: AssetCode) -> Self {
         let data = json!({ "limit": { "value": ExactNumber(value), "currency": currency } });
-        Self { limit: Some((value, currency)), ..self.with_data(data) }
+        self.with_data(data).having(|details| details.limit = Some((value, currency)))
     }
 
     #[must_use]
     pub fn retry_after(self, secs: u64) -> Self {
-        Self { retry_after_secs: Some(secs), ..self }
+        self.having(|details| details.retry_after_secs = Some(secs))
     }
 
     #[must_use]
     pub fn in_context(self, context: RequestContext) -> Self {
-        Self { context: Some(context), ..self }
+        self.having(|details| details.context = Some(context))
     }
 
     /// The body for the caller.
     pub fn body(&self, context: &RequestContext) -> ErrorBody {
         let mut message = messages::message(self.code, context.language).to_owned();
-        if let Some((value, currency)) = self.limit {
+        if let Some((value, currency)) = self.details.limit {
             let word = messages::limit_word(context.language);
             message = format!("{message} {word}: {} {currency}.", value.normalize());
         }
@@ -154,8 +166,8 @@ impl ApiError {
             error_id: self.code.number(),
             system_id: self.code.system().as_str(),
             message,
-            field: self.field.clone(),
-            data: self.data.clone(),
+            field: self.details.field.clone(),
+            data: self.details.data.clone(),
             request_id: context.id.to_string(),
         }
     }
@@ -163,10 +175,10 @@ impl ApiError {
     /// The whole answer.
     pub fn render(&self, context: &RequestContext) -> HttpResponse {
         let mut response = HttpResponse::build(self.code.status());
-        if let Some(secs) = self.retry_after_secs.or(self.code.retry_after_secs()) {
+        if let Some(secs) = self.details.retry_after_secs.or(self.code.retry_after_secs()) {
             response.insert_header((RETRY_AFTER, secs.to_string()));
         }
-        if let Some(allow) = self.allow {
+        if let Some(allow) = self.details.allow {
             response.insert_header(("Allow", allow));
         }
         match self.code {
@@ -197,7 +209,7 @@ impl ResponseError for ApiError {
 
     /// Where the edge has not put the request's own context in: in English, under a new request id.
     fn error_response(&self) -> HttpResponse {
-        match &self.context {
+        match &self.details.context {
             Some(context) => self.render(context),
             None => self.render(&RequestContext::new(None, Language::En)),
         }
@@ -228,12 +240,13 @@ mod tests {
 
     #[test]
     fn an_error_has_the_published_shape() {
-        let error = ApiError { field: Some("amount".into()), ..ApiError::new(Code::AmountTooSmall) }
-            .with_limit(dec!(23.04894050), "USDT".parse().unwrap());
+        let error = ApiError::new(Code::AmountTooSmall)
+            .having(|details| details.field = Some("amount".into()))
+            .with_limit(dec!(23.04890970), "USDT".parse().unwrap());
         let body = serde_json::to_string(&error.body(&context(Language::En))).unwrap();
         assert_eq!(
             body,
-            r#"{"error":"AMOUNT_TOO_SMALL","errorId":306,"systemId":"payout","message":"The amount is too small. Limit: 23.0489405 USDT.","field":"amount","data":{"limit":{"currency":"USDT","value":23.0489405}},"requestId":"req-1"}"#
+            r#"{"error":"AMOUNT_TOO_SMALL","errorId":306,"systemId":"payout","message":"The amount is too small. Limit: 23.0489097 USDT.","field":"amount","data":{"limit":{"currency":"USDT","value":23.0489097}},"requestId":"req-1"}"#
         );
     }
 

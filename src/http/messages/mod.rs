@@ -37,8 +37,8 @@ impl Language {
         }
     }
 
-    /// The language that `Accept-Language` prefers (RFC 9110 section 12.5.4): the highest quality, the first among equals.
-    /// English when it names none of ours.
+    /// The language that `Accept-Language` prefers (RFC 9110 section 12.5.4): the highest quality, the first among
+    /// equals. English when it names none of ours.
     pub fn negotiate(accept_language: &str) -> Self {
         let mut best = (0, Language::En);
         for entry in accept_language.split(',').take(PREFERENCES_MAX) {

@@ -1,5 +1,5 @@
-//! The API's description, written from the code: `openapi.yaml` at the root is what [`openapi_yaml`] answers, and a test
-//! holds the file to it (`UPDATE=1` writes it).
+//! The API's description, written from the code: `openapi.yaml` at the root is what [`openapi_yaml`] answers, and a
+//! test holds the file to it (`UPDATE=1` writes it).
 
 mod errors;
 mod numbers;

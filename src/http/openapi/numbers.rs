@@ -36,7 +36,7 @@ fn example(owner: &str, name: &str) -> &'static str {
         (_, "amount" | "amountFrom" | "allAmountFrom" | "defaultMaxAmountAll") => "760.06209697",
         (_, "amountTo") => "692.49",
         (_, "totalFrom" | "available") => "789.35330985",
-        (_, "minAmountFrom" | "defaultMinAmountFrom") => "23.04894052",
+        (_, "minAmountFrom" | "defaultMinAmountFrom") => "23.04890979",
         (_, "maxAmountFrom" | "defaultMaxAmountFrom") => "2173.18292273",
         (_, "transactionFee") => "3.5",
         (_, "fixFee") => "2.5",

@@ -66,7 +66,7 @@ fn of_every_call() -> [Parameter; 3] {
         header("Accept-Language", "The language of messages: en, es, de, uk or ru.", "de-AT, de;q=0.9", text()),
         header(
             "X-Request-Id",
-            "The caller's own id of this request: 1 to 64 of `A-Za-z0-9._-`, not digits alone. Answered in the header of the same name; \
+            "The caller's own id of this request: 1 to 64 of `A-Za-z0-9._-`, with a letter among them. Answered in the header of the same name; \
              another one is answered when it isn't so.",
             "0f8e6c1c-8a5e-4c36-9a4e-2f6d1b7c9a10",
             text(),

@@ -1,4 +1,5 @@
-//! The API's description as a file and as a page. The page's scripts are our own copies: nothing comes from another host.
+//! The API's description as a file and as a page. The page's scripts are our own copies: nothing comes from another
+//! host.
 
 use actix_web::http::header::{CONTENT_SECURITY_POLICY, CONTENT_TYPE};
 use actix_web::middleware::DefaultHeaders;

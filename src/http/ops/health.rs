@@ -19,7 +19,8 @@ use crate::wallet::Wallet;
 /// How long a probe may take.
 const PROBE_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// Something that must be there for the process to serve. Its complaint is shown to whoever asks, without authentication.
+/// Something that must be there for the process to serve. Its complaint is shown to whoever asks, without
+/// authentication.
 #[derive(Clone)]
 pub struct Probe {
     pub name: &'static str,

@@ -26,7 +26,8 @@ const EXPIRY_CHARS_MAX: usize = 4;
 #[derive(Validate, ToSchema)]
 #[schema(rename_all = "camelCase")]
 pub struct AddCardRequest {
-    /// The card's number: 12 to 19 digits, as an integer or as a string (spaces and hyphens may stand between the digits).
+    /// The card's number: 12 to 19 digits, as an integer or as a string (spaces and hyphens may stand between the
+    /// digits).
     #[schema(schema_with = card_number_schema, required)]
     card_number: Zeroizing<String>,
     /// The holder's name, as it stands on the card.
@@ -215,7 +216,8 @@ impl From<PairLimits> for CardPairLimits {
 
 /// Adds a card.
 ///
-/// The same card added again is the same `cardId`. KYC level 0 is enough. Apps may ignore the answer, which was empty once.
+/// The same card added again is the same `cardId`. KYC level 0 is enough. Apps may ignore the answer, which was empty
+/// once.
 #[utoipa::path(
     post, path = "/v4/payout/card", operation_id = "addCard", tag = "cards",
     request_body = AddCardRequest,
@@ -267,7 +269,7 @@ mod tests {
 
     fn refused(json: &str) -> (Option<String>, String) {
         let error = AddCardRequest::read(&Body::of(json)).map(drop).unwrap_err();
-        (error.field, error.data.unwrap()["problem"].as_str().unwrap().to_owned())
+        (error.details.field, error.details.data.unwrap()["problem"].as_str().unwrap().to_owned())
     }
 
     #[test]
@@ -305,6 +307,6 @@ mod tests {
         assert_eq!(refused(&json), (Some("cardNumber".into()), "length".into()));
         let address = r#"{"address":"a","city":"c","countryCode":"DEU","zip":"1"}"#;
         let error = BillingAddressRequest::read(&Body::of(address)).map(drop).unwrap_err();
-        assert_eq!(error.field.as_deref(), Some("countryCode"));
+        assert_eq!(error.details.field.as_deref(), Some("countryCode"));
     }
 }

@@ -35,7 +35,8 @@ pub struct Pair {
     /// The fiat currency.
     #[schema(example = "EUR")]
     currency_to: String,
-    /// What the user gets for one unit of `currencyFrom`, in units of `currencyTo`, the spread taken off; to 6 decimals.
+    /// What the user gets for one unit of `currencyFrom`, in units of `currencyTo`, the spread taken off; to 6
+    /// decimals.
     rate: ExactNumber,
     /// Decimals of `currencyFrom`.
     #[schema(example = 8)]

@@ -1,5 +1,5 @@
-//! The wallet API, version 4: one file a resource. Owns the names and types on the wire, which apps in the field rely on;
-//! decides nothing about money.
+//! The wallet API, version 4: one file a resource. Owns the names and types on the wire, which apps in the field rely
+//! on; decides nothing about money.
 
 pub mod balances;
 pub mod cards;

@@ -333,7 +333,8 @@ pub async fn create(call: Call, payload: web::Payload) -> Result<HttpResponse, A
 
 /// Prices an offer anew.
 ///
-/// The same `offerId` gets a new price, a higher `version` and its time again. An accepted or expired offer can't be updated.
+/// The same `offerId` gets a new price, a higher `version` and its time again. An accepted or expired offer can't be
+/// updated.
 #[utoipa::path(
     put, path = "/v4/payout/offer/{offerId}", operation_id = "updateOffer", tag = "offers",
     request_body = UpdateOfferRequest,
@@ -385,7 +386,7 @@ mod tests {
 
     #[test]
     fn an_offer_names_one_side() {
-        let read = |json: &str| CreateOfferRequest::read(&Body::of(json)).map_err(|error| error.field);
+        let read = |json: &str| CreateOfferRequest::read(&Body::of(json)).map_err(|error| error.details.field);
         let rest = r#""fromCurrency":"USDT","toCurrency":"EUR","cardId":"4821906437715023"}"#;
         let (input, card_id) = read(&format!(r#"{{"amount":760.06209697,{rest}"#)).unwrap();
         assert_eq!((input.amount.as_deref(), card_id.0), (Some("760.06209697"), 4_821_906_437_715_023));

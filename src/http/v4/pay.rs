@@ -12,8 +12,9 @@ use crate::http::error::{ApiError, FieldProblem};
 use crate::http::exact_number::ExactNumber;
 use crate::wallet::view::{PayStatus, PayView};
 
-/// How a payout stands: paid (`SUCCESS`), accepted and not final (`PENDING`: ask again), paid in part with the rest back on
-/// the balance (`PARTIAL`), not paid and everything back (`FAILED`), or paid and come back later (`RETURNED`).
+/// How a payout stands: paid (`SUCCESS`), accepted and not final (`PENDING`: ask again), paid in part with the rest
+/// back on the balance (`PARTIAL`), not paid and everything back (`FAILED`), or paid and come back later
+/// (`RETURNED`).
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "UPPERCASE")]
 #[schema(as = PayStatus)]
@@ -84,7 +85,8 @@ impl From<PayView> for Pay {
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub struct PayQuery {
-    /// The version of the offer that the user saw; another one is refused with 409. The header `If-Match` does the same.
+    /// The version of the offer that the user saw; another one is refused with 409. The header `If-Match` does the
+    /// same.
     #[param(example = 1, minimum = 1)]
     version: Option<i32>,
 }
@@ -109,9 +111,9 @@ fn preferred_wait(header: &str) -> Option<Duration> {
 
 /// Pays an offer.
 ///
-/// Waits for the final result up to 10 seconds (by configuration; `Prefer: wait=N` lowers it) and else answers `PENDING`. Paying
-/// the same offer again does nothing and answers with the payout as it stands: an app that lost the answer just asks again.
-/// KYC level 1 is needed. The body is empty.
+/// Waits for the final result up to 10 seconds (by configuration; `Prefer: wait=N` lowers it) and else answers
+/// `PENDING`. Paying the same offer again does nothing and answers with the payout as it stands: an app that lost the
+/// answer just asks again. KYC level 1 is needed. The body is empty.
 #[utoipa::path(
     post, path = "/v4/payout/pay/{offerId}", operation_id = "payOffer", tag = "pay",
     params(PayQuery),
