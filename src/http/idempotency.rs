@@ -4,8 +4,8 @@
 //! the header has it). What was never carried out lets go of its key, so that a corrected request may use it: invalid
 //! data, an unknown thing, and every failure of ours (5xx). A process that dies loses its key by its lease; if it
 //! died after its work was committed and before its answer was saved, the work is done once more, which every write
-//! here can bear: the same card is the same card, an offer holds nothing, an address and a deletion are what they
-//! were.
+//! here can bear: the same card is the same card, an offer holds nothing, an address is what it was, and a deleted card
+//! stays deleted (the repeat is told 404).
 //!
 //! Bodies are compared by HMAC and never stored.
 
