@@ -27,7 +27,7 @@ pub const PAID: &str = "4111111111111111";
 pub struct World {
     pub app: App,
     pub clock: ManualClock,
-    _test_db: TestDb,
+    pub test_db: TestDb,
     _dir: tempfile::TempDir,
 }
 
@@ -54,7 +54,7 @@ impl World {
         change(&mut settings);
         let test_db = TestDb::new().await;
         let app = App::build_with(settings, Arc::new(clock.clone()), test_db.db(), adapters).await.unwrap();
-        let world = Self { app, clock, _test_db: test_db, _dir: dir };
+        let world = Self { app, clock, test_db, _dir: dir };
         world.quote_rates();
         world
     }

@@ -74,6 +74,14 @@ impl TestDb {
         Self::create(server().await, "TEMPLATE template0 STRATEGY file_copy").await
     }
 
+    /// A database of its own that holds what this one holds now. Whoever is connected to this one is sent away.
+    pub async fn copy(&self) -> Self {
+        let others =
+            format!("SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE datname = '{}'", self.name);
+        execute(&self.admin, &others).await;
+        Self::create(server().await, &format!("TEMPLATE {} STRATEGY file_copy", self.name)).await
+    }
+
     async fn create(server: &Server, how: &str) -> Self {
         let made = DATABASES_MADE.fetch_add(1, Ordering::Relaxed);
         let now = SystemClock.now().timestamp();

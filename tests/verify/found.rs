@@ -1,0 +1,10 @@
+//! Each kind of tampering, the check that finds it and the row that it names.
+
+mod card_numbers;
+mod cards;
+mod deposits;
+mod events;
+mod ledger;
+mod offers;
+mod payouts;
+mod tenants;

@@ -1,0 +1,79 @@
+//! A database in which everything has happened once: paid, partly paid, failed, pending, unknown, in moderation, returned, late,
+//! and offers that were never accepted.
+
+use landfall::domain::ids::CardId;
+use landfall::providers::provider::{Outcome, ProviderIds};
+use landfall::wallet::User;
+use landfall::wallet::cards::BillingAddress;
+use rust_decimal::dec;
+
+use crate::world::{Accepted, PAID, World};
+
+const PAID_PARTLY: &str = "4000000000130809";
+const PENDING: &str = "4000000000131500";
+const RESTRICTED: &str = "4000000000130205";
+const DECLINED_FOR_ROUTE: &str = "4000000000000002";
+const NEVER_FOUND: &str = "4000000000130601";
+
+async fn pay(world: &World, user: &User, card: CardId, amount_to: &str) -> Accepted {
+    let offer = world.offer_to(user, card, amount_to).await;
+    match world.accept(user, offer.id).await {
+        landfall::wallet::accept::Answer::Accepted(request_id) => Accepted { user: user.clone(), offer, request_id },
+        other => panic!("not accepted: {other:?}"),
+    }
+}
+
+pub async fn world() -> World {
+    let world = World::new().await;
+    // In moderation: sent three times, never found.
+    let alice = world.funded("alice", "5000").await;
+    let card = world.card(&alice, NEVER_FOUND).await;
+    pay(&world, &alice, card, "61").await;
+    for _ in 0..40 {
+        world.step().await;
+        world.advance(20_000);
+    }
+
+    for (number, amount_to) in [(PAID, "100"), (PAID_PARTLY, "80"), (RESTRICTED, "70.5"), (DECLINED_FOR_ROUTE, "50")] {
+        let card = world.card(&alice, number).await;
+        pay(&world, &alice, card, amount_to).await;
+    }
+    for _ in 0..4 {
+        world.step().await;
+    }
+
+    let bob = world.funded("bob", "2000").await;
+    let card = world.card(&bob, PAID).await;
+    let address = BillingAddress {
+        address: "1 Main Street".to_owned(),
+        city: "Springfield".to_owned(),
+        country_code: "DE".to_owned(),
+        zip: "12345".to_owned(),
+        state: None,
+    };
+    world.app.wallet.set_billing_address(&bob, card, address).await.unwrap();
+    let returned = pay(&world, &bob, card, "120").await;
+    world.step().await;
+    let paid = world.payouts(&returned).await.remove(0);
+    let back = Outcome::Returned { amount: dec!(60), ids: ProviderIds::default() };
+    world.app.gateway.complete(&[world.callback(&paid, back)]).await.unwrap();
+
+    // Balances of the house: some folded, some not.
+    world.app.gateway.fold_deltas().await.unwrap();
+
+    let card = world.card(&bob, RESTRICTED).await;
+    let late = pay(&world, &bob, card, "44").await;
+    world.step().await;
+    let failed = world.payouts(&late).await.remove(0);
+    let paid = Outcome::Processed { amount: dec!(44), ids: ProviderIds::default() };
+    world.app.gateway.complete(&[world.callback(&failed, paid)]).await.unwrap();
+
+    let card = world.card(&bob, PENDING).await;
+    pay(&world, &bob, card, "90").await;
+    world.step().await;
+    world.offer(&bob, card, "100").await;
+    let card = world.card(&alice, PAID).await;
+    // Ready, and not dispatched yet.
+    pay(&world, &alice, card, "33").await;
+    world
+}
