@@ -118,12 +118,18 @@ impl Gateway {
                     self.apply(&mut subject, report, is_stale, &mut changes, now)?;
                 }
             }
-            requests::write(conn, &rows, now).await?;
             let touched: Vec<Payout> =
                 by_request.into_values().flatten().filter(|payout| changes.payouts.contains(&payout.id)).collect();
-            payouts::write(conn, &touched, now).await?;
             let followed: Vec<Offer> = held.into_values().filter(|offer| changes.offers.contains(&offer.id)).collect();
-            offers::follow(conn, &followed).await?;
+            {
+                let conn = &*conn;
+                tokio::try_join!(
+                    biased;
+                    requests::write(conn, &rows, now),
+                    payouts::write(conn, &touched, now),
+                    offers::follow(conn, &followed),
+                )?;
+            }
             changes.write(conn, now).await
         })
         .await?;

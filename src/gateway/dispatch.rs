@@ -117,12 +117,16 @@ impl Gateway {
             }
         }
         let dirty: Vec<PayoutRequest> = rows.into_iter().filter(|row| plan.dirty.contains(&row.id)).collect();
-        requests::write(conn, &dirty, now).await?;
-        payouts::insert(conn, &plan.payouts).await?;
-        events::insert(conn, &plan.log).await?;
-        routes::move_deposits(conn, &plan.deposits).await?;
-        jobs::delete(conn, &plan.done).await?;
-        jobs::insert(conn, &plan.jobs, now).await?;
+        let conn = &*conn;
+        tokio::try_join!(
+            biased;
+            requests::write(conn, &dirty, now),
+            payouts::insert(conn, &plan.payouts),
+            events::insert(conn, &plan.log),
+            routes::move_deposits(conn, &plan.deposits),
+            jobs::delete(conn, &plan.done),
+            jobs::insert(conn, &plan.jobs, now),
+        )?;
         Ok(written)
     }
 

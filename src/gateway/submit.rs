@@ -42,7 +42,7 @@ impl Gateway {
     /// Writes requests down that are ready to be dispatched, within the caller's transaction.
     pub async fn submit(
         &self,
-        conn: &mut AsyncPgConnection,
+        conn: &AsyncPgConnection,
         submissions: &[WalletSubmission],
         now: DateTime<Utc>,
     ) -> Result<(), GatewayError> {
@@ -63,9 +63,12 @@ impl Gateway {
                 claimed: false,
             })
             .collect();
-        requests::insert(conn, &rows).await?;
-        events::insert(conn, &log).await?;
-        jobs::insert(conn, &due, now).await?;
+        tokio::try_join!(
+            biased;
+            requests::insert(conn, &rows),
+            events::insert(conn, &log),
+            jobs::insert(conn, &due, now),
+        )?;
         Ok(())
     }
 

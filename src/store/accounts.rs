@@ -85,7 +85,7 @@ statement! {
 
 /// Writes down the accounts that aren't there yet.
 pub async fn ensure(
-    conn: &mut AsyncPgConnection,
+    conn: &AsyncPgConnection,
     accounts: &[(Tenant, AccountKey)],
     now: DateTime<Utc>,
 ) -> QueryResult<()> {
@@ -102,14 +102,14 @@ pub async fn ensure(
         assets: accounts.iter().map(|(_, key)| key.asset).collect(),
         now,
     }
-    .execute(conn)
+    .execute(&mut &*conn)
     .await?;
     Ok(())
 }
 
 /// Locks accounts in one order and answers their balances; an account that isn't there holds nothing.
 pub async fn lock_balances(
-    conn: &mut AsyncPgConnection,
+    conn: &AsyncPgConnection,
     accounts: &[(Tenant, Uuid)],
 ) -> QueryResult<std::collections::HashMap<Uuid, Decimal>> {
     if accounts.is_empty() {
@@ -120,14 +120,14 @@ pub async fn lock_balances(
         modes: accounts.iter().map(|(tenant, _)| tenant.mode).collect(),
         ids: accounts.iter().map(|(_, id)| *id).collect(),
     }
-    .load(conn)
+    .load(&mut &*conn)
     .await?;
     Ok(rows.into_iter().map(|row| (row.id, row.balance)).collect())
 }
 
 /// Adds to balances that are kept in their rows. Every account must be there: answers how many were.
 pub(super) async fn add_to_balances(
-    conn: &mut AsyncPgConnection,
+    conn: &AsyncPgConnection,
     amounts: &[(Tenant, Uuid, Decimal)],
 ) -> QueryResult<usize> {
     if amounts.is_empty() {
@@ -139,15 +139,12 @@ pub(super) async fn add_to_balances(
         ids: amounts.iter().map(|(_, id, _)| *id).collect(),
         amounts: amounts.iter().map(|(.., amount)| *amount).collect(),
     }
-    .execute(conn)
+    .execute(&mut &*conn)
     .await
 }
 
 /// Notes what a batch adds to accounts whose balance is gathered later.
-pub(super) async fn insert_deltas(
-    conn: &mut AsyncPgConnection,
-    amounts: &[(Tenant, Uuid, Decimal)],
-) -> QueryResult<()> {
+pub(super) async fn insert_deltas(conn: &AsyncPgConnection, amounts: &[(Tenant, Uuid, Decimal)]) -> QueryResult<()> {
     if amounts.is_empty() {
         return Ok(());
     }
@@ -158,21 +155,21 @@ pub(super) async fn insert_deltas(
         ids: amounts.iter().map(|_| Uuid::now_v7()).collect(),
         amounts: amounts.iter().map(|(.., amount)| *amount).collect(),
     }
-    .execute(conn)
+    .execute(&mut &*conn)
     .await?;
     Ok(())
 }
 
 /// Folds gathered deltas into the accounts' rows; answers how many accounts were touched.
-pub async fn fold_deltas(conn: &mut AsyncPgConnection, batch_size: i64) -> QueryResult<usize> {
-    let touched: Vec<(Uuid,)> = FoldDeltas { batch_size }.load(conn).await?;
+pub async fn fold_deltas(conn: &AsyncPgConnection, batch_size: i64) -> QueryResult<usize> {
+    let touched: Vec<(Uuid,)> = FoldDeltas { batch_size }.load(&mut &*conn).await?;
     Ok(touched.len())
 }
 
 pub async fn balances_of_customer(
-    conn: &mut AsyncPgConnection,
+    conn: &AsyncPgConnection,
     tenant: Tenant,
     customer_id: CustomerId,
 ) -> QueryResult<Vec<CustomerBalance>> {
-    BalancesOfCustomer { partner_id: tenant.partner_id, mode: tenant.mode, customer_id }.load(conn).await
+    BalancesOfCustomer { partner_id: tenant.partner_id, mode: tenant.mode, customer_id }.load(&mut &*conn).await
 }

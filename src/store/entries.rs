@@ -44,7 +44,7 @@ statement! {
 
 /// Whether an entry of that kind and reference is booked.
 pub async fn is_booked(
-    conn: &mut AsyncPgConnection,
+    conn: &AsyncPgConnection,
     tenant: Tenant,
     kind: EntryKind,
     reference: &str,
@@ -55,7 +55,7 @@ pub async fn is_booked(
         kind: kind.as_str(),
         reference: reference.to_owned(),
     }
-    .get_result(conn)
+    .get_result(&mut &*conn)
     .await?;
     Ok(booked)
 }
@@ -64,7 +64,7 @@ pub async fn is_booked(
 ///
 /// An entry whose kind and reference are booked already is a unique violation and undoes the transaction around it: what
 /// may be asked twice is asked by the caller first. A user's balance that would fall below zero is a check violation.
-pub async fn book(conn: &mut AsyncPgConnection, entries: &[Entry], now: DateTime<Utc>) -> QueryResult<()> {
+pub async fn book(conn: &AsyncPgConnection, entries: &[Entry], now: DateTime<Utc>) -> QueryResult<()> {
     if entries.is_empty() {
         return Ok(());
     }
@@ -95,7 +95,7 @@ pub async fn book(conn: &mut AsyncPgConnection, entries: &[Entry], now: DateTime
             *sum = exact::add(*sum, posting.amount).map_err(|e| Error::SerializationError(e.into()))?;
         }
     }
-    InsertEntries {
+    let new_entries = InsertEntries {
         partner_ids: entries.iter().map(|e| e.tenant.partner_id).collect(),
         modes: entries.iter().map(|e| e.tenant.mode).collect(),
         ids,
@@ -103,22 +103,26 @@ pub async fn book(conn: &mut AsyncPgConnection, entries: &[Entry], now: DateTime
         references: entries.iter().map(|e| e.reference.clone()).collect(),
         customer_ids: entries.iter().map(|e| e.customer).collect(),
         now,
-    }
-    .execute(conn)
-    .await?;
-    postings.execute(conn).await?;
-
+    };
     let own_row: Vec<_> = own_row.into_iter().map(|((tenant, id), (_, sum))| (tenant, id, sum)).collect();
-    if accounts::add_to_balances(conn, &own_row).await? != own_row.len() {
-        // An account is opened by the credit that first fills it: to be missing here is a bug, not a balance of zero.
-        return Err(Error::NotFound);
-    }
     let opened: Vec<_> = gathered.iter().map(|((tenant, _), (key, _))| (*tenant, *key)).collect();
-    accounts::ensure(conn, &opened, now).await?;
     let deltas: Vec<_> = gathered
         .into_iter()
         .filter(|(_, (_, sum))| !sum.is_zero())
         .map(|((tenant, id), (_, sum))| (tenant, id, sum))
         .collect();
-    accounts::insert_deltas(conn, &deltas).await
+    // Sent one behind the other without waiting: one round trip for all.
+    let (_, _, found, (), ()) = tokio::try_join!(
+        biased;
+        new_entries.execute(&mut &*conn),
+        postings.execute(&mut &*conn),
+        accounts::add_to_balances(conn, &own_row),
+        accounts::ensure(conn, &opened, now),
+        accounts::insert_deltas(conn, &deltas),
+    )?;
+    if found != own_row.len() {
+        // An account is opened by the credit that first fills it: to be missing here is a bug, not a balance of zero.
+        return Err(Error::NotFound);
+    }
+    Ok(())
 }

@@ -53,7 +53,7 @@ statement! {
 }
 
 /// Appends events. A sequence number that is taken is a unique violation: somebody else wrote meanwhile.
-pub async fn insert(conn: &mut AsyncPgConnection, events: &[Event]) -> QueryResult<()> {
+pub async fn insert(conn: &AsyncPgConnection, events: &[Event]) -> QueryResult<()> {
     if events.is_empty() {
         return Ok(());
     }
@@ -70,16 +70,16 @@ pub async fn insert(conn: &mut AsyncPgConnection, events: &[Event]) -> QueryResu
         macs: events.iter().map(|e| e.mac.clone()).collect(),
         ats: events.iter().map(|e| e.at).collect(),
     }
-    .execute(conn)
+    .execute(&mut &*conn)
     .await?;
     Ok(())
 }
 
 /// A request's events in order.
 pub async fn of_request(
-    conn: &mut AsyncPgConnection,
+    conn: &AsyncPgConnection,
     tenant: Tenant,
     request_id: PayoutRequestId,
 ) -> QueryResult<Vec<Event>> {
-    OfRequest { partner_id: tenant.partner_id, mode: tenant.mode, request_id }.load(conn).await
+    OfRequest { partner_id: tenant.partner_id, mode: tenant.mode, request_id }.load(&mut &*conn).await
 }

@@ -111,7 +111,7 @@ statement! {
 }
 
 /// Writes jobs. One that is there already runs at the earlier of both times.
-pub async fn insert(conn: &mut AsyncPgConnection, jobs: &[NewJob], now: DateTime<Utc>) -> QueryResult<()> {
+pub async fn insert(conn: &AsyncPgConnection, jobs: &[NewJob], now: DateTime<Utc>) -> QueryResult<()> {
     if jobs.is_empty() {
         return Ok(());
     }
@@ -124,25 +124,25 @@ pub async fn insert(conn: &mut AsyncPgConnection, jobs: &[NewJob], now: DateTime
         epochs: jobs.iter().map(|j| i32::from(j.claimed)).collect(),
         now,
     }
-    .execute(conn)
+    .execute(&mut &*conn)
     .await?;
     Ok(())
 }
 
 /// Claims up to `batch_size` due jobs until `lease_until`.
 pub async fn claim(
-    conn: &mut AsyncPgConnection,
+    conn: &AsyncPgConnection,
     kind: JobKind,
     now: DateTime<Utc>,
     lease_until: DateTime<Utc>,
     batch_size: usize,
 ) -> QueryResult<Vec<ClaimedJob>> {
     let batch_size = i64::try_from(batch_size).unwrap_or(i64::MAX);
-    ClaimJobs { kind: kind.as_str(), now, batch_size, lease_until }.load(conn).await
+    ClaimJobs { kind: kind.as_str(), now, batch_size, lease_until }.load(&mut &*conn).await
 }
 
 /// Ends jobs, whoever holds them: the transaction around it has settled their subject.
-pub async fn delete(conn: &mut AsyncPgConnection, jobs: &[(Tenant, JobKind, Uuid)]) -> QueryResult<()> {
+pub async fn delete(conn: &AsyncPgConnection, jobs: &[(Tenant, JobKind, Uuid)]) -> QueryResult<()> {
     if jobs.is_empty() {
         return Ok(());
     }
@@ -152,14 +152,14 @@ pub async fn delete(conn: &mut AsyncPgConnection, jobs: &[(Tenant, JobKind, Uuid
         kinds: jobs.iter().map(|(_, kind, _)| kind.as_str()).collect(),
         subject_ids: jobs.iter().map(|(.., subject)| *subject).collect(),
     }
-    .execute(conn)
+    .execute(&mut &*conn)
     .await?;
     Ok(())
 }
 
 /// The epochs that jobs are at now, by kind and subject; a job that is gone has none.
 pub async fn epochs(
-    conn: &mut AsyncPgConnection,
+    conn: &AsyncPgConnection,
     jobs: &[(Tenant, JobKind, Uuid)],
 ) -> QueryResult<HashMap<(String, Uuid), i32>> {
     if jobs.is_empty() {
@@ -171,14 +171,14 @@ pub async fn epochs(
         kinds: jobs.iter().map(|(_, kind, _)| kind.as_str()).collect(),
         subject_ids: jobs.iter().map(|(.., subject)| *subject).collect(),
     }
-    .load(conn)
+    .load(&mut &*conn)
     .await?;
     Ok(rows.into_iter().map(|row| ((row.kind, row.subject_id), row.epoch)).collect())
 }
 
 /// Puts a job off after a failure of ours, or lays it aside for a person when `dead`. Holds only for the current epoch.
 pub async fn put_off(
-    conn: &mut AsyncPgConnection,
+    conn: &AsyncPgConnection,
     kind: JobKind,
     job: &ClaimedJob,
     run_at: DateTime<Utc>,
@@ -195,7 +195,7 @@ pub async fn put_off(
         subject_id: job.subject_id,
         epoch: job.epoch,
     }
-    .execute(conn)
+    .execute(&mut &*conn)
     .await?;
     Ok(())
 }

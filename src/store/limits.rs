@@ -110,16 +110,12 @@ fn collect(subjects: &[(Tenant, Subject)], rows: Vec<UsageRow>) -> QueryResult<U
 }
 
 /// Locks the sums of `subjects`, opening those that aren't there. Every subject is in the answer.
-pub async fn lock(
-    conn: &mut AsyncPgConnection,
-    subjects: &[(Tenant, Subject)],
-    now: DateTime<Utc>,
-) -> QueryResult<Usages> {
+pub async fn lock(conn: &AsyncPgConnection, subjects: &[(Tenant, Subject)], now: DateTime<Utc>) -> QueryResult<Usages> {
     if subjects.is_empty() {
         return Ok(Usages::new());
     }
     let columns = Columns::of(subjects);
-    let rows: Vec<UsageRow> = columns.clone().into_lock().load(conn).await?;
+    let rows: Vec<UsageRow> = columns.clone().into_lock().load(&mut &*conn).await?;
     let usages = collect(subjects, rows)?;
     if usages.len() == subjects.len() {
         return Ok(usages);
@@ -127,18 +123,18 @@ pub async fn lock(
     let empty = serde_json::to_value(UsageWindow::default())
         .map_err(|error| diesel::result::Error::SerializationError(error.into()))?;
     let Columns { partner_ids, modes, kinds, ids, stripes } = columns.clone();
-    EnsureUsage { partner_ids, modes, kinds, ids, stripes, empty, now }.execute(conn).await?;
-    let rows: Vec<UsageRow> = columns.into_lock().load(conn).await?;
+    EnsureUsage { partner_ids, modes, kinds, ids, stripes, empty, now }.execute(&mut &*conn).await?;
+    let rows: Vec<UsageRow> = columns.into_lock().load(&mut &*conn).await?;
     collect(subjects, rows)
 }
 
 /// The sums of `subjects` without a lock; one that isn't there is empty.
-pub async fn read(conn: &mut AsyncPgConnection, subjects: &[(Tenant, Subject)]) -> QueryResult<Usages> {
+pub async fn read(conn: &AsyncPgConnection, subjects: &[(Tenant, Subject)]) -> QueryResult<Usages> {
     if subjects.is_empty() {
         return Ok(Usages::new());
     }
     let Columns { partner_ids, modes, kinds, ids, stripes } = Columns::of(subjects);
-    let rows: Vec<UsageRow> = ReadUsage { partner_ids, modes, kinds, ids, stripes }.load(conn).await?;
+    let rows: Vec<UsageRow> = ReadUsage { partner_ids, modes, kinds, ids, stripes }.load(&mut &*conn).await?;
     let mut usages = collect(subjects, rows)?;
     for key in subjects {
         usages.entry(*key).or_default();
@@ -147,7 +143,7 @@ pub async fn read(conn: &mut AsyncPgConnection, subjects: &[(Tenant, Subject)]) 
 }
 
 /// Writes sums back that were locked in this transaction.
-pub async fn write(conn: &mut AsyncPgConnection, usages: &Usages, now: DateTime<Utc>) -> QueryResult<()> {
+pub async fn write(conn: &AsyncPgConnection, usages: &Usages, now: DateTime<Utc>) -> QueryResult<()> {
     if usages.is_empty() {
         return Ok(());
     }
@@ -158,7 +154,7 @@ pub async fn write(conn: &mut AsyncPgConnection, usages: &Usages, now: DateTime<
         .map(serde_json::to_value)
         .collect::<Result<Vec<_>, _>>()
         .map_err(|error| diesel::result::Error::SerializationError(error.into()))?;
-    WriteUsage { partner_ids, modes, kinds, ids, stripes, usages, now }.execute(conn).await?;
+    WriteUsage { partner_ids, modes, kinds, ids, stripes, usages, now }.execute(&mut &*conn).await?;
     Ok(())
 }
 

@@ -257,7 +257,7 @@ pub struct Pricing {
 
 /// Writes a new offer; `false` if its id is taken.
 pub async fn insert(
-    conn: &mut AsyncPgConnection,
+    conn: &AsyncPgConnection,
     tenant: Tenant,
     id: OfferId,
     customer_id: CustomerId,
@@ -288,14 +288,14 @@ pub async fn insert(
         quoted_at: p.quoted_at,
         expires_at: p.expires_at,
     }
-    .execute(conn)
+    .execute(&mut &*conn)
     .await?;
     Ok(inserted == 1)
 }
 
 /// Gives a quoted offer a new version; `false` if it is no longer quoted, or not at `version`.
 pub async fn reprice(
-    conn: &mut AsyncPgConnection,
+    conn: &AsyncPgConnection,
     tenant: Tenant,
     id: OfferId,
     version: i32,
@@ -324,26 +324,26 @@ pub async fn reprice(
         id,
         version,
     }
-    .execute(conn)
+    .execute(&mut &*conn)
     .await?;
     Ok(updated == 1)
 }
 
 /// An offer of that very customer, by the partner's reference.
 pub async fn find(
-    conn: &mut AsyncPgConnection,
+    conn: &AsyncPgConnection,
     tenant: Tenant,
     reference: &str,
     id: OfferId,
 ) -> QueryResult<Option<Offer>> {
     FindOffer { partner_id: tenant.partner_id, mode: tenant.mode, id, reference: reference.to_owned() }
-        .get_result(conn)
+        .get_result(&mut &*conn)
         .await
         .optional()
 }
 
 /// Locks offers in one order.
-pub async fn lock(conn: &mut AsyncPgConnection, offers: &[(Tenant, OfferId)]) -> QueryResult<Vec<Offer>> {
+pub async fn lock(conn: &AsyncPgConnection, offers: &[(Tenant, OfferId)]) -> QueryResult<Vec<Offer>> {
     if offers.is_empty() {
         return Ok(Vec::new());
     }
@@ -352,13 +352,13 @@ pub async fn lock(conn: &mut AsyncPgConnection, offers: &[(Tenant, OfferId)]) ->
         modes: offers.iter().map(|(tenant, _)| tenant.mode).collect(),
         ids: offers.iter().map(|(_, id)| *id).collect(),
     }
-    .load(conn)
+    .load(&mut &*conn)
     .await
 }
 
 /// Locks offers for acceptance, each with its customer and its card.
 pub async fn lock_for_acceptance(
-    conn: &mut AsyncPgConnection,
+    conn: &AsyncPgConnection,
     offers: &[(Tenant, OfferId)],
 ) -> QueryResult<Vec<(Offer, OfferCustomer, OfferCard)>> {
     LockForAcceptance {
@@ -366,7 +366,7 @@ pub async fn lock_for_acceptance(
         modes: offers.iter().map(|(tenant, _)| tenant.mode).collect(),
         ids: offers.iter().map(|(_, id)| *id).collect(),
     }
-    .load(conn)
+    .load(&mut &*conn)
     .await
 }
 
@@ -380,7 +380,7 @@ pub struct Acceptance {
 }
 
 /// Marks locked, quoted offers as accepted.
-pub async fn accept(conn: &mut AsyncPgConnection, acceptances: &[Acceptance], now: DateTime<Utc>) -> QueryResult<()> {
+pub async fn accept(conn: &AsyncPgConnection, acceptances: &[Acceptance], now: DateTime<Utc>) -> QueryResult<()> {
     if acceptances.is_empty() {
         return Ok(());
     }
@@ -392,13 +392,13 @@ pub async fn accept(conn: &mut AsyncPgConnection, acceptances: &[Acceptance], no
         request_ids: acceptances.iter().map(|a| a.request_id).collect(),
         reservations: acceptances.iter().map(|a| a.limit_reservations.clone()).collect(),
     }
-    .execute(conn)
+    .execute(&mut &*conn)
     .await?;
     Ok(())
 }
 
 /// Writes back where locked, accepted offers stand now.
-pub async fn follow(conn: &mut AsyncPgConnection, offers: &[Offer]) -> QueryResult<()> {
+pub async fn follow(conn: &AsyncPgConnection, offers: &[Offer]) -> QueryResult<()> {
     if offers.is_empty() {
         return Ok(());
     }
@@ -412,19 +412,19 @@ pub async fn follow(conn: &mut AsyncPgConnection, offers: &[Offer]) -> QueryResu
         resolutions: offers.iter().map(|o| o.resolution).collect(),
         final_ats: offers.iter().map(|o| o.final_at).collect(),
     }
-    .execute(conn)
+    .execute(&mut &*conn)
     .await?;
     Ok(())
 }
 
 /// Marks up to `batch_size` quotes whose time is over; answers how many.
-pub async fn expire(conn: &mut AsyncPgConnection, now: DateTime<Utc>, batch_size: i64) -> QueryResult<usize> {
-    ExpireOffers { now, batch_size }.execute(conn).await
+pub async fn expire(conn: &AsyncPgConnection, now: DateTime<Utc>, batch_size: i64) -> QueryResult<usize> {
+    ExpireOffers { now, batch_size }.execute(&mut &*conn).await
 }
 
 /// Accepted offers of a customer before a point in time, newest first, with the card's IIN and last four.
 pub async fn history(
-    conn: &mut AsyncPgConnection,
+    conn: &AsyncPgConnection,
     tenant: Tenant,
     customer_id: CustomerId,
     before: (DateTime<Utc>, OfferId),
@@ -432,6 +432,6 @@ pub async fn history(
 ) -> QueryResult<Vec<(Offer, String, String)>> {
     let (before_at, before_id) = before;
     OfferHistory { partner_id: tenant.partner_id, mode: tenant.mode, customer_id, before_at, before_id, limit }
-        .load(conn)
+        .load(&mut &*conn)
         .await
 }

@@ -168,7 +168,7 @@ statement! {
 }
 
 /// Writes new payouts. A second open payout of a part is a unique violation (invariant 2).
-pub async fn insert(conn: &mut AsyncPgConnection, payouts: &[Payout]) -> QueryResult<()> {
+pub async fn insert(conn: &AsyncPgConnection, payouts: &[Payout]) -> QueryResult<()> {
     if payouts.is_empty() {
         return Ok(());
     }
@@ -193,16 +193,13 @@ pub async fn insert(conn: &mut AsyncPgConnection, payouts: &[Payout]) -> QueryRe
         sent_ats: payouts.iter().map(|p| p.sent_at).collect(),
         created_ats: payouts.iter().map(|p| p.created_at).collect(),
     }
-    .execute(conn)
+    .execute(&mut &*conn)
     .await?;
     Ok(())
 }
 
 /// All payouts of these requests, each request's in order of part and attempt.
-pub async fn of_requests(
-    conn: &mut AsyncPgConnection,
-    requests: &[(Tenant, PayoutRequestId)],
-) -> QueryResult<Vec<Payout>> {
+pub async fn of_requests(conn: &AsyncPgConnection, requests: &[(Tenant, PayoutRequestId)]) -> QueryResult<Vec<Payout>> {
     if requests.is_empty() {
         return Ok(Vec::new());
     }
@@ -211,12 +208,12 @@ pub async fn of_requests(
         modes: requests.iter().map(|(tenant, _)| tenant.mode).collect(),
         ids: requests.iter().map(|(_, id)| *id).collect(),
     }
-    .load(conn)
+    .load(&mut &*conn)
     .await
 }
 
 /// The payouts of these ids, without a lock.
-pub async fn find(conn: &mut AsyncPgConnection, payouts: &[(Tenant, Uuid)]) -> QueryResult<Vec<Payout>> {
+pub async fn find(conn: &AsyncPgConnection, payouts: &[(Tenant, Uuid)]) -> QueryResult<Vec<Payout>> {
     if payouts.is_empty() {
         return Ok(Vec::new());
     }
@@ -225,21 +222,21 @@ pub async fn find(conn: &mut AsyncPgConnection, payouts: &[(Tenant, Uuid)]) -> Q
         modes: payouts.iter().map(|(tenant, _)| tenant.mode).collect(),
         ids: payouts.iter().map(|(_, id)| *id).collect(),
     }
-    .load(conn)
+    .load(&mut &*conn)
     .await
 }
 
 /// The payouts that a provider account knows by these references.
 pub async fn find_by_references(
-    conn: &mut AsyncPgConnection,
+    conn: &AsyncPgConnection,
     account_id: ProviderAccountId,
     references: &[String],
 ) -> QueryResult<Vec<Payout>> {
-    FindByReferences { account_id, references: references.to_vec() }.load(conn).await
+    FindByReferences { account_id, references: references.to_vec() }.load(&mut &*conn).await
 }
 
 /// Writes back what may change of payouts whose requests are locked.
-pub async fn write(conn: &mut AsyncPgConnection, payouts: &[Payout], now: DateTime<Utc>) -> QueryResult<()> {
+pub async fn write(conn: &AsyncPgConnection, payouts: &[Payout], now: DateTime<Utc>) -> QueryResult<()> {
     if payouts.is_empty() {
         return Ok(());
     }
@@ -265,7 +262,7 @@ pub async fn write(conn: &mut AsyncPgConnection, payouts: &[Payout], now: DateTi
         not_founds: payouts.iter().map(|p| p.not_found_count).collect(),
         final_ats: payouts.iter().map(|p| p.final_at).collect(),
     }
-    .execute(conn)
+    .execute(&mut &*conn)
     .await?;
     Ok(())
 }

@@ -157,7 +157,7 @@ statement! {
 }
 
 /// Writes new requests.
-pub async fn insert(conn: &mut AsyncPgConnection, requests: &[PayoutRequest]) -> QueryResult<()> {
+pub async fn insert(conn: &AsyncPgConnection, requests: &[PayoutRequest]) -> QueryResult<()> {
     if requests.is_empty() {
         return Ok(());
     }
@@ -184,16 +184,13 @@ pub async fn insert(conn: &mut AsyncPgConnection, requests: &[PayoutRequest]) ->
         event_macs: requests.iter().map(|r| r.event_mac.clone()).collect(),
         created_ats: requests.iter().map(|r| r.created_at).collect(),
     }
-    .execute(conn)
+    .execute(&mut &*conn)
     .await?;
     Ok(())
 }
 
 /// Locks requests in one order.
-pub async fn lock(
-    conn: &mut AsyncPgConnection,
-    requests: &[(Tenant, PayoutRequestId)],
-) -> QueryResult<Vec<PayoutRequest>> {
+pub async fn lock(conn: &AsyncPgConnection, requests: &[(Tenant, PayoutRequestId)]) -> QueryResult<Vec<PayoutRequest>> {
     if requests.is_empty() {
         return Ok(Vec::new());
     }
@@ -202,20 +199,16 @@ pub async fn lock(
         modes: requests.iter().map(|(tenant, _)| tenant.mode).collect(),
         ids: requests.iter().map(|(_, id)| *id).collect(),
     }
-    .load(conn)
+    .load(&mut &*conn)
     .await
 }
 
-pub async fn find(
-    conn: &mut AsyncPgConnection,
-    tenant: Tenant,
-    id: PayoutRequestId,
-) -> QueryResult<Option<PayoutRequest>> {
-    FindRequest { partner_id: tenant.partner_id, mode: tenant.mode, id }.get_result(conn).await.optional()
+pub async fn find(conn: &AsyncPgConnection, tenant: Tenant, id: PayoutRequestId) -> QueryResult<Option<PayoutRequest>> {
+    FindRequest { partner_id: tenant.partner_id, mode: tenant.mode, id }.get_result(&mut &*conn).await.optional()
 }
 
 /// Writes back what may change of locked requests.
-pub async fn write(conn: &mut AsyncPgConnection, requests: &[PayoutRequest], now: DateTime<Utc>) -> QueryResult<()> {
+pub async fn write(conn: &AsyncPgConnection, requests: &[PayoutRequest], now: DateTime<Utc>) -> QueryResult<()> {
     if requests.is_empty() {
         return Ok(());
     }
@@ -235,14 +228,14 @@ pub async fn write(conn: &mut AsyncPgConnection, requests: &[PayoutRequest], now
         event_macs: requests.iter().map(|r| r.event_mac.clone()).collect(),
         final_ats: requests.iter().map(|r| r.final_at).collect(),
     }
-    .execute(conn)
+    .execute(&mut &*conn)
     .await?;
     Ok(())
 }
 
 /// Whether a request that isn't final still needs the card.
-pub async fn any_open_of_card(conn: &mut AsyncPgConnection, tenant: Tenant, card_id: CardId) -> QueryResult<bool> {
+pub async fn any_open_of_card(conn: &AsyncPgConnection, tenant: Tenant, card_id: CardId) -> QueryResult<bool> {
     let (open,): (bool,) =
-        OpenOfCard { partner_id: tenant.partner_id, mode: tenant.mode, card_id }.get_result(conn).await?;
+        OpenOfCard { partner_id: tenant.partner_id, mode: tenant.mode, card_id }.get_result(&mut &*conn).await?;
     Ok(open)
 }

@@ -114,7 +114,7 @@ pub struct RouteSeed {
 }
 
 pub async fn ensure_point(
-    conn: &mut AsyncPgConnection,
+    conn: &AsyncPgConnection,
     tenant: Tenant,
     code: &str,
     name: &str,
@@ -130,13 +130,13 @@ pub async fn ensure_point(
         currencies,
         now,
     }
-    .execute(conn)
+    .execute(&mut &*conn)
     .await?;
     Ok(())
 }
 
 pub async fn ensure_provider_account(
-    conn: &mut AsyncPgConnection,
+    conn: &AsyncPgConnection,
     owner: Tenant,
     code: &str,
     provider: &str,
@@ -154,14 +154,14 @@ pub async fn ensure_provider_account(
         settings,
         now,
     }
-    .get_result(conn)
+    .get_result(&mut &*conn)
     .await?;
     Ok(id)
 }
 
 /// Answers the account's id and whether it is new.
 pub async fn ensure_deposit_account(
-    conn: &mut AsyncPgConnection,
+    conn: &AsyncPgConnection,
     owner: Tenant,
     code: &str,
     provider_account_id: ProviderAccountId,
@@ -179,12 +179,12 @@ pub async fn ensure_deposit_account(
         balance_source: "books",
         now,
     }
-    .get_result(conn)
+    .get_result(&mut &*conn)
     .await
 }
 
 pub async fn ensure_route(
-    conn: &mut AsyncPgConnection,
+    conn: &AsyncPgConnection,
     owner: Tenant,
     deposit_account_id: DepositAccountId,
     route: RouteSeed,
@@ -205,26 +205,26 @@ pub async fn ensure_route(
         position: route.position,
         now,
     }
-    .execute(conn)
+    .execute(&mut &*conn)
     .await?;
     Ok(())
 }
 
-pub async fn points(conn: &mut AsyncPgConnection) -> QueryResult<Vec<Point>> {
-    AllPoints {}.load(conn).await
+pub async fn points(conn: &AsyncPgConnection) -> QueryResult<Vec<Point>> {
+    AllPoints {}.load(&mut &*conn).await
 }
 
 /// Every route with its deposit account's available balance, in the given order. Read into memory by those who ask often.
-pub async fn all(conn: &mut AsyncPgConnection) -> QueryResult<Vec<RouteRow>> {
-    AllRoutes {}.load(conn).await
+pub async fn all(conn: &AsyncPgConnection) -> QueryResult<Vec<RouteRow>> {
+    AllRoutes {}.load(&mut &*conn).await
 }
 
 /// Locks deposit accounts in one order and answers what is available on each.
-pub async fn lock_deposits(conn: &mut AsyncPgConnection, ids: &[DepositAccountId]) -> QueryResult<Vec<DepositRow>> {
+pub async fn lock_deposits(conn: &AsyncPgConnection, ids: &[DepositAccountId]) -> QueryResult<Vec<DepositRow>> {
     if ids.is_empty() {
         return Ok(Vec::new());
     }
-    LockDeposits { ids: ids.to_vec() }.load(conn).await
+    LockDeposits { ids: ids.to_vec() }.load(&mut &*conn).await
 }
 
 /// What changes on a deposit account: `reserved` is added to the reservations, `debited` leaves the balance where
@@ -236,7 +236,7 @@ pub struct DepositMove {
 }
 
 pub async fn move_deposits(
-    conn: &mut AsyncPgConnection,
+    conn: &AsyncPgConnection,
     moves: &std::collections::BTreeMap<DepositAccountId, DepositMove>,
 ) -> QueryResult<()> {
     if moves.is_empty() {
@@ -247,13 +247,13 @@ pub async fn move_deposits(
         reserved: moves.values().map(|m| m.reserved).collect(),
         debited: moves.values().map(|m| m.debited).collect(),
     }
-    .execute(conn)
+    .execute(&mut &*conn)
     .await?;
     Ok(())
 }
 
 /// Adds to a deposit account's balance, with its ledger entry in the same transaction.
-pub async fn top_up(conn: &mut AsyncPgConnection, id: DepositAccountId, amount: Decimal) -> QueryResult<()> {
-    TopUpDeposit { amount, id }.execute(conn).await?;
+pub async fn top_up(conn: &AsyncPgConnection, id: DepositAccountId, amount: Decimal) -> QueryResult<()> {
+    TopUpDeposit { amount, id }.execute(&mut &*conn).await?;
     Ok(())
 }

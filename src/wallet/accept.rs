@@ -378,7 +378,7 @@ impl Wallet {
 
     async fn write(
         &self,
-        conn: &mut AsyncPgConnection,
+        conn: &AsyncPgConnection,
         accepted: &[Accepted],
         usages: Usages,
         now: DateTime<Utc>,
@@ -391,10 +391,13 @@ impl Wallet {
         let submissions: Vec<_> = accepted.iter().map(|a| a.submission.clone()).collect();
         let holds: Vec<_> = accepted.iter().map(|a| a.hold.clone()).collect();
         let acceptances: Vec<_> = accepted.iter().map(|a| a.acceptance.clone()).collect();
-        entries::book(conn, &holds, now).await?;
-        usage_store::write(conn, &usages, now).await?;
-        self.gateway.submit(conn, &submissions, now).await?;
-        offers::accept(conn, &acceptances, now).await?;
+        tokio::try_join!(
+            biased;
+            async { Ok::<_, WalletError>(entries::book(conn, &holds, now).await?) },
+            async { Ok(usage_store::write(conn, &usages, now).await?) },
+            async { Ok(self.gateway.submit(conn, &submissions, now).await?) },
+            async { Ok(offers::accept(conn, &acceptances, now).await?) },
+        )?;
         Ok(())
     }
 }

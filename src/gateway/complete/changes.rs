@@ -124,13 +124,23 @@ impl Changes {
 
     /// Writes everything, and answers who is to be told. Jobs that end are deleted before new ones are written.
     pub async fn write(self, conn: &mut AsyncPgConnection, now: DateTime<Utc>) -> Result<Told, GatewayError> {
-        events::insert(conn, &self.log).await?;
-        entries::book(conn, &self.entries, now).await?;
-        give_back(conn, &self.given_back, now).await?;
-        routes::move_deposits(conn, &self.deposits).await?;
         cases::open(conn, self.cases, now).await?;
-        jobs::delete(conn, &self.done).await?;
-        jobs::insert(conn, &self.jobs, now).await?;
+        // Balances before rolling sums before deposit accounts, as everybody locks them.
+        {
+            let conn = &*conn;
+            tokio::try_join!(biased; events::insert(conn, &self.log), entries::book(conn, &self.entries, now))?;
+        }
+        give_back(conn, &self.given_back, now).await?;
+        let conn = &*conn;
+        tokio::try_join!(
+            biased;
+            routes::move_deposits(conn, &self.deposits),
+            // In this order: an inquiry that was answered gives way to the next one.
+            async {
+                jobs::delete(conn, &self.done).await?;
+                jobs::insert(conn, &self.jobs, now).await
+            },
+        )?;
         let dispatch_due = self.jobs.iter().any(|job| job.kind == JobKind::Dispatch);
         Ok(Told { ended: self.ended, dispatch_due })
     }
