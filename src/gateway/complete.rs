@@ -233,8 +233,7 @@ impl Gateway {
     fn ask_again(&self, payout: &Payout, changes: &mut Changes, now: DateTime<Utc>) {
         let asked = u32::try_from(payout.inquiries).unwrap_or(0);
         let delay = TimeDelta::from_std(failover::inquiry_delay(asked)).unwrap_or(TimeDelta::hours(1));
-        changes.done.push((payout.tenant(), JobKind::Invoke, payout.id.0));
-        changes.done.push((payout.tenant(), JobKind::Inquire, payout.id.0));
+        changes.no_jobs_of(payout);
         changes.job(payout.tenant(), JobKind::Inquire, payout.id.0, now + delay);
     }
 
@@ -247,8 +246,7 @@ impl Gateway {
     ) -> Result<(), GatewayError> {
         let payout = &mut subject.payouts[index];
         payout.not_found_count = 0;
-        changes.done.push((payout.tenant(), JobKind::Invoke, payout.id.0));
-        changes.done.push((payout.tenant(), JobKind::Inquire, payout.id.0));
+        changes.no_jobs_of(payout);
         changes.job(payout.tenant(), JobKind::Invoke, payout.id.0, now);
         let (payout_id, sends) = (payout.id, payout.sends);
         changes.event(

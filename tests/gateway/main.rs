@@ -5,5 +5,6 @@
 mod support;
 
 mod acceptance;
+mod awkward;
 mod outcomes;
 mod world;

@@ -27,6 +27,7 @@ pub const PAID: &str = "4111111111111111";
 pub struct World {
     pub app: App,
     pub clock: ManualClock,
+    #[allow(dead_code, reason = "other test binaries make copies of it")]
     pub test_db: TestDb,
     _dir: tempfile::TempDir,
 }

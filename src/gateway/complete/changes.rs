@@ -34,10 +34,11 @@ pub(super) struct Changes {
     pub payouts: BTreeSet<PayoutId>,
     pub offers: BTreeSet<OfferId>,
     pub entries: Vec<Entry>,
-    pub done: Vec<(Tenant, JobKind, Uuid)>,
     /// Requests that ended, or whose end changed: whoever waits for them looks again.
     pub ended: Vec<PayoutRequestId>,
-    jobs: Vec<NewJob>,
+    /// Jobs that end, and those that begin, with their time: of several words on one job in a batch, the last counts.
+    done: BTreeSet<(Tenant, JobKind, Uuid)>,
+    jobs: BTreeMap<(Tenant, JobKind, Uuid), DateTime<Utc>>,
     log: Vec<Event>,
     cases: Vec<NewCase>,
     deposits: BTreeMap<DepositAccountId, DepositMove>,
@@ -72,7 +73,19 @@ impl Changes {
     }
 
     pub fn job(&mut self, tenant: Tenant, kind: JobKind, subject_id: Uuid, run_at: DateTime<Utc>) {
-        self.jobs.push(NewJob { tenant, kind, subject_id, run_at, claimed: false });
+        self.jobs.insert((tenant, kind, subject_id), run_at);
+    }
+
+    /// Ends a job, and one that this batch was about to write.
+    pub fn no_job(&mut self, tenant: Tenant, kind: JobKind, subject_id: Uuid) {
+        self.jobs.remove(&(tenant, kind, subject_id));
+        self.done.insert((tenant, kind, subject_id));
+    }
+
+    /// Ends the sending of a payout and the asking about it.
+    pub fn no_jobs_of(&mut self, payout: &Payout) {
+        self.no_job(payout.tenant(), JobKind::Invoke, payout.id.0);
+        self.no_job(payout.tenant(), JobKind::Inquire, payout.id.0);
     }
 
     pub fn deposit(&mut self, id: DepositAccountId, reserved: Decimal, debited: Decimal) -> Result<(), GatewayError> {
@@ -93,8 +106,7 @@ impl Changes {
         let reserved = std::mem::take(&mut payout.amount_reserved);
         let debited = if processed.is_zero() { Decimal::ZERO } else { exact::add(processed, payout.cost)? };
         self.deposit(payout.deposit_account_id, -reserved, debited)?;
-        self.done.push((payout.tenant(), JobKind::Invoke, payout.id.0));
-        self.done.push((payout.tenant(), JobKind::Inquire, payout.id.0));
+        self.no_jobs_of(payout);
         Ok(())
     }
 
@@ -111,7 +123,7 @@ impl Changes {
         request.status = request.status.apply(event).map_err(|error| GatewayError::Request(request.id, error))?;
         request.resolution = Some(resolution);
         request.final_at = Some(now);
-        self.done.push((request.tenant(), JobKind::Dispatch, request.id.0));
+        self.no_job(request.tenant(), JobKind::Dispatch, request.id.0);
         self.ended.push(request.id);
         if let Some(offer) = offer {
             let (entry, given_back) = settle::close(assets, offer, request, now)?;
@@ -131,17 +143,21 @@ impl Changes {
             tokio::try_join!(biased; events::insert(conn, &self.log), entries::book(conn, &self.entries, now))?;
         }
         give_back(conn, &self.given_back, now).await?;
+        let done: Vec<_> = self.done.into_iter().collect();
+        let new_job =
+            |((tenant, kind, subject_id), run_at)| NewJob { tenant, kind, subject_id, run_at, claimed: false };
+        let jobs: Vec<NewJob> = self.jobs.into_iter().map(new_job).collect();
         let conn = &*conn;
         tokio::try_join!(
             biased;
             routes::move_deposits(conn, &self.deposits),
             // In this order: an inquiry that was answered gives way to the next one.
             async {
-                jobs::delete(conn, &self.done).await?;
-                jobs::insert(conn, &self.jobs, now).await
+                jobs::delete(conn, &done).await?;
+                jobs::insert(conn, &jobs, now).await
             },
         )?;
-        let dispatch_due = self.jobs.iter().any(|job| job.kind == JobKind::Dispatch);
+        let dispatch_due = jobs.iter().any(|job| job.kind == JobKind::Dispatch);
         Ok(Told { ended: self.ended, dispatch_due })
     }
 }

@@ -52,6 +52,14 @@ impl Table {
     }
 }
 
+/// A row is named by its tenant first, as people read it; the index has it last.
+fn tenant_first(key: BTreeMap<i16, String>) -> Vec<String> {
+    let (mut tenant, rest): (Vec<_>, Vec<_>) =
+        key.into_values().partition(|column| column == "partner_id" || column == "mode");
+    tenant.sort_unstable_by(|a, b| b.cmp(a));
+    tenant.into_iter().chain(rest).collect()
+}
+
 /// All tables.
 pub async fn all(conn: &mut AsyncPgConnection) -> QueryResult<Vec<Table>> {
     let rows: Vec<ColumnRow> = Columns {}.load(conn).await?;
@@ -67,7 +75,7 @@ pub async fn all(conn: &mut AsyncPgConnection) -> QueryResult<Vec<Table>> {
             table.texts.push((row.column, row.column_type.starts_with("json")));
         }
     }
-    Ok(tables.into_values().map(|(table, key)| Table { key: key.into_values().collect(), ..table }).collect())
+    Ok(tables.into_values().map(|(table, key)| Table { key: tenant_first(key), ..table }).collect())
 }
 
 /// Rows of a table with a `partner_id` that is no partner's.
