@@ -44,11 +44,12 @@ impl Gateway {
             return Ok(Received::NoSuchAccount);
         };
         let Some(provider) = self.providers.get(provider_code) else { return Ok(Received::NoSuchAccount) };
-        let (verified, reports, references) = match provider.parse_callback(account, headers, body) {
+        let (verified, mut reports, references) = match provider.parse_callback(account, headers, body) {
             Ok(reports) => (true, serde_json::to_value(&reports).unwrap_or_default(), Vec::new()),
             Err(CallbackError::NotVerified { references }) => (false, json!(references), references),
             Err(CallbackError::Malformed(_) | CallbackError::NotSupported) => return Ok(Received::Malformed),
         };
+        without_nul(&mut reports);
         let mut hasher = Sha256::new();
         hasher.update([u8::from(verified)]);
         hasher.update(body);
@@ -138,6 +139,18 @@ fn job(tenant: Tenant, kind: JobKind, subject_id: Uuid, run_at: DateTime<Utc>) -
     NewJob { tenant, kind, subject_id, run_at, claimed: false }
 }
 
+/// PostgreSQL's text and JSON take no NUL: a callback that holds one must not be refused for ever.
+fn without_nul(value: &mut serde_json::Value) {
+    use serde_json::Value;
+    match value {
+        Value::Null | Value::Bool(_) | Value::Number(_) => {}
+        Value::String(text) if text.contains('\0') => *text = text.replace('\0', "\u{fffd}"),
+        Value::String(_) => {}
+        Value::Array(items) => items.iter_mut().for_each(without_nul),
+        Value::Object(fields) => fields.values_mut().for_each(without_nul),
+    }
+}
+
 /// The body as text with every run of 12 or more digits struck out: no card number is kept (PCI DSS 3.5.1).
 fn redacted(body: &[u8]) -> String {
     let text = String::from_utf8_lossy(&body[..body.len().min(BODY_BYTES_MAX)]);
@@ -168,11 +181,20 @@ fn redacted(body: &[u8]) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::redacted;
+    use serde_json::json;
+
+    use super::{redacted, without_nul};
 
     #[test]
     fn digits_that_could_be_a_card_are_struck_out() {
         assert_eq!(redacted(br#"{"pan":"4111 1111-1111 1111","n":12345}"#), r#"{"pan":"[digits]","n":12345}"#);
         assert_eq!(redacted(b"\0ok"), "\u{fffd}ok");
+    }
+
+    #[test]
+    fn what_the_database_cannot_hold_is_replaced() {
+        let mut reports = json!([{"reference": "a\0b", "n": 1, "nested": {"why": "\0"}}]);
+        without_nul(&mut reports);
+        assert_eq!(reports, json!([{"reference": "a\u{fffd}b", "n": 1, "nested": {"why": "\u{fffd}"}}]));
     }
 }

@@ -244,6 +244,7 @@ pub(super) fn remember_ids(payout: &mut Payout, ids: ProviderIds) {
     payout.arn = ids.arn.map(clipped).or(payout.arn.take());
 }
 
+/// At most so much of a provider's text, as the database can hold it: PostgreSQL's text takes no NUL.
 fn clipped(text: String) -> String {
-    if text.chars().count() <= TEXT_CHARS_MAX { text } else { text.chars().take(TEXT_CHARS_MAX).collect() }
+    text.chars().take(TEXT_CHARS_MAX).map(|c| if c == '\0' { '\u{fffd}' } else { c }).collect()
 }
