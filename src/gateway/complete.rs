@@ -422,10 +422,15 @@ impl Gateway {
         // What came back is in the deposit account again, where our books keep it.
         changes.deposit(payout.deposit_account_id, Decimal::ZERO, -amount)?;
         let payout = payout.clone();
+        let is_earlier = |other: &&Payout| {
+            other.part < payout.part && matches!(other.status, PayoutStatus::Processed | PayoutStatus::Returned)
+        };
+        let earlier = subject.payouts.iter().filter(is_earlier).map(|other| other.amount_processed);
+        let paid_before = earlier.into_iter().try_fold(Decimal::ZERO, exact::add)?;
         let request = &mut *subject.request;
         request.amount_returned = exact::add(request.amount_returned, amount)?;
         if let Some(offer) = subject.offer.as_deref_mut() {
-            changes.entries.push(settle::settle_returned(&self.assets, offer, &payout, amount)?);
+            changes.entries.push(settle::settle_returned(&self.assets, offer, &payout, paid_before, amount)?);
             changes.offers.insert(offer.id);
         }
         if request.status.is_final() && request.status != crate::domain::payout_request::RequestStatus::Returned {

@@ -12,7 +12,7 @@ use crate::domain::fee::FeeItem;
 use crate::domain::ids::Tenant;
 use crate::domain::ledger::{self, CryptoTerms, Entry, FiatSide};
 use crate::domain::money::Money;
-use crate::domain::offer::{OfferEvent, ReturnedFees, Settlement, SettlementRest};
+use crate::domain::offer::{OfferEvent, OfferStatus, ReturnedFees, Settlement, SettlementRest};
 use crate::domain::payout::Resolution;
 use crate::domain::rate::{Price, Rate, Spread};
 use crate::store::limits::Subject;
@@ -111,8 +111,11 @@ pub fn close(
         p if p < offer.amount_to => OfferEvent::PayInPart,
         _ => OfferEvent::PayInFull,
     };
-    offer.status =
-        offer.status.apply(event).map_err(|error| GatewayError::Corrupt(format!("offer {}: {error}", offer.id)))?;
+    follow(offer, event)?;
+    // A part may have come back while the rest was under way.
+    if !offer.amount_to_returned.is_zero() {
+        follow(offer, OfferEvent::Return)?;
+    }
     offer.resolution = request.resolution.or(Some(Resolution::Ok));
     offer.final_at = Some(now);
 
@@ -148,22 +151,30 @@ fn unpaid_share(offer: &Offer) -> Result<Vec<GivenBack>, GatewayError> {
         .collect()
 }
 
-/// Fiat came back: what was taken for it goes back to the user at the original rate; fees are kept.
+fn follow(offer: &mut Offer, event: OfferEvent) -> Result<(), GatewayError> {
+    let next = offer.status.apply(event);
+    offer.status = next.map_err(|error| GatewayError::Corrupt(format!("offer {}: {error}", offer.id)))?;
+    Ok(())
+}
+
+/// Fiat of a payout came back: what was taken for it goes back to the user at the original rate; fees are kept. `paid_before` is what
+/// the request's earlier parts paid. An offer that is still being paid becomes `returned` when it is closed.
 pub fn settle_returned(
     assets: &Assets,
     offer: &mut Offer,
     payout: &Payout,
+    paid_before: Decimal,
     amount: Decimal,
 ) -> Result<Entry, GatewayError> {
-    let before = offer.amount_to_returned;
-    let after = exact::add(before, amount)?.min(offer.amount_to_processed);
-    let terms =
-        settlement_of(assets, offer)?.give_back(offer.amount_to_processed, before, after, ReturnedFees::Kept)?;
-    offer.amount_to_returned = after;
-    offer.status = offer
-        .status
-        .apply(OfferEvent::Return)
-        .map_err(|error| GatewayError::Corrupt(format!("offer {}: {error}", offer.id)))?;
+    let from = paid_before.min(offer.amount_to);
+    let to = exact::add(paid_before, payout.amount_processed)?.min(offer.amount_to);
+    // What was paid beyond the offer was never charged.
+    let charged = amount.min(exact::sub(to, from)?);
+    let terms = settlement_of(assets, offer)?.give_back_of((from, to), Decimal::ZERO, charged, ReturnedFees::Kept)?;
+    offer.amount_to_returned = exact::add(offer.amount_to_returned, amount)?.min(offer.amount_to_processed);
+    if offer.status != OfferStatus::Accepted {
+        follow(offer, OfferEvent::Return)?;
+    }
     let crypto = CryptoTerms {
         house_inventory: terms.house_inventory,
         spread_income: terms.spread_income,

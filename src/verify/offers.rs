@@ -86,50 +86,76 @@ async fn settlements(conn: &mut AsyncPgConnection, assets: &Assets) -> Result<Ch
     }
 }
 
+/// The accounts that a settlement takes to, in the order in which its parts are listed below.
+const TAKERS: [AccountKind; 5] = [
+    AccountKind::HouseInventory,
+    AccountKind::SpreadIncome,
+    AccountKind::Rounding,
+    AccountKind::FeeIncome,
+    AccountKind::PartnerPayable,
+];
+
 /// What the ledger should have booked for an offer.
 fn expected(assets: &Assets, offer: &Offer, done: &Done) -> Result<Amounts, GatewayError> {
-    use AccountKind::{
-        External, FeeIncome, HouseInventory, PartnerPayable, ProviderFunding, Rounding, SpreadIncome, UserAvailable,
-        UserHeld,
-    };
+    use AccountKind::{External, ProviderFunding, UserAvailable, UserHeld};
     let terms = settlement_of(assets, offer)?;
     let (from, to) = (offer.currency_from.as_str(), offer.currency_to.as_str());
-    let mut amounts = Amounts::new();
-    let mut add = |entry: EntryKind, account: AccountKind, asset: &str, amount: Decimal| {
-        if !amount.is_zero() {
-            amounts.insert((entry.as_str().to_owned(), account.as_str().to_owned(), asset.to_owned()), amount);
-        }
-    };
-    add(EntryKind::Hold, UserAvailable, from, -offer.total);
-    add(EntryKind::Hold, UserHeld, from, offer.total);
+    let mut book = Book::default();
+    book.add(EntryKind::Hold, UserAvailable, from, -offer.total)?;
+    book.add(EntryKind::Hold, UserHeld, from, offer.total)?;
 
     let processed = offer.amount_to_processed;
     let taken = terms.settle(Decimal::ZERO, processed, SettlementRest::StaysHeld)?;
     let parts = [taken.house_inventory, taken.spread_income, taken.rounding, sum(&taken.fees)?, taken.partner_fee];
-    for (account, amount) in [HouseInventory, SpreadIncome, Rounding, FeeIncome, PartnerPayable].into_iter().zip(parts)
-    {
-        add(EntryKind::Settle, account, from, amount);
+    for (account, amount) in TAKERS.into_iter().zip(parts) {
+        book.add(EntryKind::Settle, account, from, amount)?;
+        book.add(EntryKind::Settle, UserHeld, from, -amount)?;
     }
-    add(EntryKind::Settle, UserHeld, from, -parts.into_iter().try_fold(Decimal::ZERO, exact::add)?);
-    add(EntryKind::Settle, ProviderFunding, to, -done.processed);
-    add(EntryKind::Settle, External, to, done.processed);
-
     if offer.status != OfferStatus::Accepted {
         let released = terms.settle(processed, processed, SettlementRest::Released)?.released;
-        add(EntryKind::Release, UserHeld, from, -released);
-        add(EntryKind::Release, UserAvailable, from, released);
+        book.add(EntryKind::Release, UserHeld, from, -released)?;
+        book.add(EntryKind::Release, UserAvailable, from, released)?;
     }
 
-    let back = terms.give_back(processed, Decimal::ZERO, offer.amount_to_returned, ReturnedFees::Kept)?;
-    let parts = [back.house_inventory, back.spread_income, back.rounding, sum(&back.fees)?, back.partner_fee];
-    for (account, amount) in [HouseInventory, SpreadIncome, Rounding, FeeIncome, PartnerPayable].into_iter().zip(parts)
-    {
-        add(EntryKind::Return, account, from, -amount);
+    // Fiat is booked as it went. A payout gives back out of what was taken for it, and beyond the offer nothing was.
+    let mut so_far = Decimal::ZERO;
+    for (paid, returned) in &done.paid {
+        book.add(EntryKind::Settle, ProviderFunding, to, -paid)?;
+        book.add(EntryKind::Settle, External, to, *paid)?;
+        book.add(EntryKind::Return, ProviderFunding, to, *returned)?;
+        book.add(EntryKind::Return, External, to, -returned)?;
+        let start = so_far.min(offer.amount_to);
+        so_far = exact::add(so_far, *paid)?;
+        let end = so_far.min(offer.amount_to);
+        let charged = exact::sub(end, start)?.min(*returned);
+        let back = terms.give_back_of((start, end), Decimal::ZERO, charged, ReturnedFees::Kept)?;
+        let parts = [back.house_inventory, back.spread_income, back.rounding, sum(&back.fees)?, back.partner_fee];
+        for (account, amount) in TAKERS.into_iter().zip(parts) {
+            book.add(EntryKind::Return, account, from, -amount)?;
+            book.add(EntryKind::Return, UserAvailable, from, amount)?;
+        }
     }
-    add(EntryKind::Return, UserAvailable, from, back.to_user);
-    add(EntryKind::Return, ProviderFunding, to, done.returned);
-    add(EntryKind::Return, External, to, -done.returned);
-    Ok(amounts)
+    Ok(book.amounts)
+}
+
+#[derive(Default)]
+struct Book {
+    amounts: Amounts,
+}
+
+impl Book {
+    fn add(
+        &mut self,
+        entry: EntryKind,
+        account: AccountKind,
+        asset: &str,
+        amount: Decimal,
+    ) -> Result<(), GatewayError> {
+        let key = (entry.as_str().to_owned(), account.as_str().to_owned(), asset.to_owned());
+        let booked = self.amounts.entry(key).or_default();
+        *booked = exact::add(*booked, amount)?;
+        Ok(())
+    }
 }
 
 fn sum(fees: &[FeeItem]) -> Result<Decimal, GatewayError> {

@@ -175,19 +175,31 @@ impl Settlement {
         after: Decimal,
         fees: ReturnedFees,
     ) -> Result<ReturnTerms, SettlementError> {
-        if processed < Decimal::ZERO || processed > self.amount_to {
-            return Err(SettlementError::Processed {
-                before: Decimal::ZERO,
-                after: processed,
-                amount_to: self.amount_to,
-            });
+        self.give_back_of((Decimal::ZERO, processed), before, after, fees)
+    }
+
+    /// What goes back to the user of one step of the settlement, in which the fiat processed so far went from `paid.0` to `paid.1`,
+    /// when what came back of that fiat goes from `before` to `after`. What is processed later doesn't change it, so it may come back
+    /// before everything is processed. Rounds as [`Settlement::give_back`].
+    pub fn give_back_of(
+        &self,
+        paid: (Decimal, Decimal),
+        before: Decimal,
+        after: Decimal,
+        fees: ReturnedFees,
+    ) -> Result<ReturnTerms, SettlementError> {
+        let (from, to) = paid;
+        if from < Decimal::ZERO || to < from || to > self.amount_to {
+            return Err(SettlementError::Processed { before: from, after: to, amount_to: self.amount_to });
         }
+        let processed = exact::sub(to, from)?;
         if before < Decimal::ZERO || after < before || after > processed {
             return Err(SettlementError::Returned { before, after, processed });
         }
+        let taken = self.settled(to)?.less(&self.settled(from)?)?;
         let taken = match fees {
-            ReturnedFees::GivenBack => self.settled(processed)?,
-            ReturnedFees::Kept => self.settled(processed)?.without_fees(),
+            ReturnedFees::GivenBack => taken,
+            ReturnedFees::Kept => taken.without_fees(),
         };
         let returned = |so_far| taken.share(so_far, processed, self.scale, Rounding::Down);
         let step = returned(after)?.less(&returned(before)?)?;
@@ -349,6 +361,30 @@ mod tests {
         assert_eq!((given.fees, given.partner_fee), (fees()[..2].to_vec(), dec!(1)));
         let nothing = published().give_back(dec!(0), dec!(0), dec!(0), ReturnedFees::GivenBack).unwrap();
         assert_eq!(nothing.to_user, dec!(0));
+    }
+
+    #[test]
+    fn a_step_gives_back_what_it_took_whatever_was_processed_before_or_after() {
+        let kept = ReturnedFees::Kept;
+        let taken = |from, to| {
+            let terms = published().settle(from, to, SettlementRest::StaysHeld).unwrap();
+            terms.house_inventory + terms.spread_income + terms.rounding
+        };
+        let mut back = dec!(0);
+        for (from, to) in [(dec!(0), dec!(100.01)), (dec!(100.01), dec!(333.33)), (dec!(333.33), dec!(692.49))] {
+            let all = published().give_back_of((from, to), dec!(0), to - from, kept).unwrap().to_user;
+            assert_eq!(all, taken(from, to));
+            let some = published().give_back_of((from, to), dec!(0), dec!(7.77), kept).unwrap().to_user;
+            let rest = published().give_back_of((from, to), dec!(7.77), to - from, kept).unwrap().to_user;
+            assert_eq!(some + rest, all);
+            back += all;
+        }
+        assert_eq!(back, dec!(760.06209697));
+        for (paid, after) in
+            [((dec!(5), dec!(4)), dec!(0)), ((dec!(1), dec!(692.50)), dec!(0)), ((dec!(5), dec!(9)), dec!(4.01))]
+        {
+            assert!(published().give_back_of(paid, dec!(0), after, kept).is_err(), "{paid:?} {after}");
+        }
     }
 
     #[test]

@@ -121,6 +121,11 @@ impl Changes {
         now: DateTime<Utc>,
     ) -> Result<(), GatewayError> {
         request.status = request.status.apply(event).map_err(|error| GatewayError::Request(request.id, error))?;
+        // A part may have come back while the rest was under way.
+        if !request.amount_returned.is_zero() {
+            let returned = request.status.apply(RequestEvent::Returned);
+            request.status = returned.map_err(|error| GatewayError::Request(request.id, error))?;
+        }
         request.resolution = Some(resolution);
         request.final_at = Some(now);
         self.no_job(request.tenant(), JobKind::Dispatch, request.id.0);

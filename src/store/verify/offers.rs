@@ -109,14 +109,14 @@ statement! {
 }
 
 statement! {
-    /// What requests' payouts paid and gave back, as providers said.
+    /// What requests' payouts paid and gave back, as providers said, in the order of their parts.
     struct Fiat {
         partner_ids: Vec<PartnerId> as Array<SqlUuid>, modes: Vec<Mode> as Array<Text>, ids: Vec<PayoutRequestId> as Array<SqlUuid>,
     } -> FiatRow { request_id: PayoutRequestId as SqlUuid, processed: Decimal as Numeric, returned: Decimal as Numeric }
-      = "SELECT p.request_id, sum(p.amount_processed), sum(p.amount_returned) FROM payout p \
+      = "SELECT p.request_id, p.amount_processed, p.amount_returned FROM payout p \
          JOIN UNNEST(?::uuid[], ?::text[], ?::uuid[]) AS k (partner_id, mode, id) \
          ON (p.partner_id, p.mode, p.request_id) = (k.partner_id, k.mode, k.id) \
-         WHERE p.status IN ('processed', 'returned') GROUP BY 1"
+         WHERE p.status IN ('processed', 'returned') ORDER BY p.request_id, p.part, p.attempt"
 }
 
 /// Amounts by kind of entry, kind of account and asset.
@@ -127,10 +127,8 @@ pub type Amounts = BTreeMap<(String, String, String), Decimal>;
 pub struct Done {
     /// What its ledger entries move.
     pub booked: Amounts,
-    /// Fiat that its payouts paid, late ones apart.
-    pub processed: Decimal,
-    /// Fiat that came back.
-    pub returned: Decimal,
+    /// The fiat that each payout paid and what of it came back, in the order of the parts, late ones apart.
+    pub paid: Vec<(Decimal, Decimal)>,
 }
 
 /// A page of offers that were accepted after `key`, in the order of the key, each with what was done about it.
@@ -155,8 +153,7 @@ pub async fn accepted(
     }
     let fiat: Vec<FiatRow> = Fiat { partner_ids, modes, ids }.load(conn).await?;
     for row in fiat {
-        let done = done.entry(row.request_id).or_default();
-        (done.processed, done.returned) = (row.processed, row.returned);
+        done.entry(row.request_id).or_default().paid.push((row.processed, row.returned));
     }
     let done_of = |offer: &Offer| offer.request_id.and_then(|id| done.get(&id).cloned()).unwrap_or_default();
     Ok(offers.into_iter().map(|offer| (done_of(&offer), offer)).map(|(done, offer)| (offer, done)).collect())
