@@ -54,9 +54,12 @@ impl Table {
 
 /// A row is named by its tenant first, as people read it; the index has it last.
 fn tenant_first(key: BTreeMap<i16, String>) -> Vec<String> {
-    let (mut tenant, rest): (Vec<_>, Vec<_>) =
-        key.into_values().partition(|column| column == "partner_id" || column == "mode");
+    const TENANT: [&str; 2] = ["partner_id", "mode"];
+    let (mut tenant, mut rest): (Vec<_>, Vec<_>) =
+        key.into_values().partition(|column| TENANT.contains(&column.as_str()));
     tenant.sort_unstable_by(|a, b| b.cmp(a));
+    // `job kind/subject`, `limit_usage kind/id/stripe`: what a row is about, then which one.
+    rest.sort_by_key(|column| !column.ends_with("kind"));
     tenant.into_iter().chain(rest).collect()
 }
 
