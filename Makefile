@@ -3,7 +3,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help run test lint fmt bench clean-data ground
+.PHONY: help run test lint fmt bench openapi clean-data ground
 
 CARGO ?= cargo
 export CARGO_TERM_PROGRESS_WHEN ?= never
@@ -14,7 +14,7 @@ help: ## this list
 run: ground ## build, start everything with demonstration data, and serve until Ctrl-C
 	$(CARGO) build
 	# The one line that says what `make run` runs; ONCE=1 ends after the demonstration.
-	./target/debug/landfall demo $(if $(ONCE),,--serve)
+	./target/debug/landfall serve --demo $(if $(ONCE),--once)
 
 test: ground ## all tests: unit, integration on a real PostgreSQL, documentation
 	@CARGO="$(CARGO)" tools/test
@@ -34,3 +34,6 @@ clean-data: ## remove the private database and the development keys (asks nothin
 
 ground: # what the machine must have: a C compiler, PostgreSQL's programs, certificates
 	@tools/ground
+
+openapi: ## write openapi.yaml and docs/errors.md anew from the code
+	UPDATE=1 $(CARGO) test --lib http::
