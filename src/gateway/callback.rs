@@ -120,8 +120,8 @@ impl Gateway {
         let reported: Vec<ReportedOutcome> = serde_json::from_value(stored.clone())
             .map_err(|error| GatewayError::Corrupt(format!("a stored callback: {error}")))?;
         let references: Vec<String> = reported.iter().map(|r| r.reference.clone()).collect();
-        let mut conn = self.db.get().await?;
-        let known = payouts::find_by_references(&mut conn, account_id, &references).await?;
+        let conn = self.db.get().await?;
+        let known = payouts::find_by_references(&conn, account_id, &references).await?;
         Ok(reported
             .into_iter()
             .filter_map(|report| {
@@ -159,9 +159,9 @@ fn redacted(body: &[u8]) -> String {
     let flush = |run: &mut String, out: &mut String| {
         let digits = run.chars().filter(char::is_ascii_digit).count();
         if digits >= 12 {
-            out.push_str("[digits]")
+            out.push_str("[digits]");
         } else {
-            out.push_str(run)
+            out.push_str(run);
         }
         run.clear();
     };

@@ -123,8 +123,8 @@ impl Gateway {
         }
         let job = (task.payout.tenant(), JobKind::Invoke, task.payout.id.0);
         let epochs = async {
-            let mut conn = self.db.get().await?;
-            Ok::<_, GatewayError>(jobs::epochs(&mut conn, &[job]).await?)
+            let conn = self.db.get().await?;
+            Ok::<_, GatewayError>(jobs::epochs(&conn, &[job]).await?)
         };
         match epochs.await {
             Ok(epochs) => epochs.get(&(JobKind::Invoke.as_str().to_owned(), task.payout.id.0)) == Some(&task.epoch),

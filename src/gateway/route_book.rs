@@ -136,7 +136,7 @@ async fn read(
         }
         snapshot.partners.insert(partner.code, partner.id);
     }
-    for row in routes::all(&mut conn).await? {
+    for row in routes::all(&conn).await? {
         let Some(provider) = providers.get(&row.provider) else {
             tracing::warn!(provider = row.provider, route = row.code, "a route's provider isn't compiled in");
             continue;
@@ -174,7 +174,7 @@ async fn read(
             card_schemes: provider.capabilities().card_schemes.clone(),
         });
     }
-    for point in routes::points(&mut conn).await? {
+    for point in routes::points(&conn).await? {
         let tenant = Tenant { partner_id: point.partner_id, mode: point.mode };
         snapshot.points.entry(tenant).or_default().push((point.id, point.currencies));
     }

@@ -15,7 +15,7 @@ impl Wallet {
             return Ok(Vec::new());
         };
         let mut by_currency: BTreeMap<_, BalanceView> = BTreeMap::new();
-        for row in accounts::balances_of_customer(&mut conn, user.tenant, customer.id).await? {
+        for row in accounts::balances_of_customer(&conn, user.tenant, customer.id).await? {
             let Some(asset) = self.book.assets.get(row.asset) else { continue };
             let view = by_currency.entry(row.asset).or_insert_with(|| BalanceView {
                 currency: row.asset,

@@ -35,7 +35,7 @@ impl Wallet {
             return Ok(HistoryView { items: Vec::new(), next_cursor: None });
         };
         // One more than asked tells whether there is a next page.
-        let mut rows = offers::history(&mut conn, user.tenant, customer.id, before, i64::from(limit) + 1).await?;
+        let mut rows = offers::history(&conn, user.tenant, customer.id, before, i64::from(limit) + 1).await?;
         let has_more = rows.len() > usize::try_from(limit).unwrap_or(usize::MAX);
         rows.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
         let items = rows

@@ -55,7 +55,7 @@ impl Wallet {
         let pricing = self.pricing(&priced, &wish, now)?;
         for _ in 0..DRAWS_MAX {
             let id = OfferId::draw(|| rand::rng().next_u64());
-            if offers::insert(&mut conn, user.tenant, id, standing.customer_id, card_id, &pricing).await? {
+            if offers::insert(&conn, user.tenant, id, standing.customer_id, card_id, &pricing).await? {
                 let offer = quoted(user, id, standing.customer_id, card_id, 1, pricing);
                 let partner_sums = self.partner_sums(&mut conn, user, now).await?;
                 // Given back first: what follows may need one itself.
@@ -73,7 +73,7 @@ impl Wallet {
         let wish = Wish::parse(&input, source, target)?;
         let mut conn = self.gateway.db.get().await?;
         let before =
-            offers::find(&mut conn, user.tenant, &user.reference, id).await?.ok_or(WalletError::NotFound("offer"))?;
+            offers::find(&conn, user.tenant, &user.reference, id).await?.ok_or(WalletError::NotFound("offer"))?;
         expect_open(&before, now)?;
         let standing = standing::find(&mut conn, user.tenant, &user.reference, before.card_id, source.code)
             .await?
@@ -81,8 +81,8 @@ impl Wallet {
         let priced = self.priced(user, pair, standing.card.scheme, now)?;
         let pricing = self.pricing(&priced, &wish, now)?;
         // The write holds only for the version that was looked at: a pay or another update in between refuses it.
-        if !offers::reprice(&mut conn, user.tenant, id, before.version, &pricing).await? {
-            let current = offers::find(&mut conn, user.tenant, &user.reference, id)
+        if !offers::reprice(&conn, user.tenant, id, before.version, &pricing).await? {
+            let current = offers::find(&conn, user.tenant, &user.reference, id)
                 .await?
                 .ok_or(WalletError::NotFound("offer"))?;
             expect_open(&current, self.now())?;
@@ -99,7 +99,7 @@ impl Wallet {
         let now = self.now();
         let mut conn = self.gateway.db.get().await?;
         let offer =
-            offers::find(&mut conn, user.tenant, &user.reference, id).await?.ok_or(WalletError::NotFound("offer"))?;
+            offers::find(&conn, user.tenant, &user.reference, id).await?.ok_or(WalletError::NotFound("offer"))?;
         let standing = standing::find(&mut conn, user.tenant, &user.reference, offer.card_id, offer.currency_from)
             .await?
             .ok_or(WalletError::NotFound("card"))?;

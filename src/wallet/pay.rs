@@ -65,8 +65,8 @@ impl Wallet {
     }
 
     async fn stored_offer(&self, user: &User, id: OfferId) -> Result<Offer, WalletError> {
-        let mut conn = self.gateway.db.get().await?;
-        offers::find(&mut conn, user.tenant, &user.reference, id).await?.ok_or(WalletError::NotFound("offer"))
+        let conn = self.gateway.db.get().await?;
+        offers::find(&conn, user.tenant, &user.reference, id).await?.ok_or(WalletError::NotFound("offer"))
     }
 
     async fn wait_for_end(&self, user: &User, offer: Offer, deadline: Instant) -> Result<PayView, WalletError> {

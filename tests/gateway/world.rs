@@ -174,13 +174,13 @@ impl World {
     }
 
     pub async fn request(&self, accepted: &Accepted) -> PayoutRequest {
-        let mut conn = self.app.db.get().await.unwrap();
-        requests::find(&mut conn, accepted.user.tenant, accepted.request_id).await.unwrap().unwrap()
+        let conn = self.app.db.get().await.unwrap();
+        requests::find(&conn, accepted.user.tenant, accepted.request_id).await.unwrap().unwrap()
     }
 
     pub async fn payouts(&self, accepted: &Accepted) -> Vec<Payout> {
-        let mut conn = self.app.db.get().await.unwrap();
-        payouts::of_requests(&mut conn, &[(accepted.user.tenant, accepted.request_id)]).await.unwrap()
+        let conn = self.app.db.get().await.unwrap();
+        payouts::of_requests(&conn, &[(accepted.user.tenant, accepted.request_id)]).await.unwrap()
     }
 
     pub async fn balance(&self, user: &User) -> (Decimal, Decimal) {
