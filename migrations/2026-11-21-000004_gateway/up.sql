@@ -219,4 +219,5 @@ CREATE TABLE staff_case (
     PRIMARY KEY (id, partner_id, mode),
     FOREIGN KEY (partner_id, mode, request_id) REFERENCES payout_request (partner_id, mode, id)
 );
-CREATE INDEX staff_case_open ON staff_case (partner_id, mode, opened_at) WHERE closed_at IS NULL;
+CREATE INDEX staff_case_open ON staff_case (opened_at, id) WHERE closed_at IS NULL;
+CREATE INDEX staff_case_of_request ON staff_case (request_id);

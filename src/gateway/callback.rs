@@ -10,7 +10,7 @@ use super::complete::{Report, Source};
 use super::{Gateway, GatewayError};
 use crate::domain::ids::{ProviderAccountId, Tenant};
 use crate::providers::provider::{CallbackError, ReportedOutcome};
-use crate::store::callbacks::{self, NewCallback};
+use crate::store::callbacks::{self, Callback, NewCallback};
 use crate::store::jobs::{self, JobKind, NewJob};
 use crate::store::payouts;
 use crate::store::retry::transaction;
@@ -99,17 +99,24 @@ impl Gateway {
         })
         .await?;
         for callback in found {
-            let tenant = Tenant { partner_id: callback.partner_id, mode: callback.mode };
-            let reports = self.reports_of(callback.provider_account_id, &callback.reports).await?;
-            self.complete(&reports).await?;
-            transaction(&self.db, async |conn| {
-                callbacks::mark_processed(conn, tenant, callback.id, self.clock.now()).await?;
-                jobs::delete(conn, &[(tenant, JobKind::Callback, callback.id)]).await?;
-                Ok::<_, GatewayError>(())
-            })
-            .await?;
+            // One that can't be applied doesn't hold up the others: its lease brings it up again.
+            if let Err(error) = self.apply_callback(&callback).await {
+                tracing::error!(callback = %callback.id, %error, "a callback could not be applied");
+            }
         }
         Ok(claimed.len())
+    }
+
+    async fn apply_callback(&self, callback: &Callback) -> Result<(), GatewayError> {
+        let tenant = Tenant { partner_id: callback.partner_id, mode: callback.mode };
+        let reports = self.reports_of(callback.provider_account_id, &callback.reports).await?;
+        self.complete(&reports).await?;
+        transaction(&self.db, async |conn| {
+            callbacks::mark_processed(conn, tenant, callback.id, self.clock.now()).await?;
+            jobs::delete(conn, &[(tenant, JobKind::Callback, callback.id)]).await?;
+            Ok(())
+        })
+        .await
     }
 
     async fn reports_of(

@@ -26,9 +26,13 @@ statement! {
         request_id: PayoutRequestId as SqlUuid, payout_id: Option<PayoutId> as Nullable<SqlUuid>, evidence: Value as Jsonb,
         now: DateTime<Utc> as Timestamptz,
     } = "INSERT INTO staff_case (partner_id, mode, id, kind, request_id, payout_id, evidence, opened_at) \
-         VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
+         SELECT k.* FROM (SELECT ?::uuid AS partner_id, ?::text AS mode, ?::uuid AS id, ?::text AS kind, ?::uuid AS request_id, \
+             ?::uuid AS payout_id, ?::jsonb, ?::timestamptz) k \
+         WHERE NOT EXISTS (SELECT 1 FROM staff_case c WHERE c.request_id = k.request_id AND c.kind = k.kind \
+             AND c.payout_id IS NOT DISTINCT FROM k.payout_id AND c.partner_id = k.partner_id AND c.mode = k.mode AND c.closed_at IS NULL)"
 }
 
+/// Opens cases. What is open already, of the same kind about the same payout, isn't opened twice.
 pub async fn open(conn: &mut AsyncPgConnection, cases: Vec<NewCase>, now: DateTime<Utc>) -> QueryResult<()> {
     for case in cases {
         InsertCase {

@@ -4,7 +4,7 @@ use diesel::QueryResult;
 use diesel::sql_types::{BigInt, Bytea, Nullable, Text, Uuid as SqlUuid};
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
 
-use super::{BELOW_ALL, PAGE_ROWS, broken_rows, row_key};
+use super::{NO_TENANT, PAGE_ROWS, broken_rows, row_key};
 use crate::domain::ids::{CardId, CustomerId, Mode, PartnerId, Tenant};
 use crate::store::statement::statement;
 
@@ -25,7 +25,7 @@ broken_rows! {
 }
 
 statement! {
-    struct Cards { partner_id: PartnerId as SqlUuid, mode: Mode as Text, id: CardId as BigInt, limit: i64 as BigInt }
+    struct Cards { id: CardId as BigInt, partner_id: PartnerId as SqlUuid, mode: Mode as Text, limit: i64 as BigInt }
       -> pub CardRow {
         partner_id: PartnerId as SqlUuid, mode: Mode as Text, id: CardId as BigInt, customer_id: CustomerId as SqlUuid,
         fingerprint: Vec<u8> as Bytea, fingerprint_key_id: String as Text, scheme: String as Text, iin: String as Text,
@@ -33,7 +33,7 @@ statement! {
         billing_sealed: Option<Vec<u8>> as Nullable<Bytea>, billing_country: Option<String> as Nullable<Text>,
     } = "SELECT partner_id, mode, id, customer_id, fingerprint, fingerprint_key_id, scheme, iin, last_four, pan_sealed, \
              holder_sealed, billing_sealed, billing_country \
-         FROM card WHERE (partner_id, mode, id) > (?, ?, ?) ORDER BY partner_id, mode, id LIMIT ?"
+         FROM card WHERE (id, partner_id, mode) > (?, ?, ?) ORDER BY id, partner_id, mode LIMIT ?"
 }
 
 impl CardRow {
@@ -44,7 +44,7 @@ impl CardRow {
 
 /// A page of cards after `key`, in the order of the key.
 pub async fn page(conn: &mut AsyncPgConnection, after: Option<(Tenant, CardId)>) -> QueryResult<Vec<CardRow>> {
-    let (partner_id, mode, id) =
-        after.map_or((BELOW_ALL.0, BELOW_ALL.1, CardId(0)), |(tenant, id)| (tenant.partner_id, tenant.mode, id));
+    let (partner_id, mode, id) = after
+        .map_or((NO_TENANT.partner_id, NO_TENANT.mode, CardId(0)), |(tenant, id)| (tenant.partner_id, tenant.mode, id));
     Cards { partner_id, mode, id, limit: PAGE_ROWS }.load(conn).await
 }

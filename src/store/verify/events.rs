@@ -5,7 +5,7 @@ use diesel::sql_types::{BigInt, Bytea, Integer, Nullable, Text, Uuid as SqlUuid}
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
 use uuid::Uuid;
 
-use super::{BELOW_ALL, PAGE_ROWS, broken_rows, row_key};
+use super::{NO_TENANT, PAGE_ROWS, broken_rows, row_key};
 use crate::domain::ids::{Mode, PartnerId, PayoutRequestId};
 use crate::store::events::{Event, EventSql};
 use crate::store::statement::statement;
@@ -22,14 +22,14 @@ type EventWithHeadSql = (EventSql, Nullable<Text>, Nullable<Integer>, Nullable<B
 
 statement! {
     struct Events {
-        partner_id: PartnerId as SqlUuid, mode: Mode as Text, request_id: PayoutRequestId as SqlUuid, seq: i32 as Integer,
+        request_id: PayoutRequestId as SqlUuid, partner_id: PartnerId as SqlUuid, mode: Mode as Text, seq: i32 as Integer,
         limit: i64 as BigInt,
     } => EventWithHeadSql
       = "SELECT e.partner_id, e.mode, e.request_id, e.seq, e.id, e.payout_id, e.kind, e.actor, e.data, e.mac, e.at, \
              r.status, r.event_seq, r.event_mac \
          FROM event e LEFT JOIN payout_request r ON (r.partner_id, r.mode, r.id) = (e.partner_id, e.mode, e.request_id) \
-         WHERE (e.partner_id, e.mode, e.request_id, e.seq) > (?, ?, ?, ?) \
-         ORDER BY e.partner_id, e.mode, e.request_id, e.seq LIMIT ?"
+         WHERE (e.request_id, e.partner_id, e.mode, e.seq) > (?, ?, ?, ?) \
+         ORDER BY e.request_id, e.partner_id, e.mode, e.seq LIMIT ?"
 }
 
 /// What a request says of its chain.
@@ -44,7 +44,7 @@ pub struct Head {
 /// no such request.
 pub async fn page(conn: &mut AsyncPgConnection, last: Option<&Event>) -> QueryResult<Vec<(Event, Option<Head>)>> {
     let (partner_id, mode, request_id, seq) = last
-        .map_or((BELOW_ALL.0, BELOW_ALL.1, PayoutRequestId(Uuid::nil()), 0), |event| {
+        .map_or((NO_TENANT.partner_id, NO_TENANT.mode, PayoutRequestId(Uuid::nil()), 0), |event| {
             (event.partner_id, event.mode, event.request_id, event.seq)
         });
     type Row = (Event, Option<String>, Option<i32>, Option<Vec<u8>>);

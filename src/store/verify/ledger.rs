@@ -5,7 +5,7 @@ use diesel::sql_types::{BigInt, Nullable, Text, Uuid as SqlUuid};
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
 use uuid::Uuid;
 
-use super::{BELOW_ALL, PAGE_ROWS, broken_rows, row_key};
+use super::{NO_TENANT, PAGE_ROWS, broken_rows, row_key};
 use crate::domain::ids::{Mode, PartnerId};
 use crate::store::statement::statement;
 
@@ -73,12 +73,12 @@ broken_rows! {
 }
 
 statement! {
-    struct Accounts { partner_id: PartnerId as SqlUuid, mode: Mode as Text, id: Uuid as SqlUuid, limit: i64 as BigInt }
+    struct Accounts { id: Uuid as SqlUuid, partner_id: PartnerId as SqlUuid, mode: Mode as Text, limit: i64 as BigInt }
       -> pub AccountRow {
         partner_id: PartnerId as SqlUuid, mode: Mode as Text, id: Uuid as SqlUuid, owner_kind: String as Text,
         owner_id: Option<Uuid> as Nullable<SqlUuid>, kind: String as Text, asset: String as Text,
-    } = "SELECT partner_id, mode, id, owner_kind, owner_id, kind, asset FROM account WHERE (partner_id, mode, id) > (?, ?, ?) \
-         ORDER BY partner_id, mode, id LIMIT ?"
+    } = "SELECT partner_id, mode, id, owner_kind, owner_id, kind, asset FROM account WHERE (id, partner_id, mode) > (?, ?, ?) \
+         ORDER BY id, partner_id, mode LIMIT ?"
 }
 
 type Key = (PartnerId, Mode, Uuid);
@@ -91,6 +91,6 @@ impl AccountRow {
 
 /// A page of accounts after `key`, in the order of the key.
 pub async fn accounts(conn: &mut AsyncPgConnection, after: Option<Key>) -> QueryResult<Vec<AccountRow>> {
-    let (partner_id, mode, id) = after.unwrap_or((BELOW_ALL.0, BELOW_ALL.1, Uuid::nil()));
+    let (partner_id, mode, id) = after.unwrap_or((NO_TENANT.partner_id, NO_TENANT.mode, Uuid::nil()));
     Accounts { partner_id, mode, id, limit: PAGE_ROWS }.load(conn).await
 }

@@ -18,13 +18,14 @@ use diesel::QueryResult;
 use diesel_async::{AsyncPgConnection, SimpleAsyncConnection};
 use uuid::Uuid;
 
-use crate::domain::ids::{Mode, PartnerId};
+use crate::domain::ids::{Mode, PartnerId, Tenant};
 
 /// How many rows a page holds.
 const PAGE_ROWS: i64 = 500;
 
-/// A key's tenant below every tenant that is there, in the order of their columns: where the first page begins.
-const BELOW_ALL: (PartnerId, Mode) = (PartnerId(Uuid::nil()), Mode::Live);
+/// The tenant beside a key that is below all others: where the first page begins. Pages go by the key and then the tenant, as
+/// the tables' indexes do.
+const NO_TENANT: Tenant = Tenant { partner_id: PartnerId(Uuid::nil()), mode: Mode::Live };
 
 /// A row that breaks a rule.
 #[derive(Clone, Debug, PartialEq, Eq)]

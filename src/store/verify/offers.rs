@@ -7,7 +7,7 @@ use diesel::sql_types::{Array, BigInt, Numeric, Text, Uuid as SqlUuid};
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
 use rust_decimal::Decimal;
 
-use super::{BELOW_ALL, PAGE_ROWS, broken_rows, row_key};
+use super::{NO_TENANT, PAGE_ROWS, broken_rows, row_key};
 use crate::domain::ids::{Mode, OfferId, PartnerId, PayoutRequestId, Tenant};
 use crate::store::offers::{Offer, OfferSql, offer_columns};
 use crate::store::statement::statement;
@@ -82,9 +82,9 @@ broken_rows! {
 }
 
 statement! {
-    struct Accepted { partner_id: PartnerId as SqlUuid, mode: Mode as Text, id: OfferId as BigInt, limit: i64 as BigInt } => OfferSql
+    struct Accepted { id: OfferId as BigInt, partner_id: PartnerId as SqlUuid, mode: Mode as Text, limit: i64 as BigInt } => OfferSql
       = concat!("SELECT ", offer_columns!(), " FROM offer o \
-         WHERE (o.partner_id, o.mode, o.id) > (?, ?, ?) AND o.accepted_at IS NOT NULL ORDER BY o.partner_id, o.mode, o.id LIMIT ?")
+         WHERE (o.id, o.partner_id, o.mode) > (?, ?, ?) AND o.accepted_at IS NOT NULL ORDER BY o.id, o.partner_id, o.mode LIMIT ?")
 }
 
 statement! {
@@ -136,8 +136,9 @@ pub async fn accepted(
     conn: &mut AsyncPgConnection,
     after: Option<(Tenant, OfferId)>,
 ) -> QueryResult<Vec<(Offer, Done)>> {
-    let (partner_id, mode, id) =
-        after.map_or((BELOW_ALL.0, BELOW_ALL.1, OfferId(0)), |(tenant, id)| (tenant.partner_id, tenant.mode, id));
+    let (partner_id, mode, id) = after.map_or((NO_TENANT.partner_id, NO_TENANT.mode, OfferId(0)), |(tenant, id)| {
+        (tenant.partner_id, tenant.mode, id)
+    });
     let offers: Vec<Offer> = Accepted { partner_id, mode, id, limit: PAGE_ROWS }.load(conn).await?;
     let keys: Vec<(Tenant, PayoutRequestId)> =
         offers.iter().filter_map(|offer| Some((offer.tenant(), offer.request_id?))).collect();

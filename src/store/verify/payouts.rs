@@ -5,7 +5,7 @@ use diesel::sql_types::{BigInt, Text, Uuid as SqlUuid};
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
 use uuid::Uuid;
 
-use super::{BELOW_ALL, PAGE_ROWS, broken_rows, row_key};
+use super::{NO_TENANT, PAGE_ROWS, broken_rows, row_key};
 use crate::domain::ids::{Mode, PartnerId, PayoutId};
 use crate::store::statement::statement;
 
@@ -221,11 +221,11 @@ broken_rows! {
 type Key = (PartnerId, Mode, PayoutId);
 
 statement! {
-    struct References { partner_id: PartnerId as SqlUuid, mode: Mode as Text, id: PayoutId as SqlUuid, limit: i64 as BigInt }
+    struct References { id: PayoutId as SqlUuid, partner_id: PartnerId as SqlUuid, mode: Mode as Text, limit: i64 as BigInt }
       -> pub Reference {
         partner_id: PartnerId as SqlUuid, mode: Mode as Text, id: PayoutId as SqlUuid, provider_reference: String as Text,
-    } = "SELECT partner_id, mode, id, provider_reference FROM payout WHERE (partner_id, mode, id) > (?, ?, ?) \
-         ORDER BY partner_id, mode, id LIMIT ?"
+    } = "SELECT partner_id, mode, id, provider_reference FROM payout WHERE (id, partner_id, mode) > (?, ?, ?) \
+         ORDER BY id, partner_id, mode LIMIT ?"
 }
 
 impl Reference {
@@ -236,6 +236,6 @@ impl Reference {
 
 /// A page of payouts' references after `key`, in the order of the key.
 pub async fn references(conn: &mut AsyncPgConnection, after: Option<Key>) -> QueryResult<Vec<Reference>> {
-    let (partner_id, mode, id) = after.unwrap_or((BELOW_ALL.0, BELOW_ALL.1, PayoutId(Uuid::nil())));
+    let (partner_id, mode, id) = after.unwrap_or((NO_TENANT.partner_id, NO_TENANT.mode, PayoutId(Uuid::nil())));
     References { partner_id, mode, id, limit: PAGE_ROWS }.load(conn).await
 }

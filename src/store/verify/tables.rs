@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use diesel::QueryResult;
-use diesel::sql_types::{Array, BigInt, Bool, Nullable, SmallInt, Text};
+use diesel::sql_types::{Array, BigInt, Bool, Nullable, Text};
 use diesel_async::{AsyncPgConnection, RunQueryDsl, SimpleAsyncConnection};
 
 use super::{Broken, BrokenLine};
@@ -14,10 +14,9 @@ const FETCH_ROWS: u32 = 500;
 
 statement! {
     struct Columns {} -> ColumnRow {
-        table: String as Text, column: String as Text, column_type: String as Text, key_position: Option<i16> as Nullable<SmallInt>,
-        holds_text: bool as Bool,
+        table: String as Text, column: String as Text, column_type: String as Text, in_key: bool as Bool, holds_text: bool as Bool,
     } = "SELECT c.relname::text, a.attname::text, format_type(a.atttypid, NULL), \
-             array_position(i.indkey::int2[], a.attnum)::int2, \
+             COALESCE(a.attnum = ANY (i.indkey::int2[]), false), \
              format_type(a.atttypid, NULL) IN ('text', 'text[]', 'character varying', 'character varying[]', 'character', 'json', \
                  'jsonb', 'name', 'xml') \
          FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace AND n.nspname = current_schema() \
@@ -26,7 +25,7 @@ statement! {
          WHERE c.relkind = 'r' ORDER BY c.relname, a.attnum"
 }
 
-/// A table, its primary key and its columns that hold text.
+/// A table, its primary key in the order of its columns (its index may have another), and its columns that hold text.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Table {
     pub name: String,
@@ -52,33 +51,22 @@ impl Table {
     }
 }
 
-/// A row is named by its tenant first, as people read it; the index has it last.
-fn tenant_first(key: BTreeMap<i16, String>) -> Vec<String> {
-    const TENANT: [&str; 2] = ["partner_id", "mode"];
-    let (mut tenant, mut rest): (Vec<_>, Vec<_>) =
-        key.into_values().partition(|column| TENANT.contains(&column.as_str()));
-    tenant.sort_unstable_by(|a, b| b.cmp(a));
-    // `job kind/subject`, `limit_usage kind/id/stripe`: what a row is about, then which one.
-    rest.sort_by_key(|column| !column.ends_with("kind"));
-    tenant.into_iter().chain(rest).collect()
-}
-
 /// All tables.
 pub async fn all(conn: &mut AsyncPgConnection) -> QueryResult<Vec<Table>> {
     let rows: Vec<ColumnRow> = Columns {}.load(conn).await?;
-    let mut tables: BTreeMap<String, (Table, BTreeMap<i16, String>)> = BTreeMap::new();
+    let mut tables: BTreeMap<String, Table> = BTreeMap::new();
     for row in rows {
-        let (table, key) = tables.entry(row.table.clone()).or_default();
+        let table = tables.entry(row.table.clone()).or_default();
         table.name = row.table;
         table.has_partner |= row.column == "partner_id";
-        if let Some(position) = row.key_position {
-            key.insert(position, row.column.clone());
+        if row.in_key {
+            table.key.push(row.column.clone());
         }
         if row.holds_text {
             table.texts.push((row.column, row.column_type.starts_with("json")));
         }
     }
-    Ok(tables.into_values().map(|(table, key)| Table { key: tenant_first(key), ..table }).collect())
+    Ok(tables.into_values().collect())
 }
 
 /// Rows of a table with a `partner_id` that is no partner's.
