@@ -82,9 +82,8 @@ impl Wallet {
         let pricing = self.pricing(&priced, &wish, now)?;
         // The write holds only for the version that was looked at: a pay or another update in between refuses it.
         if !offers::reprice(&conn, user.tenant, id, before.version, &pricing).await? {
-            let current = offers::find(&conn, user.tenant, &user.reference, id)
-                .await?
-                .ok_or(WalletError::NotFound("offer"))?;
+            let current =
+                offers::find(&conn, user.tenant, &user.reference, id).await?.ok_or(WalletError::NotFound("offer"))?;
             expect_open(&current, self.now())?;
             return Err(WalletError::VersionConflict { current: current.version });
         }

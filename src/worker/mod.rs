@@ -13,6 +13,7 @@ use tokio::task::JoinSet;
 
 use crate::config::worker::WorkerSettings;
 use crate::gateway::complete::Report;
+use crate::gateway::invoke::SendTask;
 use crate::gateway::{Gateway, GatewayError};
 
 /// The kinds of work, one loop each.
@@ -149,16 +150,7 @@ impl Worker {
         let (places, first) = self.places().await;
         drop(first);
         let (tasks, claimed) = self.gateway.dispatch(places).await?;
-        for task in tasks {
-            let worker = self.clone();
-            let permit = Arc::clone(&self.calls).acquire_owned().await.ok();
-            tokio::spawn(async move {
-                if let Some(report) = worker.gateway.send(&task).await {
-                    worker.report(report);
-                }
-                drop(permit);
-            });
-        }
+        self.send_all(tasks).await;
         Ok(claimed)
     }
 
@@ -169,7 +161,13 @@ impl Worker {
         for report in invokes.reports {
             self.report(report);
         }
-        for task in invokes.tasks {
+        self.send_all(invokes.tasks).await;
+        Ok(invokes.claimed)
+    }
+
+    /// Sends payouts at once, each in a place of its own.
+    async fn send_all(&self, tasks: Vec<SendTask>) {
+        for task in tasks {
             let worker = self.clone();
             let permit = Arc::clone(&self.calls).acquire_owned().await.ok();
             tokio::spawn(async move {
@@ -179,7 +177,6 @@ impl Worker {
                 drop(permit);
             });
         }
-        Ok(invokes.claimed)
     }
 
     async fn inquire(&self) -> Result<usize, GatewayError> {
