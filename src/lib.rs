@@ -8,6 +8,7 @@
 //! | [`domain`] | pure decisions: money, rates, fees, offers, limits, ledger recipes, state machines, routing. No IO |
 //! | [`wallet`] | the use cases of the wallet API (v4), one verb a file |
 //! | [`gateway`] | the use cases of the payout gateway: submit, dispatch, invoke, complete, inquire |
+//! | [`staff`] | staff accounts and sessions, and what the dashboard looks at |
 //! | [`store`] | PostgreSQL through diesel; rows never leave it |
 //! | [`vault`] | envelope encryption of card data, the key ring, fingerprints |
 //! | [`providers`] | payout provider adapters behind one trait |
@@ -17,7 +18,7 @@
 //! | [`worker`] | durable jobs: claim, lease, backoff, batch |
 //! | [`app`] | wiring; the only place that knows every adapter |
 //!
-//! Direction: `http`, `worker` -> `wallet`, `gateway` -> `domain`. `tests/architecture.rs` fails on a broken line.
+//! Direction: `http`, `worker` -> `wallet`, `gateway`, `staff` -> `domain`. `tests/architecture.rs` fails on a broken line.
 
 pub mod app;
 pub mod clock;
@@ -27,6 +28,7 @@ pub mod gateway;
 pub mod http;
 pub mod providers;
 pub mod rates;
+pub mod staff;
 pub mod store;
 pub mod telemetry;
 pub mod vault;

@@ -20,7 +20,8 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("rates", &["domain", "config", "clock"]),
     ("gateway", &["domain", "config", "clock", "store", "vault", "providers"]),
     ("wallet", &["domain", "config", "store", "vault", "rates", "gateway"]),
-    ("staff", &["domain", "clock", "store"]),
+    // The dashboard shows what the wallet says of an offer, and the board's prices.
+    ("staff", &["domain", "clock", "store", "rates", "wallet"]),
     ("verify", &["domain", "store", "vault", "gateway"]),
     ("worker", &["config", "gateway"]),
     ("http", &["domain", "config", "clock", "wallet", "gateway", "rates", "vault", "staff"]),

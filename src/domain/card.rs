@@ -7,6 +7,7 @@ mod iin;
 mod pan;
 mod scheme;
 mod standing;
+mod strike;
 
 pub use expiry::{CardExpiry, ExpiryError};
 pub use holder::{HolderName, HolderNameError};
@@ -14,6 +15,7 @@ pub use iin::{CardCheckError, CardNumberRules, IinTable, IinTableError, identify
 pub use pan::{Iin, IinDigits, IinError, Pan, PanError, masked_pan};
 pub use scheme::{CardScheme, UnknownScheme};
 pub use standing::{Screening, UnknownStatus, ValidationStatus, validation_status};
+pub use strike::strike_numbers;
 
 /// A card in the clear, on its way from the vault to a provider's request. Lives in memory only.
 #[derive(Clone, Debug)]

@@ -131,6 +131,10 @@ uuid_id!(
     RouteId, "prt_"
 );
 uuid_id!(EventId, "evt_");
+uuid_id!(
+    /// A member of staff, who signs in to the dashboard.
+    StaffId, "stf_"
+);
 
 /// The least id that [`WalletId`]s are drawn from: all of them have 16 digits.
 const WALLET_ID_MIN: i64 = 1_000_000_000_000_000;

@@ -14,3 +14,4 @@ pub mod payout;
 pub mod payout_request;
 pub mod rate;
 pub mod routing;
+pub mod staff;

@@ -5,6 +5,7 @@ pub mod auth;
 mod body;
 mod call;
 mod context;
+pub mod dashboard;
 pub mod error;
 mod exact_number;
 mod fields;

@@ -12,11 +12,12 @@ use crate::domain::asset::AssetCode;
 use crate::domain::card::CardScheme;
 use crate::domain::ids::{
     CardId, CustomerId, DepositAccountId, EventId, Mode, OfferId, PartnerId, PayoutId, PayoutPointId, PayoutRequestId,
-    ProviderAccountId, RouteId,
+    ProviderAccountId, RouteId, StaffId,
 };
 use crate::domain::offer::{FixedSide, OfferStatus};
 use crate::domain::payout::{PayoutStatus, Resolution};
 use crate::domain::payout_request::{Funding, RequestStatus};
+use crate::domain::staff::{Email, Role};
 
 macro_rules! as_text {
     ($($ty:ty),* $(,)?) => { $(
@@ -66,7 +67,19 @@ macro_rules! as_inner {
     )* };
 }
 
-as_text!(Mode, AssetCode, PayoutStatus, RequestStatus, Funding, Resolution, OfferStatus, FixedSide, CardScheme);
+as_text!(
+    Mode,
+    AssetCode,
+    PayoutStatus,
+    RequestStatus,
+    Funding,
+    Resolution,
+    OfferStatus,
+    FixedSide,
+    CardScheme,
+    Role,
+    Email
+);
 as_inner!(sql_types::Uuid, uuid::Uuid: PartnerId, CustomerId, PayoutPointId, PayoutRequestId, PayoutId,
-    ProviderAccountId, DepositAccountId, RouteId, EventId);
+    ProviderAccountId, DepositAccountId, RouteId, EventId, StaffId);
 as_inner!(sql_types::BigInt, i64: CardId, OfferId);

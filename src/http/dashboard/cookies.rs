@@ -1,0 +1,68 @@
+//! The dashboard's two cookies: the session's, and that of a browser which is about to sign in. Both are always `Secure`,
+//! `HttpOnly` and `SameSite=Strict`, live as long as the browser and hold a random token only. By their prefix `__Host-` browsers
+//! take them from nobody but this very host.
+//!
+//! There is no exception for development: Chromium, Firefox and curl take such cookies over plain HTTP from a loopback address.
+
+use actix_web::HttpRequest;
+use actix_web::http::header::COOKIE;
+
+use crate::staff::SessionToken;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Cookie {
+    Session,
+    SignIn,
+}
+
+impl Cookie {
+    /// The token that the browser sent; `None` for anything that can't be one.
+    pub fn read(self, request: &HttpRequest) -> Option<SessionToken> {
+        request
+            .headers()
+            .get_all(COOKIE)
+            .filter_map(|header| header.to_str().ok())
+            .flat_map(|header| header.split(';'))
+            .filter_map(|pair| pair.trim().split_once('='))
+            .find(|(name, _)| *name == self.name())
+            .and_then(|(_, value)| SessionToken::parse(value))
+    }
+
+    /// The `Set-Cookie` that keeps `token`.
+    pub fn keep(self, token: &SessionToken) -> String {
+        format!("{}={}; {ATTRIBUTES}", self.name(), token.encode())
+    }
+
+    /// The `Set-Cookie` that ends it.
+    pub fn forget(self) -> String {
+        format!("{}=; {ATTRIBUTES}; Max-Age=0", self.name())
+    }
+
+    const fn name(self) -> &'static str {
+        match self {
+            Cookie::Session => "__Host-landfall-staff",
+            Cookie::SignIn => "__Host-landfall-sign-in",
+        }
+    }
+}
+
+const ATTRIBUTES: &str = "Path=/; HttpOnly; Secure; SameSite=Strict";
+
+#[cfg(test)]
+mod tests {
+    use actix_web::test::TestRequest;
+
+    use super::*;
+
+    #[test]
+    fn a_cookie_is_found_among_others_and_is_a_token_or_nothing() {
+        let token = SessionToken::random().unwrap();
+        let read = |header: String| {
+            let request = TestRequest::default().insert_header((COOKIE, header)).to_http_request();
+            Cookie::Session.read(&request).map(|token| token.id())
+        };
+        assert_eq!(read(format!("a=b; __Host-landfall-staff={}; c=d", token.encode())), Some(token.id()));
+        assert_eq!(read(format!("landfall-staff={}", token.encode())), None);
+        assert_eq!(read("__Host-landfall-staff=guess".to_owned()), None);
+    }
+}

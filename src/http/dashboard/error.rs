@@ -1,0 +1,120 @@
+//! What is shown instead of a page. Nothing internal is told; what went wrong is logged, once, here.
+
+use std::fmt;
+
+use actix_web::http::StatusCode;
+use actix_web::http::header::{LOCATION, RETRY_AFTER};
+use actix_web::{HttpResponse, ResponseError};
+use askama::Template;
+
+use super::assets::STYLE_SHEET_HREF;
+use super::parts::html;
+use crate::staff::StaffError;
+use crate::staff::desk::DeskError;
+
+#[derive(Debug)]
+pub enum PageError {
+    /// Nobody is signed in: the way leads to the sign-in page.
+    SignedOut,
+    NotFound,
+    /// A form that can't be read, or that this browser wasn't given.
+    Form,
+    /// Too much to do, or the database can't be reached: later it may work.
+    Unavailable(String),
+    Internal(String),
+}
+
+#[derive(Template)]
+#[template(path = "error.html", config = "web/askama.toml")]
+struct ErrorPage<'a> {
+    css: &'a str,
+    title: &'a str,
+    what_to_do: &'a str,
+}
+
+impl fmt::Display for PageError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.told().0)
+    }
+}
+
+impl PageError {
+    fn failed(is_passing: bool, error: &impl fmt::Display) -> Self {
+        if is_passing { PageError::Unavailable(error.to_string()) } else { PageError::Internal(error.to_string()) }
+    }
+
+    /// What is said, and what the reader can do.
+    fn told(&self) -> (&'static str, &'static str) {
+        match self {
+            PageError::SignedOut => ("Sign in first", "Your session has ended."),
+            PageError::NotFound => (
+                "There is no such page",
+                "Check the address, and that the mode in it, test or live, is the one you mean.",
+            ),
+            PageError::Form => (
+                "This form can't be used any more",
+                "It was opened in another session, or too long ago. Nothing was done. Open the page again and repeat it.",
+            ),
+            PageError::Unavailable(_) => (
+                "Landfall can't answer now",
+                "It is too busy, or can't reach its database. Nothing was changed. Try again in a moment.",
+            ),
+            PageError::Internal(_) => (
+                "Something went wrong here",
+                "Nothing was changed. What happened is in the server's log; tell an operator the time and the address.",
+            ),
+        }
+    }
+}
+
+impl ResponseError for PageError {
+    fn status_code(&self) -> StatusCode {
+        match self {
+            PageError::SignedOut => StatusCode::SEE_OTHER,
+            PageError::NotFound => StatusCode::NOT_FOUND,
+            PageError::Form => StatusCode::FORBIDDEN,
+            PageError::Unavailable(_) => StatusCode::SERVICE_UNAVAILABLE,
+            PageError::Internal(_) => StatusCode::INTERNAL_SERVER_ERROR,
+        }
+    }
+
+    fn error_response(&self) -> HttpResponse {
+        match self {
+            PageError::SignedOut => {
+                return HttpResponse::SeeOther().insert_header((LOCATION, "/dashboard/sign-in")).finish();
+            }
+            PageError::Unavailable(why) => tracing::warn!(why, "a dashboard page is unavailable"),
+            PageError::Internal(why) => tracing::error!(why, "a dashboard page failed"),
+            PageError::NotFound | PageError::Form => {}
+        }
+        let (title, what_to_do) = self.told();
+        let page = ErrorPage { css: &STYLE_SHEET_HREF, title, what_to_do };
+        let mut response = HttpResponse::build(self.status_code());
+        if matches!(self, PageError::Unavailable(_)) {
+            response.insert_header((RETRY_AFTER, "5"));
+        }
+        html(response, &page).unwrap_or_else(|_| HttpResponse::InternalServerError().finish())
+    }
+}
+
+impl From<DeskError> for PageError {
+    fn from(error: DeskError) -> Self {
+        Self::failed(error.is_passing(), &error)
+    }
+}
+
+impl From<StaffError> for PageError {
+    fn from(error: StaffError) -> Self {
+        Self::failed(error.is_passing(), &error)
+    }
+}
+
+impl From<askama::Error> for PageError {
+    fn from(error: askama::Error) -> Self {
+        PageError::Internal(error.to_string())
+    }
+}
+
+pub async fn not_found() -> Result<HttpResponse, PageError> {
+    Err(PageError::NotFound)
+}

@@ -1,0 +1,106 @@
+//! The staff dashboard: server-rendered pages over `staff`, one style sheet, no script. Owns cookies, forms, words and layout; holds
+//! no SQL and no rule.
+//!
+//! Mount [`routes`] where the role `dashboard` is served, with `web::Data<Staff>` and `web::Data<Desk>` in the app data:
+//!
+//! ```ignore
+//! App::new().app_data(web::Data::from(staff)).app_data(web::Data::from(desk)).configure(http::dashboard::routes)
+//! ```
+//!
+//! A page's address names its mode (`/dashboard/test/offers`), so that test and live are never mistaken for each other. Whatever
+//! comes from outside is text: askama escapes it, and the content security policy allows no script at all.
+
+mod assets;
+mod cookies;
+mod error;
+mod frame;
+mod moderation;
+mod offer;
+mod offers;
+mod overview;
+mod parts;
+mod query;
+mod request;
+mod requests;
+mod sign_in;
+mod visitor;
+mod words;
+
+use actix_web::body::MessageBody;
+use actix_web::dev::{Response, ServiceRequest, ServiceResponse};
+use actix_web::http::header;
+use actix_web::middleware::{DefaultHeaders, Next, from_fn};
+use actix_web::{Error, HttpResponse, web};
+
+use error::PageError;
+
+/// The largest form that is taken, in bytes.
+const FORM_BYTES_MAX: usize = 4096;
+
+/// Nothing but our own style sheet and forms to ourselves; no script, no frame, no plug-in, no other origin.
+pub const CONTENT_SECURITY_POLICY: &str =
+    "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
+
+/// The dashboard under `/dashboard`, and the way there from `/`.
+pub fn routes(config: &mut web::ServiceConfig) {
+    let headers = DefaultHeaders::new()
+        .add((header::CONTENT_SECURITY_POLICY, CONTENT_SECURITY_POLICY))
+        .add((header::X_CONTENT_TYPE_OPTIONS, "nosniff"))
+        .add((header::X_FRAME_OPTIONS, "DENY"))
+        .add((header::REFERRER_POLICY, "same-origin"))
+        .add(("Cross-Origin-Opener-Policy", "same-origin"))
+        .add(("Cross-Origin-Resource-Policy", "same-origin"))
+        // Assets say otherwise.
+        .add((header::CACHE_CONTROL, "no-store"));
+    let pages = web::scope("/dashboard")
+        .wrap(from_fn(keep_own_errors))
+        .wrap(headers)
+        .app_data(web::FormConfig::default().limit(FORM_BYTES_MAX).error_handler(|_, _| PageError::Form.into()))
+        .app_data(web::QueryConfig::default().error_handler(|_, _| PageError::NotFound.into()))
+        .route("", web::get().to(overview::home))
+        .route("/", web::get().to(overview::home))
+        .route("/assets/dashboard.css", web::get().to(assets::style_sheet))
+        .route("/sign-in", web::get().to(sign_in::form))
+        .route("/sign-in", web::post().to(sign_in::submit))
+        .route("/sign-out", web::post().to(sign_in::sign_out))
+        .route("/{mode}", web::get().to(overview::page))
+        .route("/{mode}/offers", web::get().to(offers::page))
+        .route("/{mode}/offers/{partner}/{id}", web::get().to(offer::page))
+        .route("/{mode}/requests", web::get().to(requests::page))
+        .route("/{mode}/requests/{partner}/{id}", web::get().to(request::page))
+        .route("/{mode}/moderation", web::get().to(moderation::page))
+        .default_service(web::to(error::not_found));
+    config.service(web::redirect("/", "/dashboard").see_other()).service(pages);
+}
+
+/// Takes the error off an answer that it was already turned into: the edge around all routes would put the API's JSON in place of a
+/// page that is for people.
+async fn keep_own_errors(
+    request: ServiceRequest,
+    next: Next<impl MessageBody + 'static>,
+) -> Result<ServiceResponse<impl MessageBody>, Error> {
+    let (request, answer) = next.call(request).await?.into_parts();
+    Ok(ServiceResponse::new(request, HttpResponse::from(Response::from(answer))))
+}
+
+#[cfg(test)]
+mod tests {
+    use actix_web::App;
+    use actix_web::http::StatusCode;
+    use actix_web::test::{TestRequest, call_service, init_service, read_body};
+
+    use super::*;
+    use crate::http::context::edge;
+
+    #[actix_web::test]
+    async fn people_are_told_in_html_also_inside_the_edge_of_the_api() {
+        let app = init_service(App::new().wrap(from_fn(edge)).configure(routes)).await;
+        let answer = call_service(&app, TestRequest::get().uri("/dashboard/no/such/page").to_request()).await;
+        assert_eq!(answer.status(), StatusCode::NOT_FOUND);
+        let header = |name| answer.headers().get(name).and_then(|value| value.to_str().ok());
+        assert_eq!(header(header::CONTENT_TYPE), Some("text/html; charset=utf-8"));
+        assert_eq!(header(header::CONTENT_SECURITY_POLICY), Some(CONTENT_SECURITY_POLICY));
+        let body = read_body(answer).await;
+        assert!(String::from_utf8_lossy(&body).contains("There is no such page"));
+    }
+}

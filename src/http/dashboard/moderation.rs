@@ -1,0 +1,74 @@
+//! What waits for a person, oldest first. Read-only: settling a case isn't offered here yet.
+
+use actix_web::{HttpResponse, web};
+use askama::Template;
+use serde::Deserialize;
+
+use super::error::PageError;
+use super::frame::{Frame, Section, served};
+use super::parts::{Amount, Badge, Moment, html, outside, raw, span};
+use super::query::{after_text, parse_after};
+use super::visitor::Visitor;
+use super::words;
+use crate::domain::asset::Assets;
+use crate::staff::desk::{Desk, WaitingCase, age};
+
+#[derive(Debug, Default, Deserialize)]
+pub struct Query {
+    after: Option<String>,
+}
+
+#[derive(Template)]
+#[template(path = "moderation.html", config = "web/askama.toml")]
+struct ModerationPage {
+    frame: Frame,
+    cases: Vec<CaseView>,
+    next: Option<String>,
+    is_first: bool,
+}
+
+struct CaseView {
+    about: String,
+    partner: String,
+    href: String,
+    reference: String,
+    status: Badge,
+    amount: Amount,
+    opened_at: Moment,
+    waits: String,
+    raw: String,
+}
+
+pub async fn page(
+    visitor: Visitor,
+    desk: web::Data<Desk>,
+    mode: web::Path<String>,
+    query: web::Query<Query>,
+) -> Result<HttpResponse, PageError> {
+    let mode = served(&desk, &mode)?;
+    let after = parse_after(query.after.as_deref())?;
+    let is_first = after.is_none();
+    let (found, now) = desk.waiting(mode, after).await?;
+    let view = |case: &WaitingCase| view(case, mode.as_str(), span(age(now, case.opened_at)), desk.assets());
+    let page = ModerationPage {
+        frame: Frame::new(&visitor, &desk, mode, Section::Moderation),
+        cases: found.lines.iter().map(view).collect(),
+        next: found.next.as_ref().map(after_text),
+        is_first,
+    };
+    Ok(html(HttpResponse::Ok(), &page)?)
+}
+
+fn view(case: &WaitingCase, mode: &str, waits: String, assets: &Assets) -> CaseView {
+    CaseView {
+        about: words::case(&case.kind),
+        partner: case.partner.clone(),
+        href: format!("/dashboard/{mode}/requests/{}/{}", case.partner, case.request_id),
+        reference: outside(&case.reference_id),
+        status: words::request_status(case.status),
+        amount: Amount::of(case.amount, case.currency, assets),
+        opened_at: Moment::of(case.opened_at),
+        waits,
+        raw: raw(&case.evidence),
+    }
+}

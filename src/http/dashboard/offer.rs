@@ -1,0 +1,291 @@
+//! One offer: its prices, fees, limits and versions, what it was priced by, and where it stands, in words.
+
+use actix_web::{HttpResponse, web};
+use askama::Template;
+use chrono::{DateTime, Utc};
+use rust_decimal::Decimal;
+use serde_json::Value;
+
+use super::error::PageError;
+use super::frame::{Frame, Section, served};
+use super::parts::{Amount, Badge, CardPart, Moment, Tone, html, outside, raw, span};
+use super::visitor::Visitor;
+use super::words;
+use crate::domain::asset::{AssetCode, Assets};
+use crate::domain::fee::{FeeItem, FeeKind};
+use crate::domain::offer::{FixedSide, OfferStatus, RefusalCode};
+use crate::domain::rate::{Price, Rate, Spread};
+use crate::rates::BoardPrice;
+use crate::staff::desk::{Desk, Offer, OfferPage, age};
+
+#[derive(Template)]
+#[template(path = "offer.html", config = "web/askama.toml")]
+struct View {
+    frame: Frame,
+    id: String,
+    status: Badge,
+    in_short: String,
+    /// Whether it can be paid now, of an offer that is open.
+    check: Option<CheckView>,
+    request_href: Option<String>,
+    partner: String,
+    customer: String,
+    kyc_level: i16,
+    is_customer_blocked: bool,
+    card: CardPart,
+    card_expiry: String,
+    card_state: Badge,
+    amount: Amount,
+    amount_to: Amount,
+    total: Amount,
+    fixed_side: &'static str,
+    processed: Amount,
+    returned: Amount,
+    pair: String,
+    price: String,
+    spread: String,
+    rate: String,
+    fees: Vec<(&'static str, Amount)>,
+    fee_total: Amount,
+    schedule: String,
+    least: Amount,
+    most: Amount,
+    reference: String,
+    board: Option<BoardView>,
+    rate_sources_raw: String,
+    version: i32,
+    versions: Vec<VersionView>,
+    moments: Vec<(&'static str, Moment)>,
+}
+
+struct CheckView {
+    can_be_paid: bool,
+    why: String,
+    by_record: bool,
+}
+
+struct BoardView {
+    mid: String,
+    as_of: Moment,
+    sources: Vec<SourceView>,
+}
+
+struct SourceView {
+    source: String,
+    pair: String,
+    bid: String,
+    ask: String,
+    at: Moment,
+}
+
+struct VersionView {
+    version: String,
+    quoted_at: Option<Moment>,
+    amount: String,
+    amount_to: String,
+    total: String,
+    price: String,
+}
+
+pub async fn page(
+    visitor: Visitor,
+    desk: web::Data<Desk>,
+    path: web::Path<(String, String, String)>,
+) -> Result<HttpResponse, PageError> {
+    let (mode, partner, id) = path.into_inner();
+    let mode = served(&desk, &mode)?;
+    let id = id.parse().map_err(|_| PageError::NotFound)?;
+    let read = desk.offer(mode, &partner, id).await?.ok_or(PageError::NotFound)?;
+    let frame = Frame::new(&visitor, &desk, mode, Section::Offers);
+    Ok(html(HttpResponse::Ok(), &view(frame, &partner, &read, desk.assets()))?)
+}
+
+fn view(frame: Frame, partner: &str, read: &OfferPage, assets: &Assets) -> View {
+    let OfferPage { offer, around, .. } = read;
+    let from = |amount| Amount::of(amount, offer.currency_from, assets);
+    let to = |amount| Amount::of(amount, offer.currency_to, assets);
+    let fees: Vec<FeeItem> = serde_json::from_value(offer.fees.clone()).unwrap_or_default();
+    View {
+        id: offer.id.to_string(),
+        status: words::offer_status(offer.status),
+        in_short: in_short(offer, read.now, assets),
+        check: check(read, assets),
+        request_href: offer.request_id.map(|id| format!("/dashboard/{}/requests/{partner}/{id}", offer.mode)),
+        partner: format!("{} ({partner})", around.partner_name),
+        customer: outside(&around.customer),
+        kyc_level: around.kyc_level,
+        is_customer_blocked: around.is_customer_blocked,
+        card: CardPart::from(&around.card),
+        card_expiry: format!("{:02}/{}", around.expiry_month, around.expiry_year),
+        card_state: match (around.is_card_hidden, around.validation_status.as_str()) {
+            (true, _) => Badge::new(Tone::Neutral, "Deleted by the customer"),
+            (false, "approved") => Badge::new(Tone::Good, "Approved"),
+            (false, "pending") => Badge::new(Tone::Open, "Being checked"),
+            (false, _) => Badge::new(Tone::Bad, "Declined"),
+        },
+        amount: from(offer.amount),
+        amount_to: to(offer.amount_to),
+        total: from(offer.total),
+        fixed_side: match offer.fixed_side {
+            FixedSide::Source => "what is spent",
+            FixedSide::Target => "what arrives",
+        },
+        processed: to(offer.amount_to_processed),
+        returned: to(offer.amount_to_returned),
+        pair: format!("{}/{}", offer.currency_from, offer.currency_to),
+        price: number(offer.price),
+        spread: percent(offer.spread),
+        rate: rate(offer).map_or_else(|| "?".to_owned(), |rate| rate.shown().to_string()),
+        fees: fees.iter().map(|fee| (fee_kind(fee.kind), from(fee.amount))).collect(),
+        fee_total: from(offer.fee_total),
+        schedule: schedule(&offer.rate_sources),
+        least: to(offer.amount_to_min),
+        most: to(offer.amount_to_max),
+        reference: number(offer.amount_reference),
+        board: board(&offer.rate_sources),
+        rate_sources_raw: raw(&offer.rate_sources),
+        version: offer.version,
+        versions: versions(&around.history, assets),
+        moments: moments(offer),
+        frame,
+    }
+}
+
+/// Where the money is, in a sentence or two.
+fn in_short(offer: &Offer, now: DateTime<Utc>, assets: &Assets) -> String {
+    let from = |amount| Amount::of(amount, offer.currency_from, assets).text();
+    let to = |amount| Amount::of(amount, offer.currency_to, assets).text();
+    let because = offer.resolution.map_or("the reason isn't known", words::resolution);
+    match offer.status {
+        OfferStatus::Quoted if now < offer.expires_at => {
+            format!(
+                "The customer was offered {} and can accept it for another {}.",
+                to(offer.amount_to),
+                span(age(offer.expires_at, now))
+            )
+        }
+        OfferStatus::Quoted | OfferStatus::Expired => {
+            "It wasn't accepted in time. Nothing was taken from the customer.".to_owned()
+        }
+        OfferStatus::Accepted => format!(
+            "{} is held from the customer's balance while {} is being paid to the card.",
+            from(offer.total),
+            to(offer.amount_to)
+        ),
+        OfferStatus::Paid => format!("{} reached the card.", to(offer.amount_to_processed)),
+        OfferStatus::PartlyPaid => format!(
+            "{} of {} reached the card; what was held for the rest went back to the customer. It went no further: {because}.",
+            to(offer.amount_to_processed),
+            to(offer.amount_to)
+        ),
+        OfferStatus::Released => format!(
+            "Nothing reached the card: {because}. All of {} went back to the customer's balance.",
+            from(offer.total)
+        ),
+        OfferStatus::Returned => format!(
+            "{} reached the card and {} of it came back; its worth went back to the customer, the fees were kept.",
+            to(offer.amount_to_processed),
+            to(offer.amount_to_returned)
+        ),
+    }
+}
+
+fn check(read: &OfferPage, assets: &Assets) -> Option<CheckView> {
+    let checked = read.check.as_ref()?;
+    let mut why = checked.reason.map_or(String::new(), |code| words::refusal(code).to_owned());
+    if let Some((limit, currency)) = checked.limit {
+        why = format!("{why} ({})", Amount::of(limit, currency, assets).text());
+    }
+    Some(CheckView {
+        can_be_paid: checked.possible_to_execute,
+        why,
+        by_record: checked.reason == Some(RefusalCode::KycRequired),
+    })
+}
+
+fn rate(offer: &Offer) -> Option<Rate> {
+    Some(Rate { price: Price::new(offer.price).ok()?, spread: Spread::new(offer.spread).ok()? })
+}
+
+fn number(value: Decimal) -> String {
+    value.normalize().to_string()
+}
+
+/// 0.02 as `2 %`.
+fn percent(fraction: Decimal) -> String {
+    let percent = crate::domain::exact::mul(fraction, Decimal::ONE_HUNDRED, 8, crate::domain::exact::Rounding::Down);
+    percent.map_or_else(|_| fraction.to_string(), |percent| format!("{}\u{a0}%", percent.normalize()))
+}
+
+const fn fee_kind(kind: FeeKind) -> &'static str {
+    match kind {
+        FeeKind::Transaction => "Transaction fee",
+        FeeKind::Fixed => "Fixed fee",
+        FeeKind::Additional => "Additional fee",
+        FeeKind::NetworkGas => "Network gas",
+        FeeKind::Partner => "Partner's fee",
+    }
+}
+
+fn schedule(sources: &Value) -> String {
+    let id = sources.get("fee_schedule").and_then(Value::as_str).unwrap_or("?");
+    match sources.get("fee_schedule_version") {
+        Some(Value::Number(version)) => format!("{id}, version {version}"),
+        _ => id.to_owned(),
+    }
+}
+
+fn board(sources: &Value) -> Option<BoardView> {
+    let price: BoardPrice = serde_json::from_value(sources.get("board")?.clone()).ok()?;
+    Some(BoardView {
+        mid: number(price.mid),
+        as_of: Moment::of(price.as_of),
+        sources: price
+            .sources
+            .iter()
+            .map(|quote| SourceView {
+                source: quote.source.clone(),
+                pair: if quote.inverted { format!("{} (turned round)", quote.pair) } else { quote.pair.to_string() },
+                bid: number(quote.bid),
+                ask: number(quote.ask),
+                at: Moment::of(quote.at),
+            })
+            .collect(),
+    })
+}
+
+/// Earlier versions as the row keeps them: amounts as text, currencies beside them.
+fn versions(history: &Value, assets: &Assets) -> Vec<VersionView> {
+    let text = |version: &Value, key: &str| version.get(key).and_then(Value::as_str).unwrap_or("?").to_owned();
+    let money = |version: &Value, amount: &str, currency: &str| {
+        let (amount, currency) = (text(version, amount), text(version, currency));
+        match (Decimal::from_str_exact(&amount), currency.parse::<AssetCode>()) {
+            (Ok(amount), Ok(currency)) => Amount::of(amount, currency, assets).text(),
+            _ => format!("{amount} {currency}"),
+        }
+    };
+    history
+        .as_array()
+        .into_iter()
+        .flatten()
+        .rev()
+        .map(|version| VersionView {
+            version: version.get("version").map_or("?".to_owned(), Value::to_string),
+            quoted_at: text(version, "quoted_at").parse::<DateTime<Utc>>().ok().map(Moment::of),
+            amount: money(version, "amount", "currency_from"),
+            amount_to: money(version, "amount_to", "currency_to"),
+            total: money(version, "total", "currency_from"),
+            price: text(version, "price"),
+        })
+        .collect()
+}
+
+fn moments(offer: &Offer) -> Vec<(&'static str, Moment)> {
+    let all = [
+        ("Priced", Some(offer.quoted_at)),
+        ("Open until", Some(offer.expires_at)),
+        ("Accepted", offer.accepted_at),
+        ("Ended", offer.final_at),
+    ];
+    all.into_iter().filter_map(|(what, at)| Some((what, Moment::of(at?)))).collect()
+}

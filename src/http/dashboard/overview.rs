@@ -1,0 +1,178 @@
+//! The overview: what ended today, what waits, prices, and the money at the providers.
+
+use actix_web::http::header::LOCATION;
+use actix_web::{HttpResponse, web};
+use askama::Template;
+
+use super::error::PageError;
+use super::frame::{Frame, Section, served};
+use super::parts::{Amount, Badge, Moment, Tone, html, outside, span};
+use super::visitor::Visitor;
+use super::words;
+use crate::domain::asset::Assets;
+use crate::domain::ids::Mode;
+use crate::domain::payout_request::RequestStatus;
+use crate::staff::desk::{Deposit, Desk, Overview, RateLine, age};
+
+#[derive(Template)]
+#[template(path = "overview.html", config = "web/askama.toml")]
+struct OverviewPage {
+    frame: Frame,
+    since: Moment,
+    paid: i64,
+    failed: i64,
+    returned: i64,
+    open: i64,
+    unknown: i64,
+    unknown_age: Option<String>,
+    cases: i64,
+    case_age: Option<String>,
+    dead_jobs: i64,
+    ended: Vec<EndedView>,
+    rates: Vec<RateView>,
+    rates_missing: usize,
+    sources: Vec<SourceView>,
+    sources_failing: usize,
+    deposits: Vec<DepositView>,
+}
+
+struct EndedView {
+    status: Badge,
+    count: i64,
+    processed: Amount,
+}
+
+struct RateView {
+    pair: String,
+    /// Or why there is none.
+    price: Result<PriceView, String>,
+}
+
+struct PriceView {
+    price: String,
+    sources: usize,
+    age: String,
+    as_of: Moment,
+}
+
+struct SourceView {
+    name: String,
+    health: Badge,
+    success_age: Option<String>,
+    failures: u32,
+    last_error: Option<String>,
+}
+
+struct DepositView {
+    owner: String,
+    code: String,
+    account: String,
+    state: Badge,
+    balance: Amount,
+    reserved: Amount,
+    available: Amount,
+    is_short: bool,
+    kept_by: &'static str,
+}
+
+/// `/dashboard`: the overview of the mode that matters most.
+pub async fn home(_: Visitor, desk: web::Data<Desk>) -> Result<HttpResponse, PageError> {
+    let mode = if desk.modes().contains(&Mode::Live) { Mode::Live } else { Mode::Test };
+    Ok(HttpResponse::SeeOther().insert_header((LOCATION, format!("/dashboard/{mode}"))).finish())
+}
+
+pub async fn page(visitor: Visitor, desk: web::Data<Desk>, mode: web::Path<String>) -> Result<HttpResponse, PageError> {
+    let mode = served(&desk, &mode)?;
+    let read = desk.overview(mode).await?;
+    let frame = Frame::new(&visitor, &desk, mode, Section::Overview);
+    Ok(html(HttpResponse::Ok(), &view(frame, &read, desk.assets()))?)
+}
+
+fn view(frame: Frame, read: &Overview, assets: &Assets) -> OverviewPage {
+    let count = |statuses: &[RequestStatus]| {
+        read.ended.iter().filter(|ended| statuses.contains(&ended.status)).map(|ended| ended.count).sum()
+    };
+    let rates: Vec<RateView> = read.rates.iter().map(|rate| rate_view(rate, read)).collect();
+    let sources: Vec<SourceView> = read
+        .sources
+        .iter()
+        .map(|source| SourceView {
+            name: source.source.clone(),
+            health: match (source.failures_consecutive, source.last_success_at) {
+                (0, Some(_)) => Badge::new(Tone::Good, "Works"),
+                (0, None) => Badge::new(Tone::Open, "Not heard yet"),
+                _ => Badge::new(Tone::Bad, "Fails"),
+            },
+            success_age: source.last_success_at.map(|at| span(age(read.now, at))),
+            failures: source.failures_consecutive,
+            last_error: source.last_error.as_deref().map(outside),
+        })
+        .collect();
+    OverviewPage {
+        since: Moment::of(read.since),
+        paid: count(&[RequestStatus::Processed, RequestStatus::PartiallyProcessed]),
+        failed: count(&[
+            RequestStatus::Failed,
+            RequestStatus::Expired,
+            RequestStatus::Canceled,
+            RequestStatus::Terminated,
+        ]),
+        returned: count(&[RequestStatus::Returned]),
+        open: read.open.requests,
+        unknown: read.open.unknown,
+        unknown_age: read.open.unknown_since.map(|since| span(age(read.now, since))),
+        cases: read.open.cases,
+        case_age: read.open.case_since.map(|since| span(age(read.now, since))),
+        dead_jobs: read.open.dead_jobs,
+        ended: read
+            .ended
+            .iter()
+            .map(|ended| EndedView {
+                status: words::request_status(ended.status),
+                count: ended.count,
+                processed: Amount::of(ended.amount_processed, ended.currency, assets),
+            })
+            .collect(),
+        rates_missing: rates.iter().filter(|rate| rate.price.is_err()).count(),
+        rates,
+        sources_failing: sources.iter().filter(|source| source.failures > 0).count(),
+        sources,
+        deposits: read.deposits.iter().map(|deposit| deposit_view(deposit, assets)).collect(),
+        frame,
+    }
+}
+
+fn rate_view(rate: &RateLine, read: &Overview) -> RateView {
+    RateView {
+        pair: rate.pair.to_string(),
+        price: match &rate.price {
+            Ok(price) => Ok(PriceView {
+                price: price.price.normalize().to_string(),
+                sources: price.sources.len(),
+                age: span(age(read.now, price.as_of)),
+                as_of: Moment::of(price.as_of),
+            }),
+            Err(why) => Err(why.clone()),
+        },
+    }
+}
+
+fn deposit_view(deposit: &Deposit, assets: &Assets) -> DepositView {
+    let money = |amount| Amount::of(amount, deposit.currency, assets);
+    let is_short = deposit.available <= rust_decimal::Decimal::ZERO;
+    DepositView {
+        owner: deposit.owner.clone(),
+        code: deposit.code.clone(),
+        account: format!("{} ({})", deposit.account, deposit.provider),
+        state: match (deposit.account_enabled, is_short) {
+            (false, _) => Badge::new(Tone::Neutral, "Switched off"),
+            (true, true) => Badge::new(Tone::Bad, "Nothing left"),
+            (true, false) => Badge::new(Tone::Good, "In use"),
+        },
+        balance: money(deposit.balance),
+        reserved: money(deposit.reserved),
+        available: money(deposit.available),
+        is_short,
+        kept_by: if deposit.by_books { "our books" } else { "the provider" },
+    }
+}

@@ -1,0 +1,142 @@
+//! Events of a payout request, a sentence each. An event whose kind isn't known here is shown by its name; its data stands beside it
+//! either way.
+
+use rust_decimal::Decimal;
+use serde_json::Value;
+
+use super::{case, resolution};
+use crate::domain::asset::{AssetCode, Assets};
+use crate::domain::payout::Resolution;
+use crate::http::dashboard::parts::{Amount, outside};
+
+/// What happened. `currency` is the request's.
+pub fn event(kind: &str, data: &Value, currency: AssetCode, assets: &Assets) -> String {
+    let told = Told { data, currency, assets };
+    match kind {
+        "request_created" => {
+            format!("The payout of {} was asked for.", told.amount("amount"))
+        }
+        "payout_started" => format!(
+            "Attempt {}{}: {} goes out over {}, under our reference {}.",
+            told.text("attempt"),
+            told.part(),
+            told.amount("amount"),
+            told.text("route"),
+            told.text("provider_reference"),
+        ),
+        "payout_pending" => format!("The provider took it and hasn't finished ({}).", told.source()),
+        "payout_unknown" => {
+            format!(
+                "Whether it was paid isn't known: {} ({}). The provider is asked again.",
+                told.text("why"),
+                told.source()
+            )
+        }
+        "payout_to_be_resent" => {
+            "The provider doesn't have it: it goes out again under the same reference, which is taken once.".to_owned()
+        }
+        "payout_resent" => format!("Sent again, for the {} time, under the same reference.", told.ordinal("sends")),
+        "payout_processed" => {
+            format!("The provider paid {} ({}).", told.amount("amount_processed"), told.source())
+        }
+        "payout_processed_late" => format!(
+            "The provider paid {} after all, though this payout counted as failed ({}). A person has to look.",
+            told.amount("amount_processed"),
+            told.source(),
+        ),
+        "payout_failed" => {
+            let why = told.resolution();
+            match told.find("provider_message") {
+                Some(message) => format!("The payout failed: {why}. The provider said: \u{201c}{message}\u{201d}."),
+                None => format!("The payout failed: {why}."),
+            }
+        }
+        "payout_returned" => format!("{} came back ({}).", told.amount("amount_returned"), told.source()),
+        "request_not_routed" => format!("It went no further: {}.", told.resolution()),
+        "moderation_started" => format!("Stopped for a person to look: {}.", case(&told.text("why")).to_lowercase()),
+        "case_opened" => format!("A case was opened: {}.", case(&told.text("case")).to_lowercase()),
+        other => other.replace('_', " "),
+    }
+}
+
+struct Told<'a> {
+    data: &'a Value,
+    currency: AssetCode,
+    assets: &'a Assets,
+}
+
+impl Told<'_> {
+    fn find(&self, key: &str) -> Option<String> {
+        match self.data.get(key)? {
+            Value::String(text) => Some(outside(text)),
+            Value::Number(number) => Some(number.to_string()),
+            Value::Null | Value::Bool(_) | Value::Array(_) | Value::Object(_) => None,
+        }
+    }
+
+    fn text(&self, key: &str) -> String {
+        self.find(key).unwrap_or_else(|| "?".to_owned())
+    }
+
+    fn amount(&self, key: &str) -> String {
+        let amount = self.find(key).and_then(|text| Decimal::from_str_exact(&text).ok());
+        amount.map_or_else(|| "an amount".to_owned(), |amount| Amount::of(amount, self.currency, self.assets).text())
+    }
+
+    fn resolution(&self) -> String {
+        let text = self.text("resolution");
+        text.parse::<Resolution>().map_or(text, |known| resolution(known).to_owned())
+    }
+
+    /// Which part, where there is more than one: they are counted from 0, and people count from 1.
+    fn part(&self) -> String {
+        match self.data.get("part").and_then(Value::as_i64) {
+            None | Some(..=0) => String::new(),
+            Some(part) => format!(" of part {}", part.saturating_add(1)),
+        }
+    }
+
+    fn ordinal(&self, key: &str) -> String {
+        match self.text(key).as_str() {
+            "2" => "second".to_owned(),
+            "3" => "third".to_owned(),
+            other => format!("{other}th"),
+        }
+    }
+
+    /// How it was learnt.
+    fn source(&self) -> String {
+        match self.text("source").as_str() {
+            "send" => "its answer to the payout".to_owned(),
+            "inquiry" => "its answer when asked".to_owned(),
+            "callback" => "its callback".to_owned(),
+            "reclaimed" => "found when its sender was gone".to_owned(),
+            other => other.to_owned(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::domain::asset::{Asset, AssetKind};
+
+    #[test]
+    fn events_are_told_and_never_with_a_card_number() {
+        let eur = Asset { code: "EUR".parse().unwrap(), kind: AssetKind::Fiat, scale: 2 };
+        let tell = |kind, data: Value| event(kind, &data, eur.code, &Assets::new([eur])).replace('\u{a0}', " ");
+        assert_eq!(
+            tell("payout_processed", json!({"amount_processed": "692.49", "source": "callback"})),
+            "The provider paid 692.49 EUR (its callback)."
+        );
+        let failed = json!({"resolution": "card_restricted", "provider_message": "<b>4111 1111 1111 1111</b>"});
+        assert_eq!(
+            tell("payout_failed", failed),
+            "The payout failed: the card is restricted by its bank. The provider said: \u{201c}<b>[card number]</b>\u{201d}."
+        );
+        assert!(tell("payout_unknown", json!({})).contains("isn't known: ?"));
+        assert_eq!(tell("something_new", json!([])), "something new");
+    }
+}

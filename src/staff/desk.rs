@@ -1,0 +1,270 @@
+//! What staff look at: one function a page, each a few reads. Changes nothing and decides nothing; what it says of an offer's
+//! chances is the wallet's own check.
+
+use std::sync::Arc;
+
+use chrono::{DateTime, NaiveTime, TimeDelta, Utc};
+use diesel_async::AsyncPgConnection;
+use uuid::Uuid;
+
+use crate::clock::Clock;
+use crate::domain::asset::Assets;
+use crate::domain::ids::{Mode, OfferId, PayoutRequestId, Tenant};
+use crate::domain::offer::OfferStatus;
+use crate::domain::rate::Pair;
+use crate::rates::health::SourceHealth;
+use crate::rates::{BoardPrice, RateError};
+use crate::store::dashboard::{cases, offers, overview, requests};
+use crate::store::error::DbError;
+use crate::store::events;
+use crate::store::pool::Db;
+use crate::wallet::view::OfferView;
+use crate::wallet::{User, Wallet, WalletError};
+
+pub use crate::store::dashboard::cases::{RequestCase, WaitingCase};
+pub use crate::store::dashboard::offers::{OfferContext, OfferLine, OfferSearch};
+pub use crate::store::dashboard::overview::{Deposit, Ended, Open};
+pub use crate::store::dashboard::requests::{Group, PayoutLine, RequestContext, RequestLine};
+pub use crate::store::dashboard::{After, MaskedCard};
+pub use crate::store::events::Event;
+pub use crate::store::offers::Offer;
+pub use crate::store::requests::PayoutRequest;
+
+/// How many lines a page of a list has.
+pub const PAGE_LINES: usize = 50;
+
+/// What the pages are read from.
+pub struct Desk {
+    db: Db,
+    clock: Arc<dyn Clock>,
+    wallet: Arc<Wallet>,
+    modes: Vec<Mode>,
+}
+
+/// Why a page can't be shown.
+#[derive(Debug, thiserror::Error)]
+pub enum DeskError {
+    #[error(transparent)]
+    Db(#[from] DbError),
+    #[error("judging an offer: {0}")]
+    Wallet(#[from] WalletError),
+}
+
+impl DeskError {
+    /// Whether the same may work a moment later.
+    pub fn is_passing(&self) -> bool {
+        match self {
+            DeskError::Db(error) | DeskError::Wallet(WalletError::Db(error)) => super::is_passing(error),
+            DeskError::Wallet(_) => false,
+        }
+    }
+}
+
+impl From<diesel::result::Error> for DeskError {
+    fn from(error: diesel::result::Error) -> Self {
+        DeskError::Db(error.into())
+    }
+}
+
+/// A pair's price now.
+#[derive(Clone, Debug)]
+pub struct RateLine {
+    pub pair: Pair,
+    /// Or why there is none.
+    pub price: Result<BoardPrice, String>,
+}
+
+#[derive(Clone, Debug)]
+pub struct Overview {
+    pub now: DateTime<Utc>,
+    /// When the day began, in UTC.
+    pub since: DateTime<Utc>,
+    pub ended: Vec<Ended>,
+    pub open: Open,
+    pub rates: Vec<RateLine>,
+    pub sources: Vec<SourceHealth>,
+    pub deposits: Vec<Deposit>,
+}
+
+/// A page of a list.
+#[derive(Clone, Debug)]
+pub struct Page<T, Id> {
+    pub lines: Vec<T>,
+    /// Where the next page begins, if there is one.
+    pub next: Option<After<Id>>,
+}
+
+impl<T, Id> Page<T, Id> {
+    /// From one line more than a page has.
+    fn of(mut lines: Vec<T>, key: impl Fn(&T) -> After<Id>) -> Self {
+        let is_more = lines.len() > PAGE_LINES;
+        lines.truncate(PAGE_LINES);
+        let next = if is_more { lines.last().map(key) } else { None };
+        Self { lines, next }
+    }
+}
+
+/// One offer with everything around it.
+#[derive(Clone, Debug)]
+pub struct OfferPage {
+    pub offer: Offer,
+    pub around: OfferContext,
+    /// Of an offer that is still quoted: whether it could be paid now, by the customer's record. A token may vouch for a higher
+    /// KYC level than the record has.
+    pub check: Option<OfferView>,
+    pub now: DateTime<Utc>,
+}
+
+/// One payout request with everything around it.
+#[derive(Clone, Debug)]
+pub struct RequestPage {
+    pub request: PayoutRequest,
+    pub around: RequestContext,
+    pub payouts: Vec<PayoutLine>,
+    pub events: Vec<Event>,
+    pub cases: Vec<RequestCase>,
+}
+
+/// How a request is looked for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum RequestSearch {
+    Id(PayoutRequestId),
+    /// The partner's reference, exactly.
+    Reference(String),
+    Group(Group),
+}
+
+const LIMIT: i64 = 51;
+const _: () = assert!(LIMIT == 50 + 1 && PAGE_LINES == 50, "one line more than a page tells whether there is another");
+
+impl Desk {
+    /// `modes` are those that are served.
+    pub fn new(wallet: Arc<Wallet>, modes: Vec<Mode>) -> Self {
+        let gateway = &wallet.gateway;
+        Self { db: gateway.db.clone(), clock: Arc::clone(&gateway.clock), wallet, modes }
+    }
+
+    pub fn modes(&self) -> &[Mode] {
+        &self.modes
+    }
+
+    pub fn assets(&self) -> &Assets {
+        &self.wallet.book.assets
+    }
+
+    pub async fn overview(&self, mode: Mode) -> Result<Overview, DeskError> {
+        let now = self.clock.now();
+        let since = now.date_naive().and_time(NaiveTime::MIN).and_utc();
+        let mut conn = self.db.get().await?;
+        let ended = overview::ended_since(&mut conn, mode, since).await?;
+        let open = overview::open_now(&mut conn, mode).await?;
+        let deposits = overview::deposits(&mut conn, mode).await?;
+        let board = self.wallet.rates.board(mode);
+        let rates = board.map_or(Vec::new(), |board| {
+            let line = |pair: &Pair| RateLine {
+                pair: *pair,
+                price: board.price(*pair, now).map_err(|RateError::Unavailable { why, .. }| why.to_string()),
+            };
+            self.wallet.book.pairs.iter().map(line).collect()
+        });
+        let sources = board.map_or(Vec::new(), |board| board.health());
+        Ok(Overview { now, since, ended, open, rates, sources, deposits })
+    }
+
+    pub async fn offers(
+        &self,
+        mode: Mode,
+        search: &OfferSearch,
+        after: Option<After<OfferId>>,
+    ) -> Result<Page<OfferLine, OfferId>, DeskError> {
+        let mut conn = self.db.get().await?;
+        let after = after.unwrap_or_else(|| After::newest(OfferId(i64::MAX)));
+        let lines = offers::search(&mut conn, mode, search, after, LIMIT).await?;
+        Ok(Page::of(lines, |line| After { at: line.quoted_at, id: line.id }))
+    }
+
+    /// `None`: that partner has no such offer in that mode.
+    pub async fn offer(&self, mode: Mode, partner: &str, id: OfferId) -> Result<Option<OfferPage>, DeskError> {
+        let now = self.clock.now();
+        let Some((offer, around)) = ({
+            let mut conn = self.db.get().await?;
+            read_offer(&mut conn, mode, partner, id).await?
+        }) else {
+            return Ok(None);
+        };
+        let check = if offer.status == OfferStatus::Quoted {
+            let user = User {
+                tenant: offer.tenant(),
+                partner_code: partner.to_owned(),
+                reference: around.customer.clone(),
+                kyc_claimed: None,
+            };
+            Some(self.wallet.offer(&user, id).await?)
+        } else {
+            None
+        };
+        Ok(Some(OfferPage { offer, around, check, now }))
+    }
+
+    pub async fn requests(
+        &self,
+        mode: Mode,
+        search: &RequestSearch,
+        after: Option<After<PayoutRequestId>>,
+    ) -> Result<Page<RequestLine, PayoutRequestId>, DeskError> {
+        let mut conn = self.db.get().await?;
+        let after = after.unwrap_or_else(|| After::newest(PayoutRequestId(Uuid::max())));
+        let lines = match search {
+            RequestSearch::Id(id) => requests::by_id(&mut conn, mode, *id).await?,
+            RequestSearch::Reference(reference) => requests::by_reference(&mut conn, mode, reference).await?,
+            RequestSearch::Group(group) => requests::list(&mut conn, mode, *group, after, LIMIT).await?,
+        };
+        Ok(Page::of(lines, |line| After { at: line.created_at, id: line.id }))
+    }
+
+    /// `None`: that partner has no such request in that mode.
+    pub async fn request(
+        &self,
+        mode: Mode,
+        partner: &str,
+        id: PayoutRequestId,
+    ) -> Result<Option<RequestPage>, DeskError> {
+        let mut conn = self.db.get().await?;
+        let Some(around) = requests::context(&mut conn, partner, mode, id).await? else { return Ok(None) };
+        let tenant = Tenant { partner_id: around.partner_id, mode };
+        let Some(request) = crate::store::requests::find(&mut conn, tenant, id).await? else { return Ok(None) };
+        let payouts = requests::payouts(&mut conn, tenant, id).await?;
+        let events = events::of_request(&mut conn, tenant, id).await?;
+        let cases = cases::of_request(&mut conn, tenant, id).await?;
+        Ok(Some(RequestPage { request, around, payouts, events, cases }))
+    }
+
+    /// Everything that waits for a person, oldest first.
+    pub async fn waiting(
+        &self,
+        mode: Mode,
+        after: Option<After<Uuid>>,
+    ) -> Result<(Page<WaitingCase, Uuid>, DateTime<Utc>), DeskError> {
+        let mut conn = self.db.get().await?;
+        let after = after.unwrap_or(After { at: DateTime::<Utc>::UNIX_EPOCH, id: Uuid::nil() });
+        let lines = cases::waiting(&mut conn, mode, after, LIMIT).await?;
+        Ok((Page::of(lines, |line| After { at: line.opened_at, id: line.id }), self.clock.now()))
+    }
+}
+
+async fn read_offer(
+    conn: &mut AsyncPgConnection,
+    mode: Mode,
+    partner: &str,
+    id: OfferId,
+) -> Result<Option<(Offer, OfferContext)>, DeskError> {
+    let Some(around) = offers::context(conn, partner, mode, id).await? else { return Ok(None) };
+    let tenant = Tenant { partner_id: around.partner_id, mode };
+    let offer = crate::store::offers::find(conn, tenant, &around.customer, id).await?;
+    Ok(offer.map(|offer| (offer, around)))
+}
+
+/// How old something is, in whole seconds; never negative.
+pub fn age(now: DateTime<Utc>, then: DateTime<Utc>) -> TimeDelta {
+    now.signed_duration_since(then).max(TimeDelta::zero())
+}

@@ -1,0 +1,34 @@
+//! What the dashboard's pages read: one statement a list, whatever its length, over all partners of one mode. Each reads by an
+//! index; which one stands beside it. Nothing is written here, and of a card no more is read than its first four and last four.
+
+pub mod cases;
+pub mod offers;
+pub mod overview;
+pub mod requests;
+
+use chrono::{DateTime, Utc};
+
+use crate::domain::card::CardScheme;
+
+/// A card as staff see it.
+#[derive(Clone, Debug, PartialEq, Eq, diesel::Queryable)]
+pub struct MaskedCard {
+    pub scheme: CardScheme,
+    pub first_four: String,
+    pub last_four: String,
+}
+
+/// Where a page of a list begins: after this time and id, which are the last ones of the page before.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct After<Id> {
+    pub at: DateTime<Utc>,
+    pub id: Id,
+}
+
+impl<Id> After<Id> {
+    /// Before every row of a list that runs from the newest to the oldest: the end of the year 9999.
+    pub fn newest(id_max: Id) -> Self {
+        let at = DateTime::from_timestamp(253_402_300_799, 0).unwrap_or(DateTime::<Utc>::MAX_UTC);
+        Self { at, id: id_max }
+    }
+}

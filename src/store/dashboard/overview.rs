@@ -1,0 +1,73 @@
+//! What stands on the overview.
+
+use chrono::{DateTime, Utc};
+use diesel::QueryResult;
+use diesel::sql_types::{BigInt, Bool, Nullable, Numeric, Text, Timestamptz};
+use diesel_async::{AsyncPgConnection, RunQueryDsl};
+use rust_decimal::Decimal;
+
+use crate::domain::asset::AssetCode;
+use crate::domain::ids::Mode;
+use crate::domain::payout_request::RequestStatus;
+use crate::store::statement::statement;
+
+statement! {
+    // payout_request_ended
+    struct EndedSince { mode: Mode as Text, since: DateTime<Utc> as Timestamptz } -> pub Ended {
+        status: RequestStatus as Text, currency: AssetCode as Text, count: i64 as BigInt, amount_processed: Decimal as Numeric,
+    } = "SELECT status, currency, count(*), sum(amount_processed) FROM payout_request \
+         WHERE mode = ? AND final_at >= ? GROUP BY status, currency ORDER BY status, currency"
+}
+
+statement! {
+    // payout_request_open; payout_one_open_a_part; staff_case_waiting; job_dead
+    struct OpenNow {
+        requests_mode: Mode as Text, unknown_mode: Mode as Text, oldest_mode: Mode as Text, cases_mode: Mode as Text,
+        case_oldest_mode: Mode as Text, dead_mode: Mode as Text,
+    } -> pub Open {
+        requests: i64 as BigInt, unknown: i64 as BigInt, unknown_since: Option<DateTime<Utc>> as Nullable<Timestamptz>,
+        cases: i64 as BigInt, case_since: Option<DateTime<Utc>> as Nullable<Timestamptz>, dead_jobs: i64 as BigInt,
+    } = "SELECT (SELECT count(*) FROM payout_request WHERE mode = ? AND final_at IS NULL), \
+             (SELECT count(*) FROM payout WHERE mode = ? AND status = 'unknown'), \
+             (SELECT min(created_at) FROM payout WHERE mode = ? AND status = 'unknown'), \
+             (SELECT count(*) FROM staff_case WHERE mode = ? AND closed_at IS NULL), \
+             (SELECT min(opened_at) FROM staff_case WHERE mode = ? AND closed_at IS NULL), \
+             (SELECT count(*) FROM job WHERE mode = ? AND dead_at IS NOT NULL)"
+}
+
+statement! {
+    // Few: what configuration names.
+    struct Deposits { mode: Mode as Text } -> pub Deposit {
+        owner: String as Text, code: String as Text, account: String as Text, provider: String as Text,
+        account_enabled: bool as Bool, currency: AssetCode as Text, balance: Decimal as Numeric, reserved: Decimal as Numeric,
+        available: Decimal as Numeric, by_books: bool as Bool, synced_at: Option<DateTime<Utc>> as Nullable<Timestamptz>,
+    } = "SELECT p.code, d.code, a.code, a.provider, a.enabled, d.currency, d.balance, d.reserved, d.balance - d.reserved, \
+             d.balance_source = 'books', d.synced_at \
+         FROM deposit_account d \
+         JOIN provider_account a ON (a.partner_id, a.mode, a.id) = (d.partner_id, d.mode, d.provider_account_id) \
+         JOIN partner p ON p.id = d.partner_id \
+         WHERE d.mode = ? ORDER BY p.code, d.currency, d.code"
+}
+
+/// Payout requests that ended since then, by how and in which currency.
+pub async fn ended_since(conn: &mut AsyncPgConnection, mode: Mode, since: DateTime<Utc>) -> QueryResult<Vec<Ended>> {
+    EndedSince { mode, since }.load(conn).await
+}
+
+/// What is under way or waits, now.
+pub async fn open_now(conn: &mut AsyncPgConnection, mode: Mode) -> QueryResult<Open> {
+    OpenNow {
+        requests_mode: mode,
+        unknown_mode: mode,
+        oldest_mode: mode,
+        cases_mode: mode,
+        case_oldest_mode: mode,
+        dead_mode: mode,
+    }
+    .get_result(conn)
+    .await
+}
+
+pub async fn deposits(conn: &mut AsyncPgConnection, mode: Mode) -> QueryResult<Vec<Deposit>> {
+    Deposits { mode }.load(conn).await
+}

@@ -1,0 +1,13 @@
+//! The staff dashboard over HTTP, on loopback, over a real PostgreSQL: who gets in, what pages show, and that nothing that comes from
+//! outside becomes more than text.
+
+#![allow(clippy::unwrap_used, reason = "a test that can't go on stops")]
+
+mod browser;
+mod development;
+mod pages;
+mod searches;
+mod sessions;
+#[path = "../support/mod.rs"]
+mod support;
+mod world;

@@ -1,0 +1,150 @@
+//! Lists: what a search finds, and that paging shows every line once.
+
+use std::collections::BTreeSet;
+
+use chrono::TimeDelta;
+
+use crate::browser::{Browser, encoded};
+use crate::world::{GOOD_CARD, RESTRICTED_CARD, World};
+
+/// The addresses of the lines of a list.
+async fn lines(browser: &Browser, path: &str) -> Vec<String> {
+    let answer = browser.get(path).await;
+    assert_eq!(answer.status, 200, "{path}: {}", answer.body);
+    let rows = answer.body.split("<tbody>").nth(1).unwrap_or("");
+    rows.split(r#"<th scope="row""#)
+        .skip(1)
+        .map(|row| row.split(r#"href=""#).nth(1).unwrap().split('"').next().unwrap().to_owned())
+        .collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn offers_are_found_by_what_support_knows_of_them() {
+    let world = World::new().await;
+    let (ada, bob) = (world.user("demo", "ada").await, world.user("acme", "bob/7 & co").await);
+    let visa = world.card(&ada, GOOD_CARD).await;
+    let restricted = world.card(&ada, RESTRICTED_CARD).await;
+    let bobs = world.card(&bob, GOOD_CARD).await;
+    let paid = world.offer(&ada, visa).await;
+    world.pay(&ada, paid).await;
+    world.clock.advance(TimeDelta::seconds(1));
+    let failed = world.offer(&ada, restricted).await;
+    world.pay(&ada, failed).await;
+    world.clock.advance(TimeDelta::seconds(1));
+    let open = world.offer(&bob, bobs).await;
+
+    let browser = world.signed_in().await;
+    let href = |partner: &str, id| format!("/dashboard/test/offers/{partner}/{id}");
+    let (paid_href, failed_href, open_href) = (href("demo", paid), href("demo", failed), href("acme", open));
+    for (query, found) in [
+        ("", vec![&open_href, &failed_href, &paid_href]),
+        (&*format!("?offer={paid}"), vec![&paid_href]),
+        ("?offer=1000000000000001", vec![]),
+        ("?customer=ada", vec![&failed_href, &paid_href]),
+        ("?customer=Ada", vec![]),
+        (&*format!("?customer={}", encoded("bob/7 & co")), vec![&open_href]),
+        ("?last_four=1111", vec![&open_href, &paid_href]),
+        ("?last_four=0205", vec![&failed_href]),
+        ("?last_four=9999", vec![]),
+        ("?customer=ada&last_four=1111", vec![&paid_href]),
+        ("?status=paid", vec![&paid_href]),
+        ("?status=released", vec![&failed_href]),
+        ("?status=quoted&last_four=1111", vec![&open_href]),
+        ("?status=returned", vec![]),
+    ] {
+        let path = format!("/dashboard/test/offers{query}");
+        let found: Vec<String> = found.into_iter().cloned().collect();
+        assert_eq!(lines(&browser, &path).await, found, "{query}");
+    }
+    let empty = browser.get("/dashboard/test/offers?customer=nobody").await.body;
+    assert!(empty.contains("No offer in test mode fits."), "{empty}");
+    let number = browser.get("/dashboard/test/offers?offer=4111111111111111").await.body;
+    assert!(number.contains("This looks like a card number.") && !number.contains("4111111111111111"), "{number}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn requests_are_found_by_id_reference_and_how_they_ended() {
+    let world = World::new().await;
+    let ada = world.user("demo", "ada").await;
+    let (visa, restricted) = (world.card(&ada, GOOD_CARD).await, world.card(&ada, RESTRICTED_CARD).await);
+    let paid_offer = world.offer(&ada, visa).await;
+    let paid = world.pay(&ada, paid_offer).await;
+    world.clock.advance(TimeDelta::seconds(1));
+    let failed_offer = world.offer(&ada, restricted).await;
+    let failed = world.pay(&ada, failed_offer).await;
+
+    let browser = world.signed_in().await;
+    let href = |id| format!("/dashboard/test/requests/demo/{id}");
+    for (query, found) in [
+        ("", vec![failed, paid]),
+        (&*format!("?reference={paid}"), vec![paid]),
+        (&*format!("?reference=offer-{failed_offer}"), vec![failed]),
+        ("?reference=offer-1", vec![]),
+        ("?group=open", vec![]),
+        ("?group=paid", vec![paid]),
+        ("?group=unpaid", vec![failed]),
+        ("?group=returned", vec![]),
+    ] {
+        let path = format!("/dashboard/test/requests{query}");
+        let found: Vec<String> = found.into_iter().map(href).collect();
+        assert_eq!(lines(&browser, &path).await, found, "{query}");
+    }
+    assert_eq!(browser.get("/dashboard/test/requests?group=nonsense").await.status, 404);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn paging_shows_every_line_once_newest_first() {
+    let world = World::new().await;
+    let ada = world.user("demo", "ada").await;
+    let visa = world.card(&ada, GOOD_CARD).await;
+    let offer = world.offer(&ada, visa).await;
+    world.pay(&ada, offer).await;
+    // 120 more of each, ten at the same moment, of changing status.
+    world
+        .execute(
+            "INSERT INTO offer SELECT partner_id, mode, 1000000000000000 + n, customer_id, card_id, \
+                 CASE WHEN n % 3 = 0 THEN 'quoted' ELSE 'expired' END, version, currency_from, currency_to, fixed_side, amount, \
+                 amount_to, price, spread, fees, fee_total, total, amount_reference, amount_to_min, amount_to_max, rate_sources, \
+                 history, quoted_at - (n / 10) * interval '1 s', expires_at, NULL, NULL, NULL, 0, 0, NULL, NULL \
+                 FROM offer, generate_series(1, 120) n; \
+             INSERT INTO payout_request SELECT partner_id, mode, gen_random_uuid(), point_id, 'copy-' || n, customer_id, card_id, \
+                 NULL, funding, service, amount, currency, fields, description, 'failed', 'declined_error', 0, 0, attempts_limit, \
+                 attempts_made, allow_partially, NULL, NULL, expires_at, event_seq, event_mac, \
+                 created_at - (n / 10) * interval '1 s', updated_at, final_at FROM payout_request, generate_series(1, 120) n; \
+             INSERT INTO staff_case SELECT partner_id, mode, gen_random_uuid(), 'late_success', id, NULL, '{}', \
+                 created_at + (n / 10) * interval '1 s', NULL \
+                 FROM payout_request, generate_series(1, 120) n WHERE offer_id IS NOT NULL",
+        )
+        .await;
+    let browser = world.signed_in().await;
+    for (list, expected) in [
+        ("/dashboard/test/offers", 121),
+        ("/dashboard/test/offers?customer=ada", 121),
+        ("/dashboard/test/offers?last_four=1111", 121),
+        ("/dashboard/test/offers?status=expired", 80),
+        ("/dashboard/test/requests", 121),
+        ("/dashboard/test/requests?group=unpaid", 120),
+    ] {
+        let base = list.split('?').next().unwrap();
+        let (mut path, mut seen, mut pages) = (list.to_owned(), Vec::new(), 0);
+        loop {
+            let page = lines(&browser, &path).await;
+            assert!(page.len() <= 50);
+            seen.extend(page);
+            pages += 1;
+            let Some(next) = browser.get(&path).await.next() else { break };
+            path = format!("{base}{next}");
+        }
+        assert_eq!(seen.len(), expected, "{list}");
+        assert_eq!(seen.iter().collect::<BTreeSet<_>>().len(), expected, "{list}: none twice");
+        assert_eq!(pages, expected.div_ceil(50), "{list}");
+    }
+    let mut path = "/dashboard/test/moderation".to_owned();
+    let mut cases = 0;
+    loop {
+        cases += lines(&browser, &path).await.len();
+        let Some(next) = browser.get(&path).await.next() else { break };
+        path = format!("/dashboard/test/moderation{next}");
+    }
+    assert_eq!(cases, 120);
+}
