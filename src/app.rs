@@ -24,6 +24,8 @@ use crate::providers::test::TestProvider;
 use crate::providers::test::callback::{CallbackSink, SECRET};
 use crate::rates::Rates;
 use crate::rates::registry::BuildError;
+use crate::staff::desk::Desk;
+use crate::staff::{Staff, StaffError};
 use crate::store::cluster::{ClusterError, ClusterOptions, PrivateCluster};
 use crate::store::connect::ConnectError;
 use crate::store::deks::PgDeks;
@@ -63,6 +65,8 @@ pub enum StartError {
     Gateway(#[from] GatewayError),
     #[error("provider account {account}: the environment variable {variable} isn't set")]
     Credential { account: String, variable: String },
+    #[error("staff: {0}")]
+    Staff(#[from] StaffError),
     #[error("providers: {0}")]
     Providers(String),
     #[error(
@@ -118,6 +122,8 @@ pub struct App {
     pub gateway: Arc<Gateway>,
     pub wallet: Arc<Wallet>,
     pub authenticator: Arc<Authenticator>,
+    pub staff: Arc<Staff>,
+    pub desk: Arc<Desk>,
 }
 
 /// What runs in the background.
@@ -215,7 +221,9 @@ impl App {
             Arc::clone(&clock),
             &settings.data_dir,
         )?);
-        Ok(Self { settings, clock, db, vault, rates, gateway, wallet, authenticator })
+        let staff = Arc::new(Staff::new(db.clone(), Arc::clone(&clock))?);
+        let desk = Arc::new(Desk::new(Arc::clone(&wallet), settings.modes.clone()));
+        Ok(Self { settings, clock, db, vault, rates, gateway, wallet, authenticator, staff, desk })
     }
 
     /// What `/health/ready` asks: the database answers, and every offered pair of every served mode has a price.

@@ -44,7 +44,8 @@ CREATE TABLE offer (
 ) WITH (fillfactor = 80);
 CREATE INDEX offer_history ON offer (customer_id, accepted_at DESC, id DESC)
     WHERE accepted_at IS NOT NULL;
-CREATE INDEX offer_to_expire ON offer (expires_at) WHERE status = 'quoted';
+-- The second condition keeps the planner from serving other statements about quoted offers by it.
+CREATE INDEX offer_to_expire ON offer (expires_at) WHERE status = 'quoted' AND accepted_at IS NULL;
 
 -- A request is done once: the saved answer of a write, for 24 hours.
 CREATE TABLE idempotency_key (

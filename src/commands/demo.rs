@@ -11,6 +11,7 @@ use landfall::config::Settings;
 use landfall::domain::ids::Mode;
 use landfall::http::auth::mint_development_token;
 use reqwest::{Client, Method, Response};
+use secrecy::ExposeSecret;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -46,11 +47,15 @@ pub async fn how_to_go_on(app: &App, address: SocketAddr) -> Result<(), Failure>
     let user = "alice";
     let token = mint_development_token(&app.settings, user, Some(1), TimeDelta::hours(24), app.clock.now())?;
     fund(app, user).await?;
-    let (email, password) = ("x", "y");
+    let admin = app.staff.ensure_development_admin(&app.settings.modes, &app.settings.data_dir).await?;
     println!();
     println!("Landfall serves on http://{address}");
     println!("  API description   http://{address}/docs  (http://{address}/openapi.yaml)");
-    println!("  dashboard         http://{address}/dashboard  sign in as {email} with {password}");
+    println!(
+        "  dashboard         http://{address}/dashboard  sign in as {} with {}",
+        admin.email,
+        admin.password.expose_secret()
+    );
     println!("  health            http://{address}/health/ready");
     println!("  a wallet user     {user}, KYC level 1, with 1000 USDT more; her token for 24 hours:");
     println!();

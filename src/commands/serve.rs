@@ -57,10 +57,17 @@ impl Server {
         let api = roles.contains(&Role::Api);
         let parts = http::Parts {
             settings: app.settings.http.clone(),
-            roles: http::Roles { wallet: api, provider_callbacks: api, docs: api },
+            roles: http::Roles {
+                wallet: api,
+                provider_callbacks: api,
+                docs: api,
+                dashboard: roles.contains(&Role::Dashboard),
+            },
             wallet: Arc::clone(&app.wallet),
             gateway: Arc::clone(&app.gateway),
             authenticator: Arc::clone(&app.authenticator),
+            staff: Arc::clone(&app.staff),
+            desk: Arc::clone(&app.desk),
             probes: app.probes(),
         };
         let listener = std::net::TcpListener::bind(app.settings.http.listen).map_err(|error| {

@@ -24,12 +24,14 @@ use std::time::Duration;
 
 use actix_web::dev::Server;
 use actix_web::middleware::from_fn;
-use actix_web::{App, HttpServer};
+use actix_web::{App, HttpServer, web};
 
 pub use routes::{Roles, routes};
 
 use crate::config::http::HttpSettings;
 use crate::gateway::Gateway;
+use crate::staff::Staff;
+use crate::staff::desk::Desk;
 use crate::wallet::Wallet;
 use auth::Authenticator;
 use call::Edge;
@@ -46,6 +48,8 @@ pub struct Parts {
     pub wallet: Arc<Wallet>,
     pub gateway: Arc<Gateway>,
     pub authenticator: Arc<Authenticator>,
+    pub staff: Arc<Staff>,
+    pub desk: Arc<Desk>,
     /// What `/health/ready` asks.
     pub probes: Vec<Probe>,
 }
@@ -53,7 +57,7 @@ pub struct Parts {
 /// A server on `listener`, which runs when awaited. It doesn't listen for signals: stop it by its handle. Writes run
 /// on the caller's runtime, which must outlive the server.
 pub fn serve(parts: Parts, listener: TcpListener) -> io::Result<Server> {
-    let Parts { settings, roles, wallet, gateway, authenticator, probes } = parts;
+    let Parts { settings, roles, wallet, gateway, authenticator, staff, desk, probes } = parts;
     let client_timeout = Duration::from_millis(settings.client_timeout_ms);
     let (workers, shutdown_secs) = (settings.workers, settings.shutdown_timeout_secs);
     let edge = Arc::new(Edge { settings, runtime: tokio::runtime::Handle::current(), probes });
@@ -63,6 +67,8 @@ pub fn serve(parts: Parts, listener: TcpListener) -> io::Result<Server> {
             .app_data(Arc::clone(&wallet))
             .app_data(Arc::clone(&gateway))
             .app_data(Arc::clone(&authenticator))
+            .app_data(web::Data::from(Arc::clone(&staff)))
+            .app_data(web::Data::from(Arc::clone(&desk)))
             .wrap(from_fn(context::edge))
             .configure(|cfg| routes(cfg, roles))
     };

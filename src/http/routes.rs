@@ -4,7 +4,7 @@ use actix_web::{HttpResponse, Resource, Route, web};
 
 use super::error::{ApiError, Code};
 use super::ops::{docs, health};
-use super::{provider_callbacks, v4};
+use super::{dashboard, provider_callbacks, v4};
 
 /// What this process serves. Health is always served.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -13,10 +13,11 @@ pub struct Roles {
     pub provider_callbacks: bool,
     /// `/docs` and `/openapi.yaml`.
     pub docs: bool,
+    pub dashboard: bool,
 }
 
 impl Roles {
-    pub const ALL: Roles = Roles { wallet: true, provider_callbacks: true, docs: true };
+    pub const ALL: Roles = Roles { wallet: true, provider_callbacks: true, docs: true, dashboard: true };
 }
 
 pub fn routes(cfg: &mut web::ServiceConfig, roles: Roles) {
@@ -33,6 +34,9 @@ pub fn routes(cfg: &mut web::ServiceConfig, roles: Roles) {
         cfg.service(resource("/openapi.yaml", "GET", [web::get().to(docs::yaml)]))
             .service(resource("/docs", "GET", [web::get().to(docs::page)]))
             .configure(docs::configure);
+    }
+    if roles.dashboard {
+        cfg.configure(dashboard::routes);
     }
     cfg.default_service(web::to(not_found));
 }

@@ -215,7 +215,7 @@ statement! {
 statement! {
     struct ExpireOffers { now: DateTime<Utc> as Timestamptz, batch_size: i64 as BigInt }
       = "WITH due AS MATERIALIZED ( \
-             SELECT partner_id, mode, id FROM offer WHERE status = 'quoted' AND expires_at <= ? \
+             SELECT partner_id, mode, id FROM offer WHERE status = 'quoted' AND accepted_at IS NULL AND expires_at <= ? \
              ORDER BY expires_at LIMIT ? FOR UPDATE SKIP LOCKED) \
          UPDATE offer o SET status = 'expired' FROM due \
          WHERE (o.partner_id, o.mode, o.id) = (due.partner_id, due.mode, due.id)"

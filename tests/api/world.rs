@@ -110,6 +110,8 @@ impl World {
             wallet: Arc::clone(&app.wallet),
             gateway: Arc::clone(&app.gateway),
             authenticator: Arc::clone(&app.authenticator),
+            staff: Arc::clone(&app.staff),
+            desk: Arc::clone(&app.desk),
             probes: app.probes(),
         };
         let server = landfall::http::serve(parts, listener).unwrap();
