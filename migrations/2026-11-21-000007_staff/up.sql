@@ -32,7 +32,7 @@ CREATE INDEX staff_session_age ON staff_session (expires_at);
 -- Offers by status, newest first; the list of all of them is a merge over the statuses.
 CREATE INDEX offer_by_status ON offer (mode, status, quoted_at DESC, id DESC);
 -- Offers of a customer, newest first; those of a card are the ones of its customer.
-CREATE INDEX offer_of_customer ON offer (partner_id, mode, customer_id, quoted_at DESC, id DESC);
+CREATE INDEX offer_of_customer ON offer (customer_id, quoted_at DESC, id DESC);
 CREATE INDEX card_by_last_four ON card (mode, last_four);
 
 -- None of these names the status: it changes while a request is under way, and an index over it would cost those updates
@@ -47,6 +47,5 @@ CREATE INDEX payout_request_ended ON payout_request (mode, final_at) WHERE final
 
 -- Everything that waits for a person, oldest first.
 CREATE INDEX staff_case_waiting ON staff_case (mode, opened_at, id) WHERE closed_at IS NULL;
-CREATE INDEX staff_case_of_request ON staff_case (partner_id, mode, request_id);
 -- Jobs that no worker takes any more.
 CREATE INDEX job_dead ON job (mode, dead_at) WHERE dead_at IS NOT NULL;

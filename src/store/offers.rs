@@ -118,7 +118,7 @@ statement! {
 
 statement! {
     /// Re-prices an offer that is still open, keeping what it was before (the last 50 versions: an offer can be changed for
-    /// as long as its user likes).
+    /// as long as its user likes). `IS TRUE` keeps the planner from looking for it among all quoted offers.
     struct RepriceOffer {
         currency_from: AssetCode as Text, currency_to: AssetCode as Text, fixed_side: FixedSide as Text,
         amount: Decimal as Numeric, amount_to: Decimal as Numeric, price: Decimal as Numeric, spread: Decimal as Numeric,
@@ -133,7 +133,7 @@ statement! {
                  'currency_to', currency_to, 'rate_sources', rate_sources, 'quoted_at', quoted_at)), \
              currency_from = ?, currency_to = ?, fixed_side = ?, amount = ?, amount_to = ?, price = ?, spread = ?, fees = ?, \
              fee_total = ?, total = ?, amount_reference = ?, amount_to_min = ?, amount_to_max = ?, rate_sources = ?, quoted_at = ?, expires_at = ? \
-         WHERE partner_id = ? AND mode = ? AND id = ? AND status = 'quoted' AND version = ?"
+         WHERE partner_id = ? AND mode = ? AND id = ? AND (status = 'quoted') IS TRUE AND version = ?"
 }
 
 statement! {
