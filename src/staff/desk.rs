@@ -232,9 +232,9 @@ impl Desk {
         let mut conn = self.db.get().await?;
         let Some(around) = requests::context(&mut conn, partner, mode, id).await? else { return Ok(None) };
         let tenant = Tenant { partner_id: around.partner_id, mode };
-        let Some(request) = crate::store::requests::find(&mut conn, tenant, id).await? else { return Ok(None) };
+        let Some(request) = crate::store::requests::find(&conn, tenant, id).await? else { return Ok(None) };
         let payouts = requests::payouts(&mut conn, tenant, id).await?;
-        let events = events::of_request(&mut conn, tenant, id).await?;
+        let events = events::of_request(&conn, tenant, id).await?;
         let cases = cases::of_request(&mut conn, tenant, id).await?;
         Ok(Some(RequestPage { request, around, payouts, events, cases }))
     }
