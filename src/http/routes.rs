@@ -30,13 +30,14 @@ pub fn routes(cfg: &mut web::ServiceConfig, roles: Roles) {
         let receive = web::post().to(provider_callbacks::receive);
         cfg.service(resource("/v1/provider-callbacks/{providerAccount}", "POST", [receive]));
     }
+    // Before the description: its pages answer for every path that nobody took before them.
+    if roles.dashboard {
+        cfg.configure(dashboard::routes);
+    }
     if roles.docs {
         cfg.service(resource("/openapi.yaml", "GET", [web::get().to(docs::yaml)]))
             .service(resource("/docs", "GET", [web::get().to(docs::page)]))
             .configure(docs::configure);
-    }
-    if roles.dashboard {
-        cfg.configure(dashboard::routes);
     }
     cfg.default_service(web::to(not_found));
 }

@@ -77,3 +77,17 @@ async fn openapi_prints_the_description_at_the_root() {
     assert!(printed == file.trim_end(), "openapi.yaml is not what the code describes: make openapi");
     assert!(place.path().is_dir());
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_role_is_served_beside_the_others() {
+    let place = Place::new().await;
+    let server = place.serve("api,worker,dashboard").await;
+    let client = reqwest::Client::builder().build().unwrap();
+    for path in ["/health/live", "/openapi.yaml", "/docs/", "/dashboard/sign-in", "/"] {
+        let answer = client.get(format!("http://{}{path}", server.address)).send().await.unwrap();
+        assert_eq!(answer.status(), 200, "{path}");
+    }
+    let unknown = client.get(format!("http://{}/nothing", server.address)).send().await.unwrap();
+    assert_eq!(unknown.status(), 404);
+    assert!(server.stop().await.success());
+}
