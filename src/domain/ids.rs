@@ -132,6 +132,26 @@ uuid_id!(
 );
 uuid_id!(EventId, "evt_");
 uuid_id!(
+    /// A routing scheme.
+    PayoutSchemeId, "posc_"
+);
+uuid_id!(
+    /// An exchange-rate scheme.
+    ExchangeSchemeId, "ers_"
+);
+uuid_id!(
+    /// A partner's API key. Never the secret.
+    ApiKeyId, "key_"
+);
+uuid_id!(
+    /// Payout requests that came in one file.
+    BatchId, "bat_"
+);
+uuid_id!(
+    /// A row of the audit trail.
+    AuditId, "aud_"
+);
+uuid_id!(
     /// A member of staff, who signs in to the dashboard.
     StaffId, "stf_"
 );

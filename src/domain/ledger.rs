@@ -259,67 +259,100 @@ impl Entry {
     }
 }
 
+/// Whose money a payout request holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Holder {
+    /// A wallet's user.
+    Customer(CustomerId),
+    /// The tenant's partner itself.
+    Partner,
+}
+
+impl Holder {
+    pub const fn available(self, asset: AssetCode) -> AccountKey {
+        match self {
+            Holder::Customer(customer) => AccountKey::user_available(customer, asset),
+            Holder::Partner => AccountKey { owner: AccountOwner::Partner, kind: AccountKind::PartnerAvailable, asset },
+        }
+    }
+
+    pub const fn held(self, asset: AssetCode) -> AccountKey {
+        match self {
+            Holder::Customer(customer) => AccountKey::user_held(customer, asset),
+            Holder::Partner => AccountKey { owner: AccountOwner::Partner, kind: AccountKind::PartnerHeld, asset },
+        }
+    }
+
+    /// The customer whose statement shows it, if it is one's.
+    pub const fn customer(self) -> Option<CustomerId> {
+        match self {
+            Holder::Customer(customer) => Some(customer),
+            Holder::Partner => None,
+        }
+    }
+}
+
+impl From<CustomerId> for Holder {
+    fn from(customer: CustomerId) -> Self {
+        Holder::Customer(customer)
+    }
+}
+
 fn posting(account: AccountKey, amount: Decimal) -> Posting {
     Posting { account, amount }
 }
 
-/// Crypto that reached the user's wallet from outside.
+/// Money that reached the holder from outside: crypto a user's wallet, fiat or crypto a partner's balance.
 pub fn credit(
     tenant: Tenant,
-    customer: CustomerId,
+    holder: impl Into<Holder>,
     asset: AssetCode,
     amount: Decimal,
     reference: &str,
 ) -> Result<Entry, LedgerError> {
+    let holder = holder.into();
     Entry::new(
         tenant,
         EntryKind::Credit,
         reference,
-        Some(customer),
-        [
-            posting(AccountKey::house(AccountKind::External, asset), -amount),
-            posting(AccountKey::user_available(customer, asset), amount),
-        ],
+        holder.customer(),
+        [posting(AccountKey::house(AccountKind::External, asset), -amount), posting(holder.available(asset), amount)],
     )
 }
 
-/// An accepted offer holds its total.
+/// An accepted offer, or a partner's payout request, holds its total.
 pub fn hold(
     tenant: Tenant,
-    customer: CustomerId,
+    holder: impl Into<Holder>,
     asset: AssetCode,
     total: Decimal,
     reference: &str,
 ) -> Result<Entry, LedgerError> {
+    let holder = holder.into();
     Entry::new(
         tenant,
         EntryKind::Hold,
         reference,
-        Some(customer),
-        [
-            posting(AccountKey::user_available(customer, asset), -total),
-            posting(AccountKey::user_held(customer, asset), total),
-        ],
+        holder.customer(),
+        [posting(holder.available(asset), -total), posting(holder.held(asset), total)],
     )
 }
 
-/// What a hold no longer needs goes back to the user.
+/// What a hold no longer needs goes back to its holder.
 pub fn release(
     tenant: Tenant,
-    customer: CustomerId,
+    holder: impl Into<Holder>,
     asset: AssetCode,
     amount: Decimal,
     reference: &str,
 ) -> Result<Entry, LedgerError> {
+    let holder = holder.into();
     Entry::new(
         tenant,
         EntryKind::Release,
         reference,
-        Some(customer),
-        [
-            posting(AccountKey::user_held(customer, asset), -amount),
-            posting(AccountKey::user_available(customer, asset), amount),
-        ],
+        holder.customer(),
+        [posting(holder.held(asset), -amount), posting(holder.available(asset), amount)],
     )
 }
 
@@ -362,23 +395,33 @@ pub struct FiatSide {
     pub amount: Decimal,
 }
 
-/// Fiat reached the card: the user's held crypto becomes the house's, and the provider's balance goes down.
+impl FiatSide {
+    fn leaves(&self) -> [Posting; 2] {
+        [
+            posting(AccountKey::provider_funding(self.deposit_account, self.asset), -self.amount),
+            posting(AccountKey::house(AccountKind::External, self.asset), self.amount),
+        ]
+    }
+}
+
+/// Fiat reached the card: the held crypto becomes the house's, and the provider's balance goes down.
 pub fn settle(
     tenant: Tenant,
-    customer: CustomerId,
+    holder: impl Into<Holder>,
     asset: AssetCode,
     terms: &CryptoTerms,
     fiat: FiatSide,
     reference: &str,
 ) -> Result<Entry, LedgerError> {
+    let holder = holder.into();
     let taken = terms.sum()?;
     Entry::new(
         tenant,
         EntryKind::Settle,
         reference,
-        Some(customer),
+        holder.customer(),
         terms.postings(asset, Decimal::ONE).into_iter().chain([
-            posting(AccountKey::user_held(customer, asset), -taken),
+            posting(holder.held(asset), -taken),
             posting(AccountKey::provider_funding(fiat.deposit_account, fiat.asset), -fiat.amount),
             posting(AccountKey::house(AccountKind::External, fiat.asset), fiat.amount),
         ]),
@@ -390,24 +433,36 @@ pub fn settle(
 /// `terms` are the amounts to reverse (see `offer::settlement`); fees are in them only where configured.
 pub fn return_payout(
     tenant: Tenant,
-    customer: CustomerId,
+    holder: impl Into<Holder>,
     asset: AssetCode,
     terms: &CryptoTerms,
     fiat: FiatSide,
     reference: &str,
 ) -> Result<Entry, LedgerError> {
+    let holder = holder.into();
     let given_back = terms.sum()?;
     Entry::new(
         tenant,
         EntryKind::Return,
         reference,
-        Some(customer),
+        holder.customer(),
         terms.postings(asset, Decimal::NEGATIVE_ONE).into_iter().chain([
-            posting(AccountKey::user_available(customer, asset), given_back),
+            posting(holder.available(asset), given_back),
             posting(AccountKey::provider_funding(fiat.deposit_account, fiat.asset), fiat.amount),
             posting(AccountKey::house(AccountKind::External, fiat.asset), -fiat.amount),
         ]),
     )
+}
+
+/// Fiat reached the card out of a partner's own deposit account: nobody holds anything for it but the account itself.
+pub fn settle_own(tenant: Tenant, fiat: FiatSide, reference: &str) -> Result<Entry, LedgerError> {
+    Entry::new(tenant, EntryKind::Settle, reference, None, fiat.leaves())
+}
+
+/// Fiat came back to a partner's own deposit account.
+pub fn return_own(tenant: Tenant, fiat: FiatSide, reference: &str) -> Result<Entry, LedgerError> {
+    let came_back = FiatSide { amount: -fiat.amount, ..fiat };
+    Entry::new(tenant, EntryKind::Return, reference, None, came_back.leaves())
 }
 
 /// What the provider charges for a payout.

@@ -250,6 +250,38 @@ impl FromStr for Funding {
     }
 }
 
+/// Whether an amount may be divided over routes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SplitMode {
+    #[default]
+    Never,
+    /// When no single route can carry it.
+    Auto,
+    /// In equal shares, where the strategy asks for them.
+    Always,
+}
+
+impl SplitMode {
+    pub const ALL: [SplitMode; 3] = [SplitMode::Never, SplitMode::Auto, SplitMode::Always];
+
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            SplitMode::Never => "never",
+            SplitMode::Auto => "auto",
+            SplitMode::Always => "always",
+        }
+    }
+}
+
+impl FromStr for SplitMode {
+    type Err = super::ids::IdError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        Self::ALL.into_iter().find(|m| m.as_str() == text).ok_or(super::ids::IdError { kind: "split mode" })
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -22,7 +22,7 @@ use crate::domain::routing::{Decision, Route, RouteRequest, decide};
 use crate::store::cards::{self, Card};
 use crate::store::events::{self, Event};
 use crate::store::jobs::{self, JobKind, NewJob};
-use crate::store::payouts::{self, Payout};
+use crate::store::payouts::{self, Payout, Placement};
 use crate::store::requests::{self, PayoutRequest};
 use crate::store::retry::transaction;
 use crate::store::routes::{self, DepositMove};
@@ -225,6 +225,16 @@ impl Gateway {
             created_at: now,
             updated_at: now,
             final_at: None,
+            placement: Placement {
+                parent_part: None,
+                deposit_currency: route.currency,
+                deposit_rate: Decimal::ONE,
+                deposit_debited: Decimal::ZERO,
+                settled_from: None,
+                usage_pool: None,
+                usage_window: None,
+                is_probe: false,
+            },
         };
         // Later requests of this batch see what this one takes.
         for other in ground.routes.values_mut().flatten() {

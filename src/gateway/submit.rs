@@ -12,7 +12,7 @@ use crate::domain::ids::{CardId, CustomerId, OfferId, PayoutPointId, PayoutReque
 use crate::domain::payout_request::{Funding, RequestEvent, RequestStatus};
 use crate::store::events::{self, Event};
 use crate::store::jobs::{self, JobKind, NewJob};
-use crate::store::requests::{self, PayoutRequest};
+use crate::store::requests::{self, PayoutRequest, RequestTerms};
 
 /// What the wallet asks for when an offer is accepted: an exact fiat amount to a vaulted card.
 #[derive(Clone, Debug)]
@@ -111,6 +111,7 @@ impl Gateway {
             created_at: now,
             updated_at: now,
             final_at: None,
+            terms: RequestTerms::plain(submission.amount, submission.currency),
         };
         let draft = Draft {
             payout_id: None,

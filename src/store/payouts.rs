@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 use diesel::QueryResult;
-use diesel::sql_types::{Array, Integer, Nullable, Numeric, SmallInt, Text, Timestamptz, Uuid as SqlUuid};
+use diesel::sql_types::{Array, Bool, Integer, Nullable, Numeric, SmallInt, Text, Timestamptz, Uuid as SqlUuid};
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
 use rust_decimal::Decimal;
 use uuid::Uuid;
@@ -19,7 +19,8 @@ macro_rules! payout_columns {
         "p.partner_id, p.mode, p.id, p.request_id, p.part, p.attempt, p.route_id, p.deposit_account_id, \
          p.provider_account_id, p.provider, p.status, p.provider_reference, p.provider_original_id, p.rrn, p.arn, p.amount, \
          p.currency, p.amount_reserved, p.amount_processed, p.amount_returned, p.cost, p.resolution, p.provider_code, \
-         p.provider_message, p.sends, p.sent_at, p.inquiries, p.not_found_count, p.created_at, p.updated_at, p.final_at"
+         p.provider_message, p.sends, p.sent_at, p.inquiries, p.not_found_count, p.created_at, p.updated_at, p.final_at, \
+         p.parent_part, p.deposit_currency, p.deposit_rate, p.deposit_debited, p.settled_from, p.usage_pool, p.usage_window, p.is_probe"
     };
 }
 
@@ -55,7 +56,29 @@ type PayoutSql = (
     Timestamptz,
     Timestamptz,
     Nullable<Timestamptz>,
+    PlacementSql,
 );
+
+type PlacementSql =
+    (Nullable<SmallInt>, Text, Numeric, Numeric, Nullable<Numeric>, Nullable<SqlUuid>, Nullable<Timestamptz>, Bool);
+
+/// How a payout was placed: what it takes of its deposit account, and in which of routing's counters it stands.
+#[derive(Clone, Debug, PartialEq, diesel::Queryable)]
+pub struct Placement {
+    /// The part that this one is a piece of, planned anew.
+    pub parent_part: Option<i16>,
+    pub deposit_currency: AssetCode,
+    /// Units of the deposit currency for one unit of the payout's.
+    pub deposit_rate: Decimal,
+    /// What really left the deposit account, the cost apart.
+    pub deposit_debited: Decimal,
+    /// What the request had processed before this payout paid: where its settlement's step begins.
+    pub settled_from: Option<Decimal>,
+    pub usage_pool: Option<Uuid>,
+    pub usage_window: Option<DateTime<Utc>>,
+    /// Sent while the breaker was half open.
+    pub is_probe: bool,
+}
 
 /// A payout as stored.
 #[derive(Clone, Debug, diesel::Queryable)]
@@ -91,6 +114,7 @@ pub struct Payout {
     pub created_at: DateTime<Utc>,
     pub updated_at: DateTime<Utc>,
     pub final_at: Option<DateTime<Utc>>,
+    pub placement: Placement,
 }
 
 impl Payout {
@@ -108,14 +132,20 @@ statement! {
         statuses: Vec<PayoutStatus> as Array<Text>, references: Vec<String> as Array<Text>, amounts: Vec<Decimal> as Array<Numeric>,
         currencies: Vec<AssetCode> as Array<Text>, reserved: Vec<Decimal> as Array<Numeric>, costs: Vec<Decimal> as Array<Numeric>,
         sends: Vec<i16> as Array<SmallInt>, sent_ats: Vec<Option<DateTime<Utc>>> as Array<Nullable<Timestamptz>>,
-        created_ats: Vec<DateTime<Utc>> as Array<Timestamptz>,
+        created_ats: Vec<DateTime<Utc>> as Array<Timestamptz>, parents: Vec<Option<i16>> as Array<Nullable<SmallInt>>,
+        deposit_currencies: Vec<AssetCode> as Array<Text>, deposit_rates: Vec<Decimal> as Array<Numeric>,
+        pools: Vec<Option<Uuid>> as Array<Nullable<SqlUuid>>, windows: Vec<Option<DateTime<Utc>>> as Array<Nullable<Timestamptz>>,
+        probes: Vec<bool> as Array<Bool>,
     } = "INSERT INTO payout (partner_id, mode, id, request_id, part, attempt, route_id, deposit_account_id, provider_account_id, \
-             provider, status, provider_reference, amount, currency, amount_reserved, cost, sends, sent_at, created_at, updated_at) \
+             provider, status, provider_reference, amount, currency, amount_reserved, cost, sends, sent_at, created_at, \
+             parent_part, deposit_currency, deposit_rate, usage_pool, usage_window, is_probe, updated_at) \
          SELECT k.*, k.created_at FROM UNNEST(?::uuid[], ?::text[], ?::uuid[], ?::uuid[], ?::smallint[], ?::smallint[], ?::uuid[], \
              ?::uuid[], ?::uuid[], ?::text[], ?::text[], ?::text[], ?::numeric[], ?::text[], ?::numeric[], ?::numeric[], \
-             ?::smallint[], ?::timestamptz[], ?::timestamptz[]) \
+             ?::smallint[], ?::timestamptz[], ?::timestamptz[], ?::smallint[], ?::text[], ?::numeric[], ?::uuid[], ?::timestamptz[], \
+             ?::boolean[]) \
              AS k (partner_id, mode, id, request_id, part, attempt, route_id, deposit_account_id, provider_account_id, provider, \
-             status, provider_reference, amount, currency, amount_reserved, cost, sends, sent_at, created_at)"
+             status, provider_reference, amount, currency, amount_reserved, cost, sends, sent_at, created_at, parent_part, \
+             deposit_currency, deposit_rate, usage_pool, usage_window, is_probe)"
 }
 
 statement! {
@@ -154,16 +184,18 @@ statement! {
         codes: Vec<Option<String>> as Array<Nullable<Text>>, messages: Vec<Option<String>> as Array<Nullable<Text>>,
         sends: Vec<i16> as Array<SmallInt>, sent_ats: Vec<Option<DateTime<Utc>>> as Array<Nullable<Timestamptz>>,
         inquiries: Vec<i32> as Array<Integer>, not_founds: Vec<i32> as Array<Integer>,
-        final_ats: Vec<Option<DateTime<Utc>>> as Array<Nullable<Timestamptz>>,
+        final_ats: Vec<Option<DateTime<Utc>>> as Array<Nullable<Timestamptz>>, debited: Vec<Decimal> as Array<Numeric>,
+        settled_from: Vec<Option<Decimal>> as Array<Nullable<Numeric>>, probes: Vec<bool> as Array<Bool>,
     } = "UPDATE payout p SET updated_at = ?, status = k.status, provider_original_id = k.original_id, rrn = k.rrn, arn = k.arn, \
              amount_reserved = k.reserved, amount_processed = k.processed, amount_returned = k.returned, cost = k.cost, \
              resolution = k.resolution, provider_code = k.code, provider_message = k.message, sends = k.sends, sent_at = k.sent_at, \
-             inquiries = k.inquiries, not_found_count = k.not_found, final_at = k.final_at \
+             inquiries = k.inquiries, not_found_count = k.not_found, final_at = k.final_at, \
+             deposit_debited = k.debited, settled_from = k.settled_from, is_probe = k.is_probe \
          FROM UNNEST(?::uuid[], ?::text[], ?::uuid[], ?::text[], ?::text[], ?::text[], ?::text[], ?::numeric[], ?::numeric[], \
              ?::numeric[], ?::numeric[], ?::text[], ?::text[], ?::text[], ?::smallint[], ?::timestamptz[], ?::int[], ?::int[], \
-             ?::timestamptz[]) \
+             ?::timestamptz[], ?::numeric[], ?::numeric[], ?::boolean[]) \
              AS k (partner_id, mode, id, status, original_id, rrn, arn, reserved, processed, returned, cost, resolution, code, \
-             message, sends, sent_at, inquiries, not_found, final_at) \
+             message, sends, sent_at, inquiries, not_found, final_at, debited, settled_from, is_probe) \
          WHERE (p.partner_id, p.mode, p.id) = (k.partner_id, k.mode, k.id)"
 }
 
@@ -192,6 +224,12 @@ pub async fn insert(conn: &AsyncPgConnection, payouts: &[Payout]) -> QueryResult
         sends: payouts.iter().map(|p| p.sends).collect(),
         sent_ats: payouts.iter().map(|p| p.sent_at).collect(),
         created_ats: payouts.iter().map(|p| p.created_at).collect(),
+        parents: payouts.iter().map(|p| p.placement.parent_part).collect(),
+        deposit_currencies: payouts.iter().map(|p| p.placement.deposit_currency).collect(),
+        deposit_rates: payouts.iter().map(|p| p.placement.deposit_rate).collect(),
+        pools: payouts.iter().map(|p| p.placement.usage_pool).collect(),
+        windows: payouts.iter().map(|p| p.placement.usage_window).collect(),
+        probes: payouts.iter().map(|p| p.placement.is_probe).collect(),
     }
     .execute(&mut &*conn)
     .await?;
@@ -261,6 +299,9 @@ pub async fn write(conn: &AsyncPgConnection, payouts: &[Payout], now: DateTime<U
         inquiries: payouts.iter().map(|p| p.inquiries).collect(),
         not_founds: payouts.iter().map(|p| p.not_found_count).collect(),
         final_ats: payouts.iter().map(|p| p.final_at).collect(),
+        debited: payouts.iter().map(|p| p.placement.deposit_debited).collect(),
+        settled_from: payouts.iter().map(|p| p.placement.settled_from).collect(),
+        probes: payouts.iter().map(|p| p.placement.is_probe).collect(),
     }
     .execute(&mut &*conn)
     .await?;

@@ -11,16 +11,20 @@ use serde_json::Value;
 
 use super::statement::statement;
 use crate::domain::asset::AssetCode;
-use crate::domain::ids::{CardId, CustomerId, Mode, OfferId, PartnerId, PayoutPointId, PayoutRequestId, Tenant};
+use crate::domain::ids::{
+    BatchId, CardId, CustomerId, Mode, OfferId, PartnerId, PayoutPointId, PayoutRequestId, RouteId, Tenant,
+};
 use crate::domain::payout::Resolution;
-use crate::domain::payout_request::{Funding, RequestStatus};
+use crate::domain::payout_request::{Funding, RequestStatus, SplitMode};
 
 macro_rules! request_columns {
     () => {
         "r.partner_id, r.mode, r.id, r.point_id, r.reference_id, r.customer_id, r.card_id, r.offer_id, r.funding, r.service, \
          r.amount, r.currency, r.fields, r.description, r.status, r.resolution, r.amount_processed, r.amount_returned, \
          r.attempts_limit, r.attempts_made, r.allow_partially, r.stop_requested, r.moderation_reason, r.expires_at, \
-         r.event_seq, r.event_mac, r.created_at, r.updated_at, r.final_at"
+         r.event_seq, r.event_mac, r.created_at, r.updated_at, r.final_at, \
+         r.point_amount, r.point_currency, r.fee, r.exchange, r.metadata, r.callback_url, r.attempts_per_route_limit, \
+         r.auto_process, r.split_mode, r.parallel_mode, r.single_route_id, r.batch_id, r.batch_row, r.body_mac"
     };
 }
 
@@ -54,7 +58,71 @@ type RequestSql = (
     Timestamptz,
     Timestamptz,
     Nullable<Timestamptz>,
+    TermsSql,
 );
+
+type TermsSql = (
+    Numeric,
+    Text,
+    Numeric,
+    Nullable<Jsonb>,
+    Jsonb,
+    Nullable<Text>,
+    SmallInt,
+    Bool,
+    Text,
+    Bool,
+    Nullable<SqlUuid>,
+    Nullable<SqlUuid>,
+    Nullable<Integer>,
+    Nullable<Bytea>,
+);
+
+/// What the caller asked for beyond the money and its target: never changed once the request is `ready`.
+#[derive(Clone, Debug, PartialEq, diesel::Queryable)]
+pub struct RequestTerms {
+    /// What the caller is charged, before the fee, in `point_currency`.
+    pub point_amount: Decimal,
+    pub point_currency: AssetCode,
+    /// On top of `point_amount`.
+    pub fee: Decimal,
+    /// The exchange rule and rate that made the service's amount of it.
+    pub exchange: Option<Value>,
+    pub metadata: Value,
+    pub callback_url: Option<String>,
+    pub attempts_per_route_limit: i16,
+    pub auto_process: bool,
+    pub split_mode: SplitMode,
+    pub parallel_mode: bool,
+    /// A single payout on this route: no routing, no failover.
+    pub single_route_id: Option<RouteId>,
+    pub batch_id: Option<BatchId>,
+    pub batch_row: Option<i32>,
+    /// HMAC of what was asked.
+    pub body_mac: Option<Vec<u8>>,
+}
+
+impl RequestTerms {
+    /// The terms of a request that is charged exactly what it pays out, with no options set.
+    pub fn plain(amount: Decimal, currency: AssetCode) -> Self {
+        Self {
+            point_amount: amount,
+            point_currency: currency,
+            fee: Decimal::ZERO,
+            exchange: None,
+            metadata: Value::Object(serde_json::Map::new()),
+            callback_url: None,
+            attempts_per_route_limit: 1,
+            auto_process: true,
+            split_mode: SplitMode::Never,
+            parallel_mode: false,
+            single_route_id: None,
+            batch_id: None,
+            batch_row: None,
+            body_mac: None,
+        }
+    }
+}
 
 /// A payout request as stored.
 #[derive(Clone, Debug, diesel::Queryable)]
@@ -88,6 +156,7 @@ pub struct PayoutRequest {
     pub created_at: DateTime<Utc>,
     pub updated_at: DateTime<Utc>,
     pub final_at: Option<DateTime<Utc>>,
+    pub terms: RequestTerms,
 }
 
 impl PayoutRequest {
@@ -108,14 +177,27 @@ statement! {
         allow_partially: Vec<bool> as Array<Bool>, expires_ats: Vec<DateTime<Utc>> as Array<Timestamptz>,
         event_seqs: Vec<i32> as Array<Integer>, event_macs: Vec<Vec<u8>> as Array<Bytea>,
         created_ats: Vec<DateTime<Utc>> as Array<Timestamptz>,
+        resolutions: Vec<Option<Resolution>> as Array<Nullable<Text>>, final_ats: Vec<Option<DateTime<Utc>>> as Array<Nullable<Timestamptz>>,
+        point_amounts: Vec<Decimal> as Array<Numeric>, point_currencies: Vec<AssetCode> as Array<Text>, fees: Vec<Decimal> as Array<Numeric>,
+        exchanges: Vec<Option<Value>> as Array<Nullable<Jsonb>>, metadata: Vec<Value> as Array<Jsonb>,
+        callback_urls: Vec<Option<String>> as Array<Nullable<Text>>, per_route: Vec<i16> as Array<SmallInt>,
+        auto: Vec<bool> as Array<Bool>, split_modes: Vec<SplitMode> as Array<Text>, parallel: Vec<bool> as Array<Bool>,
+        single_routes: Vec<Option<RouteId>> as Array<Nullable<SqlUuid>>, batch_ids: Vec<Option<BatchId>> as Array<Nullable<SqlUuid>>,
+        batch_rows: Vec<Option<i32>> as Array<Nullable<Integer>>, body_macs: Vec<Option<Vec<u8>>> as Array<Nullable<Bytea>>,
     } = "INSERT INTO payout_request (partner_id, mode, id, point_id, reference_id, customer_id, card_id, offer_id, funding, \
              service, amount, currency, fields, description, status, attempts_limit, allow_partially, expires_at, event_seq, \
-             event_mac, created_at, updated_at) \
+             event_mac, created_at, resolution, final_at, point_amount, point_currency, fee, exchange, metadata, callback_url, \
+             attempts_per_route_limit, auto_process, split_mode, parallel_mode, single_route_id, batch_id, batch_row, body_mac, \
+             updated_at) \
          SELECT k.*, k.created_at FROM UNNEST(?::uuid[], ?::text[], ?::uuid[], ?::uuid[], ?::text[], ?::uuid[], ?::bigint[], \
              ?::bigint[], ?::text[], ?::text[], ?::numeric[], ?::text[], ?::jsonb[], ?::text[], ?::text[], ?::smallint[], \
-             ?::boolean[], ?::timestamptz[], ?::int[], ?::bytea[], ?::timestamptz[]) \
+             ?::boolean[], ?::timestamptz[], ?::int[], ?::bytea[], ?::timestamptz[], ?::text[], ?::timestamptz[], ?::numeric[], \
+             ?::text[], ?::numeric[], ?::jsonb[], ?::jsonb[], ?::text[], ?::smallint[], ?::boolean[], ?::text[], ?::boolean[], \
+             ?::uuid[], ?::uuid[], ?::int[], ?::bytea[]) \
              AS k (partner_id, mode, id, point_id, reference_id, customer_id, card_id, offer_id, funding, service, amount, \
-             currency, fields, description, status, attempts_limit, allow_partially, expires_at, event_seq, event_mac, created_at)"
+             currency, fields, description, status, attempts_limit, allow_partially, expires_at, event_seq, event_mac, created_at, \
+             resolution, final_at, point_amount, point_currency, fee, exchange, metadata, callback_url, attempts_per_route_limit, \
+             auto_process, split_mode, parallel_mode, single_route_id, batch_id, batch_row, body_mac)"
 }
 
 statement! {
@@ -183,6 +265,22 @@ pub async fn insert(conn: &AsyncPgConnection, requests: &[PayoutRequest]) -> Que
         event_seqs: requests.iter().map(|r| r.event_seq).collect(),
         event_macs: requests.iter().map(|r| r.event_mac.clone()).collect(),
         created_ats: requests.iter().map(|r| r.created_at).collect(),
+        resolutions: requests.iter().map(|r| r.resolution).collect(),
+        final_ats: requests.iter().map(|r| r.final_at).collect(),
+        point_amounts: requests.iter().map(|r| r.terms.point_amount).collect(),
+        point_currencies: requests.iter().map(|r| r.terms.point_currency).collect(),
+        fees: requests.iter().map(|r| r.terms.fee).collect(),
+        exchanges: requests.iter().map(|r| r.terms.exchange.clone()).collect(),
+        metadata: requests.iter().map(|r| r.terms.metadata.clone()).collect(),
+        callback_urls: requests.iter().map(|r| r.terms.callback_url.clone()).collect(),
+        per_route: requests.iter().map(|r| r.terms.attempts_per_route_limit).collect(),
+        auto: requests.iter().map(|r| r.terms.auto_process).collect(),
+        split_modes: requests.iter().map(|r| r.terms.split_mode).collect(),
+        parallel: requests.iter().map(|r| r.terms.parallel_mode).collect(),
+        single_routes: requests.iter().map(|r| r.terms.single_route_id).collect(),
+        batch_ids: requests.iter().map(|r| r.terms.batch_id).collect(),
+        batch_rows: requests.iter().map(|r| r.terms.batch_row).collect(),
+        body_macs: requests.iter().map(|r| r.terms.body_mac.clone()).collect(),
     }
     .execute(&mut &*conn)
     .await?;

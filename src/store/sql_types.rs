@@ -11,12 +11,12 @@ use diesel::sql_types;
 use crate::domain::asset::AssetCode;
 use crate::domain::card::CardScheme;
 use crate::domain::ids::{
-    CardId, CustomerId, DepositAccountId, EventId, Mode, OfferId, PartnerId, PayoutId, PayoutPointId, PayoutRequestId,
-    ProviderAccountId, RouteId, StaffId,
+    ApiKeyId, AuditId, BatchId, CardId, CustomerId, DepositAccountId, EventId, ExchangeSchemeId, Mode, OfferId,
+    PartnerId, PayoutId, PayoutPointId, PayoutRequestId, PayoutSchemeId, ProviderAccountId, RouteId, StaffId,
 };
 use crate::domain::offer::{FixedSide, OfferStatus};
 use crate::domain::payout::{PayoutStatus, Resolution};
-use crate::domain::payout_request::{Funding, RequestStatus};
+use crate::domain::payout_request::{Funding, RequestStatus, SplitMode};
 use crate::domain::staff::{Email, Role};
 
 macro_rules! as_text {
@@ -72,6 +72,7 @@ as_text!(
     AssetCode,
     PayoutStatus,
     RequestStatus,
+    SplitMode,
     Funding,
     Resolution,
     OfferStatus,
@@ -81,5 +82,6 @@ as_text!(
     Email
 );
 as_inner!(sql_types::Uuid, uuid::Uuid: PartnerId, CustomerId, PayoutPointId, PayoutRequestId, PayoutId,
-    ProviderAccountId, DepositAccountId, RouteId, EventId, StaffId);
+    ProviderAccountId, DepositAccountId, RouteId, EventId, StaffId, PayoutSchemeId, ExchangeSchemeId,
+    ApiKeyId, BatchId, AuditId);
 as_inner!(sql_types::BigInt, i64: CardId, OfferId);
