@@ -3,6 +3,7 @@
 //! Each is load -> decide -> commit; no transaction is open during a network call, and what was sent is always
 //! written down before (invariant 3). Use cases take slices, and one is a slice of one.
 
+pub mod access;
 pub mod callback;
 pub mod complete;
 pub mod dispatch;
