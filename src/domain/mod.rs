@@ -4,6 +4,7 @@
 pub mod asset;
 pub mod card;
 pub mod exact;
+pub mod exchange;
 pub mod fee;
 pub mod ids;
 pub mod ledger;
