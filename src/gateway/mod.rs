@@ -11,6 +11,7 @@ pub mod housekeeping;
 pub mod inquire;
 pub mod invoke;
 pub mod journal;
+pub mod requests;
 pub mod route_book;
 pub mod seed;
 pub mod settle;
