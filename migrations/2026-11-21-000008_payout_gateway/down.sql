@@ -12,7 +12,8 @@ ALTER TABLE payout
     DROP COLUMN settled_from,
     DROP COLUMN usage_pool,
     DROP COLUMN usage_window,
-    DROP COLUMN is_probe;
+    DROP COLUMN is_probe,
+    DROP COLUMN given_up;
 DROP TABLE request_card;
 DROP INDEX payout_request_of_partner, payout_request_of_batch, payout_request_to_expire;
 ALTER TABLE payout_request
@@ -59,6 +60,7 @@ ALTER TABLE provider_account
     DROP COLUMN breaker_until,
     DROP COLUMN breaker_openings,
     DROP COLUMN breaker_probes,
+    DROP COLUMN breaker_probes_ok,
     DROP COLUMN version,
     DROP COLUMN updated_at;
 ALTER TABLE payout_point

@@ -157,6 +157,7 @@ ALTER TABLE provider_account
     ADD COLUMN breaker_until timestamptz,
     ADD COLUMN breaker_openings integer NOT NULL DEFAULT 0 CHECK (breaker_openings >= 0),
     ADD COLUMN breaker_probes integer NOT NULL DEFAULT 0 CHECK (breaker_probes >= 0),
+    ADD COLUMN breaker_probes_ok integer NOT NULL DEFAULT 0 CHECK (breaker_probes_ok >= 0),
     ADD COLUMN version integer NOT NULL DEFAULT 1 CHECK (version >= 1),
     ADD COLUMN updated_at timestamptz;
 
@@ -242,8 +243,15 @@ ALTER TABLE payout
     ADD COLUMN usage_pool uuid,
     ADD COLUMN usage_window timestamptz,
     -- Sent while the breaker was half open: its fate decides the breaker's.
-    ADD COLUMN is_probe boolean NOT NULL DEFAULT false;
+    ADD COLUMN is_probe boolean NOT NULL DEFAULT false,
+    -- What it left unpaid is not tried again.
+    ADD COLUMN given_up boolean NOT NULL DEFAULT false;
 UPDATE payout SET deposit_currency = currency, deposit_debited = amount_processed;
+UPDATE payout p SET settled_from = COALESCE((
+        SELECT sum(q.amount_processed) FROM payout q
+        WHERE (q.request_id, q.partner_id, q.mode) = (p.request_id, p.partner_id, p.mode) AND q.part < p.part
+            AND q.status IN ('processed', 'returned')), 0)
+    WHERE p.status IN ('processed', 'returned');
 ALTER TABLE payout ALTER COLUMN deposit_currency SET NOT NULL;
 -- What a balance sync may release: final, and still reserved.
 CREATE INDEX payout_reserved_after_end ON payout (deposit_account_id, final_at)

@@ -8,6 +8,7 @@ use serde::Deserialize;
 use super::Problems;
 use crate::domain::asset::AssetCode;
 use crate::domain::ids::Mode;
+use crate::domain::routing::breaker::BreakerSettings;
 
 /// The partner code under which the house's own accounts and routes stand.
 pub const HOUSE: &str = "house";
@@ -21,6 +22,8 @@ pub struct GatewaySettings {
     pub request_ttl_secs: u32,
     /// How often the same payout may be sent under the same reference, where the provider makes that safe.
     pub sends_max: u16,
+    /// When a provider account that fails is left alone.
+    pub breaker: BreakerSettings,
     /// Partners that are served. They are written down at start; one that is no longer named stays.
     pub partners: Vec<PartnerSeed>,
     pub payout_points: Vec<PointSeed>,
@@ -115,6 +118,17 @@ impl GatewaySettings {
         }
         if !(1..=10).contains(&self.sends_max) {
             problems.add("gateway.sends_max", "must be 1 to 10");
+        }
+        let breaker = &self.breaker;
+        for (key, value) in [
+            ("window_secs", breaker.window_secs),
+            ("calls_min", breaker.calls_min),
+            ("open_secs", breaker.open_secs),
+            ("probes_max", breaker.probes_max),
+        ] {
+            if value == 0 {
+                problems.add(format!("gateway.breaker.{key}"), "must be above zero");
+            }
         }
         let partners: BTreeSet<_> = self.partners.iter().map(|p| p.code.as_str()).collect();
         for (n, partner) in self.partners.iter().enumerate() {

@@ -32,11 +32,7 @@ impl Gateway {
     /// Asks about one payout. `None`: it couldn't even be asked; the lease's end brings it up again.
     pub async fn inquire(&self, payout: &Payout) -> Option<Report> {
         let provider = self.providers.get(&payout.provider)?;
-        let snapshot = self
-            .routes
-            .snapshot(&self.db, &self.assets, &self.providers, &self.credentials, self.clock.now())
-            .await
-            .ok()?;
+        let snapshot = self.snapshot().await.ok()?;
         let (_, account) = snapshot.account(payout.provider_account_id)?;
         let inquiry = Inquiry {
             reference: payout.provider_reference.clone(),

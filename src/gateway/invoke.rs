@@ -78,11 +78,7 @@ impl Gateway {
                 return None;
             }
         };
-        let snapshot = self
-            .routes
-            .snapshot(&self.db, &self.assets, &self.providers, &self.credentials, self.clock.now())
-            .await
-            .ok()?;
+        let snapshot = self.snapshot().await.ok()?;
         let (_, account) = snapshot.account(payout.provider_account_id)?;
         let order = PayoutOrder {
             reference: payout.provider_reference.clone(),

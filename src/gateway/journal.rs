@@ -26,9 +26,7 @@ pub struct Draft {
 /// The event keeps the request's status after it, so that a status edited by hand is found too.
 pub fn append(vault: &Vault, request: &mut PayoutRequest, draft: Draft, now: DateTime<Utc>) -> Event {
     let Draft { payout_id, kind, actor, mut data } = draft;
-    if let Value::Object(fields) = &mut data {
-        fields.insert("request_status".to_owned(), json!(request.status.as_str()));
-    }
+    note_status(request, &mut data);
     let mut event = Event {
         partner_id: request.partner_id,
         mode: request.mode,
@@ -46,6 +44,13 @@ pub fn append(vault: &Vault, request: &mut PayoutRequest, draft: Draft, now: Dat
     request.event_seq = event.seq;
     request.event_mac.clone_from(&event.mac);
     event
+}
+
+/// Keeps the status that the request has now with the event, unless it was kept already.
+pub fn note_status(request: &PayoutRequest, data: &mut Value) {
+    if let Value::Object(fields) = data {
+        fields.entry("request_status").or_insert_with(|| json!(request.status.as_str()));
+    }
 }
 
 /// The MAC that `event` must carry after an event with the MAC `previous`.

@@ -4,6 +4,7 @@
 //! written down before (invariant 3). Use cases take slices, and one is a slice of one.
 
 pub mod access;
+pub mod breakers;
 pub mod callback;
 pub mod complete;
 pub mod dispatch;
@@ -11,10 +12,12 @@ pub mod housekeeping;
 pub mod inquire;
 pub mod invoke;
 pub mod journal;
+pub mod progress;
 pub mod requests;
 pub mod route_book;
 pub mod seed;
 pub mod settle;
+pub mod statistics;
 pub mod submit;
 pub mod waiters;
 
@@ -87,3 +90,15 @@ impl From<diesel::result::Error> for GatewayError {
 }
 
 crate::transaction_error!(GatewayError::Db);
+
+impl Gateway {
+    /// Routes, points and accounts, as fresh as they are kept.
+    pub async fn snapshot(&self) -> Result<Arc<route_book::Snapshot>, GatewayError> {
+        self.routes.snapshot(&self.db, &self.assets, &self.providers, &self.credentials, self.clock.now()).await
+    }
+
+    /// Changes to be gathered.
+    fn changes(&self) -> complete::Changes {
+        complete::Changes::over(self.routes.latest().synced().clone())
+    }
+}

@@ -1,22 +1,25 @@
 //! Routes, payout points and provider accounts in memory, read again when they are older than a second. Quotes and routing read
 //! here; what a deposit account really has left is decided under its lock when a payout is written down.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
+use rust_decimal::Decimal;
 use secrecy::SecretString;
 use serde_json::Value;
 
 use super::GatewayError;
 use crate::config::gateway::HOUSE;
 use crate::domain::asset::{AssetCode, Assets};
-use crate::domain::ids::{Mode, PartnerId, PayoutPointId, ProviderAccountId, Tenant};
-use crate::domain::routing::Route;
+use crate::domain::ids::{DepositAccountId, Mode, PartnerId, PayoutPointId, ProviderAccountId, Tenant};
+use crate::domain::payout_request::Funding;
+use crate::domain::routing::{BreakerGate, Route, Scheme};
 use crate::providers::provider::AccountContext;
 use crate::providers::registry::ProviderRegistry;
 use crate::store::pool::Db;
+use crate::store::requests::PayoutRequest;
 use crate::store::{partners, routes};
 
 /// How old a snapshot may be, in seconds.
@@ -26,8 +29,13 @@ const AGE_SECS_MAX: i64 = 1;
 #[derive(Debug)]
 pub struct Snapshot {
     read_at: DateTime<Utc>,
-    /// By mode, in the configured order. The house's routes serve every partner of their mode.
-    routes: HashMap<Mode, Vec<Route>>,
+    /// By whose they are, in the configured order. The house's routes serve every partner of their mode.
+    routes: HashMap<Tenant, Vec<Route>>,
+    /// The scheme of each point that names one, and of the rest of the mode.
+    schemes: HashMap<PayoutPointId, Arc<Scheme>>,
+    defaults: HashMap<Mode, Arc<Scheme>>,
+    /// Deposit accounts whose balance their provider reports.
+    synced: BTreeSet<DepositAccountId>,
     points: HashMap<Tenant, Vec<(PayoutPointId, Vec<AssetCode>)>>,
     accounts: HashMap<ProviderAccountId, (String, Arc<AccountContext>)>,
     house: PartnerId,
@@ -40,6 +48,9 @@ impl Default for Snapshot {
         Self {
             read_at: DateTime::default(),
             routes: HashMap::new(),
+            schemes: HashMap::new(),
+            defaults: HashMap::new(),
+            synced: BTreeSet::new(),
             points: HashMap::new(),
             accounts: HashMap::new(),
             house: PartnerId(uuid::Uuid::nil()),
@@ -59,8 +70,36 @@ impl Snapshot {
         self.partners.get(code).copied()
     }
 
+    /// The house's routes, which serve every partner of the mode.
     pub fn routes(&self, mode: Mode) -> &[Route] {
-        self.routes.get(&mode).map_or(&[], Vec::as_slice)
+        self.routes_of(Tenant { partner_id: self.house, mode })
+    }
+
+    pub fn routes_of(&self, owner: Tenant) -> &[Route] {
+        self.routes.get(&owner).map_or(&[], Vec::as_slice)
+    }
+
+    /// Whose routes may carry the request: the partner's own where its own deposit accounts pay, the house's otherwise.
+    pub fn route_owner(&self, request: &PayoutRequest) -> Tenant {
+        match request.funding {
+            Funding::OwnDeposit => request.tenant(),
+            Funding::WalletHold | Funding::PartnerBalance => Tenant { partner_id: self.house, mode: request.mode },
+        }
+    }
+
+    /// The scheme that routes the request; `None`: the built-in one.
+    pub fn scheme_of(&self, request: &PayoutRequest) -> Option<Arc<Scheme>> {
+        let of_point = self.schemes.get(&request.point_id);
+        let default = || match request.funding {
+            Funding::OwnDeposit => None,
+            Funding::WalletHold | Funding::PartnerBalance => self.defaults.get(&request.mode),
+        };
+        of_point.or_else(default).cloned()
+    }
+
+    /// Deposit accounts whose balance their provider reports.
+    pub fn synced(&self) -> &BTreeSet<DepositAccountId> {
+        &self.synced
     }
 
     /// The tenant's first payout point that pays out `currency`.
@@ -156,10 +195,11 @@ async fn read(
             tracing::warn!(currency = %row.currency, route = row.code, "a route's currency isn't configured");
             continue;
         };
-        snapshot.routes.entry(row.mode).or_default().push(Route {
+        snapshot.routes.entry(Tenant { partner_id: row.partner_id, mode: row.mode }).or_default().push(Route {
             id: row.id,
             code: row.code,
             service: row.service,
+            mode: row.mode,
             currency: row.currency,
             currency_scale: asset.scale,
             deposit_account_id: row.deposit_account_id,
@@ -170,10 +210,22 @@ async fn read(
             amount_max: row.amount_max,
             cost_percent: row.cost_percent,
             cost_fixed: row.cost_fixed,
-            available: row.available,
+            cost_min: None,
+            cost_max: None,
+            weight: 1,
+            fast_funds: provider.capabilities().fast_funds,
             card_schemes: provider.capabilities().card_schemes.clone(),
+            breaker: BreakerGate::Closed,
+            deposit_currency: row.currency,
+            deposit_scale: asset.scale,
+            deposit_rate: Some(Decimal::ONE),
+            exchange_spread_percent: Decimal::ZERO,
+            exchange_buffer_percent: Decimal::ZERO,
+            available: row.available,
+            turnover_left: None,
         });
     }
+    snapshot.synced = routes::synced(&conn).await?.into_iter().collect();
     for point in routes::points(&conn).await? {
         let tenant = Tenant { partner_id: point.partner_id, mode: point.mode };
         snapshot.points.entry(tenant).or_default().push((point.id, point.currencies));

@@ -1,4 +1,4 @@
-//! Settling what an offer holds: what its payouts paid is taken, the rest goes back, returns are given back.
+//! Settling what an offer or a partner's request holds: what its payouts paid is taken, the rest goes back, returns are given back.
 //! The figures come from `domain::offer::settlement`; here they become ledger entries.
 
 use chrono::{DateTime, Utc};
@@ -6,14 +6,14 @@ use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 
 use super::GatewayError;
+use super::requests::terms::settlement_of_partner;
 use crate::domain::asset::{Asset, AssetCode, Assets};
 use crate::domain::exact::{self, Rounding};
 use crate::domain::fee::FeeItem;
 use crate::domain::ids::Tenant;
-use crate::domain::ledger::{self, CryptoTerms, Entry, FiatSide};
+use crate::domain::ledger::{self, CryptoTerms, Entry, FiatSide, Holder};
 use crate::domain::money::Money;
 use crate::domain::offer::{OfferEvent, OfferStatus, ReturnedFees, Settlement, SettlementRest};
-use crate::domain::payout::Resolution;
 use crate::domain::rate::{Price, Rate, Spread};
 use crate::store::limits::Subject;
 use crate::store::offers::Offer;
@@ -67,35 +67,109 @@ fn fee_sum(fees: &[FeeItem]) -> Result<Decimal, GatewayError> {
     Ok(fees.iter().try_fold(Decimal::ZERO, |sum, item| exact::add(sum, item.amount))?)
 }
 
-/// Fiat reached the card: takes the offer's share of it and remembers how much was processed.
+/// Who pays for a payout request.
+#[derive(Debug)]
+pub enum Purse<'a> {
+    /// An offer's hold on a user's balance.
+    Offer(&'a mut Offer),
+    /// The hold of a prefunded partner's request.
+    Partner(&'a PayoutRequest),
+    /// The partner's own deposit account: its reservation is the hold.
+    Own,
+}
+
+/// Whose hold it is, in what, how it is divided, and how much fiat all of it pays.
+struct Hold {
+    holder: Holder,
+    asset: AssetCode,
+    settlement: Settlement,
+    amount_to: Decimal,
+}
+
+impl Purse<'_> {
+    fn hold(&self, assets: &Assets) -> Result<Option<Hold>, GatewayError> {
+        Ok(match self {
+            Purse::Offer(offer) => Some(Hold {
+                holder: Holder::Customer(offer.customer_id),
+                asset: offer.currency_from,
+                settlement: settlement_of(assets, offer)?,
+                amount_to: offer.amount_to,
+            }),
+            Purse::Partner(request) => Some(Hold {
+                holder: Holder::Partner,
+                asset: request.terms.point_currency,
+                settlement: settlement_of_partner(assets, request)?,
+                amount_to: request.amount,
+            }),
+            Purse::Own => None,
+        })
+    }
+}
+
+fn crypto_terms(
+    house_inventory: Decimal,
+    spread_income: Decimal,
+    rounding: Decimal,
+    fees: &[FeeItem],
+    partner_payable: Decimal,
+) -> Result<CryptoTerms, GatewayError> {
+    Ok(CryptoTerms { house_inventory, spread_income, rounding, fee_income: fee_sum(fees)?, partner_payable })
+}
+
+/// The step of the settlement that a payout paid, in the fiat that reached the card. What was paid beyond the request was never charged.
+fn step(payout: &Payout, amount_to: Decimal) -> Result<(Decimal, Decimal), GatewayError> {
+    let from = payout.placement.settled_from.ok_or_else(|| {
+        GatewayError::Corrupt(format!("payout {} paid and has no place in its settlement", payout.id))
+    })?;
+    Ok((from.min(amount_to), exact::add(from, payout.amount_processed)?.min(amount_to)))
+}
+
+/// What of the deposit account's debit stands for `amount` of what the payout paid, rounded down to its currency.
+pub fn deposit_share(assets: &Assets, payout: &Payout, amount: Decimal) -> Result<Decimal, GatewayError> {
+    let Payout { amount_processed, ref placement, .. } = *payout;
+    let scale = asset(assets, placement.deposit_currency)?.scale;
+    Ok(exact::mul_div(placement.deposit_debited, amount, amount_processed, scale, Rounding::Down)?)
+}
+
+/// Fiat reached the card: takes the hold's share of it.
 ///
-/// More than was asked is booked as it happened on the fiat side; the user is never charged for it.
-pub fn settle_paid(
+/// More than was asked is booked as it happened on the fiat side; nobody is ever charged for it.
+pub fn settle_paid(assets: &Assets, purse: Purse<'_>, payout: &Payout, fiat: FiatSide) -> Result<Entry, GatewayError> {
+    let reference = payout.id.0.simple().to_string();
+    let Some(hold) = purse.hold(assets)? else { return Ok(ledger::settle_own(payout.tenant(), fiat, &reference)?) };
+    let (before, after) = step(payout, hold.amount_to)?;
+    let terms = hold.settlement.settle(before, after, SettlementRest::StaysHeld)?;
+    if let Purse::Offer(offer) = purse {
+        offer.amount_to_processed = after;
+    }
+    let crypto =
+        crypto_terms(terms.house_inventory, terms.spread_income, terms.rounding, &terms.fees, terms.partner_fee)?;
+    Ok(ledger::settle(payout.tenant(), hold.holder, hold.asset, &crypto, fiat, &reference)?)
+}
+
+/// Fiat of a payout came back: what was taken for it goes back to its holder at the original rate; fees are kept. An offer that is still
+/// being paid becomes `returned` when it is closed.
+pub fn settle_returned(
     assets: &Assets,
-    offer: &mut Offer,
+    purse: Purse<'_>,
     payout: &Payout,
     amount: Decimal,
+    fiat: FiatSide,
 ) -> Result<Entry, GatewayError> {
-    let before = offer.amount_to_processed;
-    let after = exact::add(before, amount)?.min(offer.amount_to);
-    let terms = settlement_of(assets, offer)?.settle(before, after, SettlementRest::StaysHeld)?;
-    offer.amount_to_processed = after;
-    let crypto = CryptoTerms {
-        house_inventory: terms.house_inventory,
-        spread_income: terms.spread_income,
-        rounding: terms.rounding,
-        fee_income: fee_sum(&terms.fees)?,
-        partner_payable: terms.partner_fee,
-    };
-    let fiat = FiatSide { deposit_account: payout.deposit_account_id, asset: payout.currency, amount };
-    Ok(ledger::settle(
-        offer.tenant(),
-        offer.customer_id,
-        offer.currency_from,
-        &crypto,
-        fiat,
-        &payout.id.0.simple().to_string(),
-    )?)
+    let reference = payout.id.0.simple().to_string();
+    let Some(hold) = purse.hold(assets)? else { return Ok(ledger::return_own(payout.tenant(), fiat, &reference)?) };
+    let (from, to) = step(payout, hold.amount_to)?;
+    let charged = amount.min(exact::sub(to, from)?);
+    let terms = hold.settlement.give_back_of((from, to), Decimal::ZERO, charged, ReturnedFees::Kept)?;
+    if let Purse::Offer(offer) = purse {
+        offer.amount_to_returned = exact::add(offer.amount_to_returned, amount)?.min(offer.amount_to_processed);
+        if offer.status != OfferStatus::Accepted {
+            follow(offer, OfferEvent::Return)?;
+        }
+    }
+    let crypto =
+        crypto_terms(terms.house_inventory, terms.spread_income, terms.rounding, &terms.fees, terms.partner_fee)?;
+    Ok(ledger::return_payout(payout.tenant(), hold.holder, hold.asset, &crypto, fiat, &reference)?)
 }
 
 /// The request has ended: the held rest goes back, and so does the unpaid share of the rolling sums.
@@ -116,7 +190,7 @@ pub fn close(
     if !offer.amount_to_returned.is_zero() {
         follow(offer, OfferEvent::Return)?;
     }
-    offer.resolution = request.resolution.or(Some(Resolution::Ok));
+    offer.resolution = request.resolution;
     offer.final_at = Some(now);
 
     let terms = settlement_of(assets, offer)?.settle(processed, processed, SettlementRest::Released)?;
@@ -155,40 +229,4 @@ fn follow(offer: &mut Offer, event: OfferEvent) -> Result<(), GatewayError> {
     let next = offer.status.apply(event);
     offer.status = next.map_err(|error| GatewayError::Corrupt(format!("offer {}: {error}", offer.id)))?;
     Ok(())
-}
-
-/// Fiat of a payout came back: what was taken for it goes back to the user at the original rate; fees are kept. `paid_before` is what
-/// the request's earlier parts paid. An offer that is still being paid becomes `returned` when it is closed.
-pub fn settle_returned(
-    assets: &Assets,
-    offer: &mut Offer,
-    payout: &Payout,
-    paid_before: Decimal,
-    amount: Decimal,
-) -> Result<Entry, GatewayError> {
-    let from = paid_before.min(offer.amount_to);
-    let to = exact::add(paid_before, payout.amount_processed)?.min(offer.amount_to);
-    // What was paid beyond the offer was never charged.
-    let charged = amount.min(exact::sub(to, from)?);
-    let terms = settlement_of(assets, offer)?.give_back_of((from, to), Decimal::ZERO, charged, ReturnedFees::Kept)?;
-    offer.amount_to_returned = exact::add(offer.amount_to_returned, amount)?.min(offer.amount_to_processed);
-    if offer.status != OfferStatus::Accepted {
-        follow(offer, OfferEvent::Return)?;
-    }
-    let crypto = CryptoTerms {
-        house_inventory: terms.house_inventory,
-        spread_income: terms.spread_income,
-        rounding: terms.rounding,
-        fee_income: fee_sum(&terms.fees)?,
-        partner_payable: terms.partner_fee,
-    };
-    let fiat = FiatSide { deposit_account: payout.deposit_account_id, asset: payout.currency, amount };
-    Ok(ledger::return_payout(
-        offer.tenant(),
-        offer.customer_id,
-        offer.currency_from,
-        &crypto,
-        fiat,
-        &payout.id.0.simple().to_string(),
-    )?)
 }

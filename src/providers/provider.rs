@@ -69,7 +69,7 @@ pub struct Inquiry {
     pub sent_at: DateTime<Utc>,
 }
 
-/// The provider's own identifiers of a payout, as far as it told them.
+/// What the provider tells of a payout beside its fate: its own identifiers, as far as it told them.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ProviderIds {
     pub original_id: Option<String>,
@@ -77,6 +77,9 @@ pub struct ProviderIds {
     pub rrn: Option<String>,
     /// Acquirer reference number.
     pub arn: Option<String>,
+    /// What left the deposit account, in its currency and without the provider's charge, where the provider tells.
+    #[serde(default, with = "rust_decimal::serde::str_option", skip_serializing_if = "Option::is_none")]
+    pub debited: Option<Decimal>,
 }
 
 /// What a provider's answer means. Whatever is not understood is [`Outcome::Unknown`], never a decline.

@@ -257,7 +257,7 @@ pub async fn find(
 }
 
 /// Cards by id, hidden ones too: open payouts still need them.
-pub async fn find_all(conn: &mut AsyncPgConnection, cards: &[(Tenant, CardId)]) -> QueryResult<Vec<Card>> {
+pub async fn find_all(conn: &AsyncPgConnection, cards: &[(Tenant, CardId)]) -> QueryResult<Vec<Card>> {
     if cards.is_empty() {
         return Ok(Vec::new());
     }
@@ -266,7 +266,7 @@ pub async fn find_all(conn: &mut AsyncPgConnection, cards: &[(Tenant, CardId)]) 
         modes: cards.iter().map(|(tenant, _)| tenant.mode).collect(),
         ids: cards.iter().map(|(_, id)| *id).collect(),
     }
-    .load(conn)
+    .load(&mut &*conn)
     .await
 }
 

@@ -1,7 +1,7 @@
 //! Customers: a partner's users, by the partner's own reference (a token's `sub`).
 
 use chrono::{DateTime, Utc};
-use diesel::sql_types::{Nullable, SmallInt, Text, Timestamptz, Uuid as SqlUuid};
+use diesel::sql_types::{Array, Integer, Jsonb, Nullable, SmallInt, Text, Timestamptz, Uuid as SqlUuid};
 use diesel::{OptionalExtension, QueryResult};
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
 
@@ -62,4 +62,66 @@ pub async fn find_or_insert(
 pub async fn set_kyc_level(conn: &mut AsyncPgConnection, tenant: Tenant, id: CustomerId, level: u8) -> QueryResult<()> {
     SetKycLevel { level: i16::from(level), partner_id: tenant.partner_id, mode: tenant.mode, id }.execute(conn).await?;
     Ok(())
+}
+
+statement! {
+    struct CountEnded {
+        partner_ids: Vec<PartnerId> as Array<SqlUuid>, modes: Vec<Mode> as Array<Text>, ids: Vec<CustomerId> as Array<SqlUuid>,
+        paid: Vec<i32> as Array<Integer>, failed: Vec<i32> as Array<Integer>,
+    } = "WITH k AS MATERIALIZED ( \
+             SELECT * FROM UNNEST(?::uuid[], ?::text[], ?::uuid[], ?::int[], ?::int[]) AS k (partner_id, mode, id, paid, failed)), \
+         locked AS MATERIALIZED ( \
+             SELECT c.partner_id, c.mode, c.id, k.paid, k.failed FROM customer c \
+             JOIN k ON (c.id, c.partner_id, c.mode) = (k.id, k.partner_id, k.mode) ORDER BY c.id FOR NO KEY UPDATE OF c) \
+         UPDATE customer c SET paid_count = c.paid_count + l.paid, failed_count = c.failed_count + l.failed \
+         FROM locked l WHERE (c.id, c.partner_id, c.mode) = (l.id, l.partner_id, l.mode)"
+}
+
+/// Counts requests of customers that ended: paid, and unpaid.
+pub async fn count_ended(conn: &AsyncPgConnection, counted: &[(Tenant, CustomerId, i32, i32)]) -> QueryResult<()> {
+    if counted.is_empty() {
+        return Ok(());
+    }
+    CountEnded {
+        partner_ids: counted.iter().map(|(tenant, ..)| tenant.partner_id).collect(),
+        modes: counted.iter().map(|(tenant, ..)| tenant.mode).collect(),
+        ids: counted.iter().map(|(_, id, ..)| *id).collect(),
+        paid: counted.iter().map(|(.., paid, _)| *paid).collect(),
+        failed: counted.iter().map(|(.., failed)| *failed).collect(),
+    }
+    .execute(&mut &*conn)
+    .await?;
+    Ok(())
+}
+
+statement! {
+    struct Routed {
+        partner_ids: Vec<PartnerId> as Array<SqlUuid>, modes: Vec<Mode> as Array<Text>, ids: Vec<CustomerId> as Array<SqlUuid>,
+    } -> pub RoutedCustomer {
+        partner_id: PartnerId as SqlUuid, mode: Mode as Text, id: CustomerId as SqlUuid, reference: String as Text,
+        kyc_level: i16 as SmallInt, country: Option<String> as Nullable<Text>, metadata: serde_json::Value as Jsonb,
+        paid_count: i32 as Integer, failed_count: i32 as Integer,
+    } = "SELECT c.partner_id, c.mode, c.id, c.reference, c.kyc_level, c.country, c.metadata, c.paid_count, c.failed_count \
+         FROM customer c JOIN UNNEST(?::uuid[], ?::text[], ?::uuid[]) AS k (partner_id, mode, id) \
+         ON (c.id, c.partner_id, c.mode) = (k.id, k.partner_id, k.mode)"
+}
+
+impl RoutedCustomer {
+    pub fn tenant(&self) -> Tenant {
+        Tenant { partner_id: self.partner_id, mode: self.mode }
+    }
+}
+
+/// What routing may ask of these customers.
+pub async fn routed(conn: &AsyncPgConnection, customers: &[(Tenant, CustomerId)]) -> QueryResult<Vec<RoutedCustomer>> {
+    if customers.is_empty() {
+        return Ok(Vec::new());
+    }
+    Routed {
+        partner_ids: customers.iter().map(|(tenant, _)| tenant.partner_id).collect(),
+        modes: customers.iter().map(|(tenant, _)| tenant.mode).collect(),
+        ids: customers.iter().map(|(_, id)| *id).collect(),
+    }
+    .load(&mut &*conn)
+    .await
 }

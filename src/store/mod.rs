@@ -29,6 +29,7 @@ pub mod payouts;
 pub mod pool;
 pub mod requests;
 pub mod retry;
+pub mod route_statistics;
 pub mod routes;
 mod sql_types;
 pub mod staff;

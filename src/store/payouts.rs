@@ -20,7 +20,8 @@ macro_rules! payout_columns {
          p.provider_account_id, p.provider, p.status, p.provider_reference, p.provider_original_id, p.rrn, p.arn, p.amount, \
          p.currency, p.amount_reserved, p.amount_processed, p.amount_returned, p.cost, p.resolution, p.provider_code, \
          p.provider_message, p.sends, p.sent_at, p.inquiries, p.not_found_count, p.created_at, p.updated_at, p.final_at, \
-         p.parent_part, p.deposit_currency, p.deposit_rate, p.deposit_debited, p.settled_from, p.usage_pool, p.usage_window, p.is_probe"
+         p.parent_part, p.deposit_currency, p.deposit_rate, p.deposit_debited, p.settled_from, p.usage_pool, p.usage_window, p.is_probe, \
+         p.given_up"
     };
 }
 
@@ -59,8 +60,17 @@ type PayoutSql = (
     PlacementSql,
 );
 
-type PlacementSql =
-    (Nullable<SmallInt>, Text, Numeric, Numeric, Nullable<Numeric>, Nullable<SqlUuid>, Nullable<Timestamptz>, Bool);
+type PlacementSql = (
+    Nullable<SmallInt>,
+    Text,
+    Numeric,
+    Numeric,
+    Nullable<Numeric>,
+    Nullable<SqlUuid>,
+    Nullable<Timestamptz>,
+    Bool,
+    Bool,
+);
 
 /// How a payout was placed: what it takes of its deposit account, and in which of routing's counters it stands.
 #[derive(Clone, Debug, PartialEq, diesel::Queryable)]
@@ -78,6 +88,8 @@ pub struct Placement {
     pub usage_window: Option<DateTime<Utc>>,
     /// Sent while the breaker was half open.
     pub is_probe: bool,
+    /// What it left unpaid is not tried again.
+    pub given_up: bool,
 }
 
 /// A payout as stored.
@@ -186,16 +198,17 @@ statement! {
         inquiries: Vec<i32> as Array<Integer>, not_founds: Vec<i32> as Array<Integer>,
         final_ats: Vec<Option<DateTime<Utc>>> as Array<Nullable<Timestamptz>>, debited: Vec<Decimal> as Array<Numeric>,
         settled_from: Vec<Option<Decimal>> as Array<Nullable<Numeric>>, probes: Vec<bool> as Array<Bool>,
+        given_up: Vec<bool> as Array<Bool>,
     } = "UPDATE payout p SET updated_at = ?, status = k.status, provider_original_id = k.original_id, rrn = k.rrn, arn = k.arn, \
              amount_reserved = k.reserved, amount_processed = k.processed, amount_returned = k.returned, cost = k.cost, \
              resolution = k.resolution, provider_code = k.code, provider_message = k.message, sends = k.sends, sent_at = k.sent_at, \
              inquiries = k.inquiries, not_found_count = k.not_found, final_at = k.final_at, \
-             deposit_debited = k.debited, settled_from = k.settled_from, is_probe = k.is_probe \
+             deposit_debited = k.debited, settled_from = k.settled_from, is_probe = k.is_probe, given_up = k.given_up \
          FROM UNNEST(?::uuid[], ?::text[], ?::uuid[], ?::text[], ?::text[], ?::text[], ?::text[], ?::numeric[], ?::numeric[], \
              ?::numeric[], ?::numeric[], ?::text[], ?::text[], ?::text[], ?::smallint[], ?::timestamptz[], ?::int[], ?::int[], \
-             ?::timestamptz[], ?::numeric[], ?::numeric[], ?::boolean[]) \
+             ?::timestamptz[], ?::numeric[], ?::numeric[], ?::boolean[], ?::boolean[]) \
              AS k (partner_id, mode, id, status, original_id, rrn, arn, reserved, processed, returned, cost, resolution, code, \
-             message, sends, sent_at, inquiries, not_found, final_at, debited, settled_from, is_probe) \
+             message, sends, sent_at, inquiries, not_found, final_at, debited, settled_from, is_probe, given_up) \
          WHERE (p.partner_id, p.mode, p.id) = (k.partner_id, k.mode, k.id)"
 }
 
@@ -302,6 +315,7 @@ pub async fn write(conn: &AsyncPgConnection, payouts: &[Payout], now: DateTime<U
         debited: payouts.iter().map(|p| p.placement.deposit_debited).collect(),
         settled_from: payouts.iter().map(|p| p.placement.settled_from).collect(),
         probes: payouts.iter().map(|p| p.placement.is_probe).collect(),
+        given_up: payouts.iter().map(|p| p.placement.given_up).collect(),
     }
     .execute(&mut &*conn)
     .await?;

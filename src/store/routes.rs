@@ -64,17 +64,21 @@ statement! {
 
 statement! {
     struct AllRoutes {} -> pub RouteRow {
-        mode: Mode as Text, id: RouteId as SqlUuid, code: String as Text, service: String as Text, enabled: bool as Bool,
+        partner_id: PartnerId as SqlUuid, mode: Mode as Text, id: RouteId as SqlUuid, code: String as Text, service: String as Text, enabled: bool as Bool,
         amount_min: Option<Decimal> as Nullable<Numeric>, amount_max: Option<Decimal> as Nullable<Numeric>,
         cost_percent: Decimal as Numeric, cost_fixed: Decimal as Numeric, deposit_account_id: DepositAccountId as SqlUuid,
         currency: AssetCode as Text, available: Decimal as Numeric, provider_account_id: ProviderAccountId as SqlUuid,
         provider: String as Text, account_code: String as Text, account_enabled: bool as Bool, settings: Value as Jsonb,
-    } = "SELECT r.mode, r.id, r.code, r.service, r.enabled, r.amount_min, r.amount_max, r.cost_percent, r.cost_fixed, \
+    } = "SELECT r.partner_id, r.mode, r.id, r.code, r.service, r.enabled, r.amount_min, r.amount_max, r.cost_percent, r.cost_fixed, \
              d.id, d.currency, d.balance - d.reserved, a.id, a.provider, a.code, a.enabled, a.settings \
          FROM payout_route r \
          JOIN deposit_account d ON (d.partner_id, d.mode, d.id) = (r.partner_id, r.mode, r.deposit_account_id) \
          JOIN provider_account a ON (a.partner_id, a.mode, a.id) = (d.partner_id, d.mode, d.provider_account_id) \
          ORDER BY r.mode, r.service, r.position, r.code"
+}
+
+statement! {
+    struct SyncedDeposits {} => (SqlUuid,) = "SELECT id FROM deposit_account WHERE balance_source = 'provider'"
 }
 
 statement! {
@@ -217,6 +221,12 @@ pub async fn points(conn: &AsyncPgConnection) -> QueryResult<Vec<Point>> {
 /// Every route with its deposit account's available balance, in the given order. Read into memory by those who ask often.
 pub async fn all(conn: &AsyncPgConnection) -> QueryResult<Vec<RouteRow>> {
     AllRoutes {}.load(&mut &*conn).await
+}
+
+/// The deposit accounts whose balance their provider reports.
+pub async fn synced(conn: &AsyncPgConnection) -> QueryResult<Vec<DepositAccountId>> {
+    let rows: Vec<(DepositAccountId,)> = SyncedDeposits {}.load(&mut &*conn).await?;
+    Ok(rows.into_iter().map(|(id,)| id).collect())
 }
 
 /// Locks deposit accounts in one order and answers what is available on each.

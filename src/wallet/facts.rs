@@ -14,8 +14,7 @@ use crate::domain::offer::{
     BillingAddress, CardFacts, CardState, ExecutionFacts, LimitFacts, OfferLimits, PricingError, RouteFact, Terms,
 };
 use crate::domain::rate::{Pair, Price, Rate, Spread};
-use crate::domain::routing::strategy::Strategy;
-use crate::domain::routing::{Route, RouteRequest, decide};
+use crate::domain::routing::{Route, any_route_carries};
 use crate::gateway::submit::card_service;
 use crate::rates::price::BoardPrice;
 use crate::store::offers::{Offer, OfferCard};
@@ -168,8 +167,7 @@ pub(super) struct Around<'a> {
 /// Whether a route can carry the amount now, as far as memory tells.
 fn route_fact(routes: &[Route], currency: AssetCode, amount: Decimal, scheme: CardScheme) -> RouteFact {
     let service = card_service(currency);
-    let request = RouteRequest { service: &service, amount, card_scheme: Some(scheme), tried: &[] };
-    if decide(Strategy::Direct, routes, &request).ranked.is_empty() { RouteFact::None } else { RouteFact::Single }
+    if any_route_carries(routes, &service, amount, Some(scheme)) { RouteFact::Single } else { RouteFact::None }
 }
 
 /// A window's sums; an unreadable sum is a bug, and no reason to let an amount through.

@@ -9,15 +9,20 @@ use serde_json::Value;
 use uuid::Uuid;
 
 use super::super::GatewayError;
+use super::super::breakers::{self, BadNews};
 use super::super::journal::{self, Draft};
+use super::super::requests::release::partner_release;
 use super::super::settle::{self, GivenBack};
+use super::super::{Gateway, statistics};
 use crate::domain::asset::Assets;
 use crate::domain::exact;
-use crate::domain::ids::{DepositAccountId, OfferId, PayoutId, PayoutRequestId, Tenant};
+use crate::domain::ids::{CustomerId, DepositAccountId, OfferId, PayoutId, PayoutRequestId, RouteId, Tenant};
 use crate::domain::ledger::Entry;
-use crate::domain::payout::Resolution;
+use crate::domain::payout::{PayoutEvent, PayoutStatus, Resolution};
 use crate::domain::payout_request::RequestEvent;
+use crate::domain::routing::breaker::CallOutcome;
 use crate::store::cases::{self, NewCase};
+use crate::store::customers;
 use crate::store::entries;
 use crate::store::events::{self, Event};
 use crate::store::jobs::{self, JobKind, NewJob};
@@ -25,11 +30,12 @@ use crate::store::limits;
 use crate::store::offers::Offer;
 use crate::store::payouts::Payout;
 use crate::store::requests::PayoutRequest;
+use crate::store::route_statistics::{self, AccountCalls, PoolWindow, TurnoverKey};
 use crate::store::routes::{self, DepositMove};
 use crate::vault::Vault;
 
 #[derive(Default)]
-pub(super) struct Changes {
+pub(in crate::gateway) struct Changes {
     /// Payouts and offers that were touched and are to be written back.
     pub payouts: BTreeSet<PayoutId>,
     pub offers: BTreeSet<OfferId>,
@@ -39,10 +45,21 @@ pub(super) struct Changes {
     /// Jobs that end, and those that begin, with their time: of several words on one job in a batch, the last counts.
     done: BTreeSet<(Tenant, JobKind, Uuid)>,
     jobs: BTreeMap<(Tenant, JobKind, Uuid), DateTime<Utc>>,
+    /// Said of requests, in order, and not yet in their chains.
+    drafts: Vec<(PayoutRequestId, Draft)>,
     log: Vec<Event>,
     cases: Vec<NewCase>,
     deposits: BTreeMap<DepositAccountId, DepositMove>,
     given_back: Vec<GivenBack>,
+    /// Deposit accounts whose balance the provider reports: what paid stays reserved until it does.
+    synced: BTreeSet<DepositAccountId>,
+    turnovers: BTreeMap<TurnoverKey, Decimal>,
+    usage: BTreeMap<(PoolWindow, RouteId), Decimal>,
+    outcomes: BTreeMap<(RouteId, DateTime<Utc>), (i64, i64)>,
+    calls: BTreeMap<(crate::domain::ids::ProviderAccountId, DateTime<Utc>), AccountCalls>,
+    bad_news: BadNews,
+    /// Requests of a customer that ended paid, and unpaid.
+    customers: BTreeMap<(Tenant, CustomerId), (i32, i32)>,
 }
 
 /// Who is to be told once a batch is committed.
@@ -55,17 +72,23 @@ pub(in crate::gateway) struct Told {
 }
 
 impl Changes {
-    pub fn event(
-        &mut self,
-        vault: &Vault,
-        request: &mut PayoutRequest,
-        payout_id: Option<PayoutId>,
-        kind: &'static str,
-        data: Value,
-        now: DateTime<Utc>,
-    ) {
-        let draft = Draft { payout_id, kind, actor: "gateway", data };
-        self.log.push(journal::append(vault, request, draft, now));
+    /// Nothing changed yet. `synced` are the deposit accounts whose balance their provider reports.
+    pub fn over(synced: BTreeSet<DepositAccountId>) -> Self {
+        Self { synced, ..Self::default() }
+    }
+
+    pub fn event(&mut self, request: &PayoutRequest, payout_id: Option<PayoutId>, kind: &'static str, mut data: Value) {
+        journal::note_status(request, &mut data);
+        self.drafts.push((request.id, Draft { payout_id, kind, actor: "gateway", data }));
+    }
+
+    /// Appends what was said of a request to its chain.
+    pub fn append_events(&mut self, vault: &Vault, request: &mut PayoutRequest, now: DateTime<Utc>) {
+        let request_id = request.id;
+        let (own, others): (Vec<_>, Vec<_>) =
+            std::mem::take(&mut self.drafts).into_iter().partition(|(id, _)| *id == request_id);
+        self.drafts = others;
+        self.log.extend(own.into_iter().map(|(_, draft)| journal::append(vault, request, draft, now)));
     }
 
     pub fn case(&mut self, request: &PayoutRequest, payout_id: Option<PayoutId>, kind: &'static str, evidence: Value) {
@@ -95,29 +118,98 @@ impl Changes {
         Ok(())
     }
 
-    /// A payout is final: its reservation ends, what it took leaves the deposit account, and nothing more is to be asked.
+    /// A payout is final: its reservation ends, what it took leaves the deposit account, routing's counters are told, and nothing more
+    /// is to be asked. Also for a success that shows up after the end.
     pub fn finish_payout(
         &mut self,
+        assets: &Assets,
         payout: &mut Payout,
         processed: Decimal,
         now: DateTime<Utc>,
     ) -> Result<(), GatewayError> {
-        payout.final_at = Some(now);
-        let reserved = std::mem::take(&mut payout.amount_reserved);
-        let debited = if processed.is_zero() { Decimal::ZERO } else { exact::add(processed, payout.cost)? };
-        self.deposit(payout.deposit_account_id, -reserved, debited)?;
+        let was_final = payout.final_at.is_some();
+        let has_paid = !processed.is_zero();
+        let asked = statistics::deposit_amount(assets, payout, payout.amount)?;
+        payout.amount_processed = processed;
+        if !has_paid {
+            payout.placement.deposit_debited = Decimal::ZERO;
+        } else if payout.placement.deposit_debited.is_zero() {
+            payout.placement.deposit_debited = statistics::deposit_amount(assets, payout, processed)?;
+        }
+        payout.final_at = Some(payout.final_at.unwrap_or(now));
+        let taken = if has_paid { exact::add(payout.placement.deposit_debited, payout.cost)? } else { Decimal::ZERO };
+        // What the provider's next balance will have in it stays set aside until then.
+        let kept = if has_paid && self.synced.contains(&payout.deposit_account_id) { taken } else { Decimal::ZERO };
+        let reserved = std::mem::replace(&mut payout.amount_reserved, kept);
+        self.deposit(payout.deposit_account_id, exact::sub(kept, reserved)?, taken)?;
         self.no_jobs_of(payout);
+
+        let counted_before = if was_final { (Decimal::ZERO, Decimal::ZERO) } else { (asked, payout.amount) };
+        let turnover = exact::sub(payout.placement.deposit_debited, counted_before.0)?;
+        let usage = exact::sub(processed, counted_before.1)?;
+        if !turnover.is_zero() {
+            let key = (payout.provider_account_id, payout.created_at.date_naive(), payout.placement.deposit_currency);
+            let sum = self.turnovers.entry(key).or_default();
+            *sum = exact::add(*sum, turnover)?;
+        }
+        if let (Some(pool), Some(window), false) =
+            (payout.placement.usage_pool, payout.placement.usage_window, usage.is_zero())
+        {
+            let sum = self.usage.entry(((pool, window), payout.route_id)).or_default();
+            *sum = exact::add(*sum, usage)?;
+        }
+        self.note_end(payout, now);
         Ok(())
     }
 
-    /// A request is over. The offer that holds its funding is closed with it.
+    /// Counts how a payout ended, for its route and its provider account.
+    fn note_end(&mut self, payout: &mut Payout, now: DateTime<Utc>) {
+        let outcome = match payout.status {
+            PayoutStatus::Canceled => None,
+            PayoutStatus::Processed | PayoutStatus::LateProcessed | PayoutStatus::Returned => Some(CallOutcome::Ok),
+            PayoutStatus::Failed
+            | PayoutStatus::Created
+            | PayoutStatus::Invoking
+            | PayoutStatus::Pending
+            | PayoutStatus::Unknown => payout.resolution.and_then(CallOutcome::of),
+        };
+        let Some(outcome) = outcome else { return };
+        let (succeeded, failed) = self.outcomes.entry((payout.route_id, statistics::hour(now))).or_default();
+        match (outcome, payout.status) {
+            (CallOutcome::Error, _) => *failed += 1,
+            // A refused card says nothing of the route.
+            (CallOutcome::Ok, PayoutStatus::Failed) | (CallOutcome::Unknown, _) => {}
+            (CallOutcome::Ok, _) => *succeeded += 1,
+        }
+        self.note_call(payout, outcome, now);
+    }
+
+    fn note_call(&mut self, payout: &mut Payout, outcome: CallOutcome, now: DateTime<Utc>) {
+        let calls = self.calls.entry((payout.provider_account_id, statistics::bucket(now))).or_default();
+        match outcome {
+            CallOutcome::Ok => calls.ok += 1,
+            CallOutcome::Error => calls.errors += 1,
+            CallOutcome::Unknown => calls.unknowns += 1,
+        }
+        let is_probe = std::mem::take(&mut payout.placement.is_probe);
+        self.bad_news.note(payout.provider_account_id, outcome, is_probe);
+    }
+
+    /// A payout's fate stays open. The first time that it can't be told counts against the provider account.
+    pub fn note_open(&mut self, payout: &mut Payout, event: PayoutEvent, now: DateTime<Utc>) {
+        if event == PayoutEvent::Ambiguous && payout.status == PayoutStatus::Invoking {
+            self.note_call(payout, CallOutcome::Unknown, now);
+        }
+    }
+
+    /// A request is over: what holds its funding is closed with it.
     pub fn end_request(
         &mut self,
         assets: &Assets,
         request: &mut PayoutRequest,
         offer: Option<&mut Offer>,
         event: RequestEvent,
-        resolution: Resolution,
+        resolution: Option<Resolution>,
         now: DateTime<Utc>,
     ) -> Result<(), GatewayError> {
         request.status = request.status.apply(event).map_err(|error| GatewayError::Request(request.id, error))?;
@@ -126,7 +218,7 @@ impl Changes {
             let returned = request.status.apply(RequestEvent::Returned);
             request.status = returned.map_err(|error| GatewayError::Request(request.id, error))?;
         }
-        request.resolution = Some(resolution);
+        request.resolution = resolution;
         request.final_at = Some(now);
         self.no_job(request.tenant(), JobKind::Dispatch, request.id.0);
         self.ended.push(request.id);
@@ -136,12 +228,38 @@ impl Changes {
             self.given_back.extend(given_back);
             self.offers.insert(offer.id);
         }
+        self.entries.extend(partner_release(assets, request)?);
+        if let Some(customer_id) = request.customer_id {
+            let (paid, failed) = self.customers.entry((request.tenant(), customer_id)).or_default();
+            match event {
+                RequestEvent::PaidInFull | RequestEvent::PaidInPart => *paid += 1,
+                RequestEvent::Failed => *failed += 1,
+                RequestEvent::DetailsMissing
+                | RequestEvent::MadeReady
+                | RequestEvent::DispatchStarted
+                | RequestEvent::PayoutStarted
+                | RequestEvent::FailedOver
+                | RequestEvent::Expired
+                | RequestEvent::Canceled
+                | RequestEvent::Terminated
+                | RequestEvent::Returned => {}
+            }
+        }
         Ok(())
     }
 
     /// Writes everything, and answers who is to be told. Jobs that end are deleted before new ones are written.
-    pub async fn write(self, conn: &mut AsyncPgConnection, now: DateTime<Utc>) -> Result<Told, GatewayError> {
+    pub async fn write(
+        self,
+        gateway: &Gateway,
+        conn: &mut AsyncPgConnection,
+        now: DateTime<Utc>,
+    ) -> Result<Told, GatewayError> {
         cases::open(conn, self.cases, now).await?;
+        // Customers before balances, as whoever submits a request locks them.
+        let counted: Vec<_> =
+            self.customers.iter().map(|((tenant, id), (paid, failed))| (*tenant, *id, *paid, *failed)).collect();
+        customers::count_ended(conn, &counted).await?;
         // Balances before rolling sums before deposit accounts, as everybody locks them.
         {
             let conn = &*conn;
@@ -161,7 +279,13 @@ impl Changes {
                 jobs::delete(conn, &done).await?;
                 jobs::insert(conn, &jobs, now).await
             },
+            // After the deposit accounts, as dispatch has it.
+            route_statistics::add_turnovers(conn, &self.turnovers),
+            route_statistics::add_usage(conn, &self.usage),
+            route_statistics::add_outcomes(conn, &self.outcomes),
+            route_statistics::add_calls(conn, &self.calls),
         )?;
+        breakers::hear(gateway, conn, &self.bad_news, now).await?;
         let dispatch_due = jobs.iter().any(|job| job.kind == JobKind::Dispatch);
         Ok(Told { ended: self.ended, dispatch_due })
     }

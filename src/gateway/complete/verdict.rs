@@ -120,8 +120,11 @@ fn processed(payout: &Payout, amount: Decimal, ids: ProviderIds) -> Verdict {
 }
 
 fn returned(payout: &Payout, amount: Decimal, ids: ProviderIds) -> Verdict {
-    let paid = if payout.status == PayoutStatus::Processed { payout.amount_processed } else { payout.amount };
-    let fits = amount > Decimal::ZERO && amount <= paid;
+    // Before its success is known only a whole return tells how much had been paid.
+    let fits = match payout.status {
+        PayoutStatus::Processed => amount > Decimal::ZERO && amount <= payout.amount_processed,
+        _ => amount == payout.amount,
+    };
     match payout.status {
         PayoutStatus::Processed | PayoutStatus::Invoking | PayoutStatus::Pending | PayoutStatus::Unknown if fits => {
             Verdict::Returned { amount, ids }
@@ -242,6 +245,11 @@ pub(super) fn remember_ids(payout: &mut Payout, ids: ProviderIds) {
     payout.provider_original_id = ids.original_id.map(clipped).or(payout.provider_original_id.take());
     payout.rrn = ids.rrn.map(clipped).or(payout.rrn.take());
     payout.arn = ids.arn.map(clipped).or(payout.arn.take());
+    // Counts when the payout is finished; what is no amount is worked out from the rate.
+    let converts = payout.placement.deposit_currency != payout.currency;
+    if let Some(debited) = ids.debited.filter(|debited| converts && *debited > Decimal::ZERO) {
+        payout.placement.deposit_debited = debited;
+    }
 }
 
 /// At most so much of a provider's text, as the database can hold it: PostgreSQL's text takes no NUL.

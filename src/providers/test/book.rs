@@ -114,7 +114,11 @@ impl Payment {
     }
 
     pub fn ids(&self) -> ProviderIds {
-        ProviderIds { original_id: Some(self.original_id.clone()), rrn: Some(self.rrn.clone()), arn: None }
+        ProviderIds {
+            original_id: Some(self.original_id.clone()),
+            rrn: Some(self.rrn.clone()),
+            ..ProviderIds::default()
+        }
     }
 }
 

@@ -122,7 +122,11 @@ pub fn parse(
 
 impl Notice {
     fn outcome(&self) -> Result<Outcome, CallbackError> {
-        let ids = ProviderIds { original_id: Some(self.original_id.clone()), rrn: self.rrn.clone(), arn: None };
+        let ids = ProviderIds {
+            original_id: Some(self.original_id.clone()),
+            rrn: self.rrn.clone(),
+            ..ProviderIds::default()
+        };
         match self.status.as_str() {
             "pending" => Ok(Outcome::Pending { ids }),
             "processed" => Ok(Outcome::Processed { amount: self.amount()?, ids }),

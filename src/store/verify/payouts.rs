@@ -60,25 +60,26 @@ broken_rows! {
     request_states, of "payout_request",
     concat!("SELECT ", row_key!("payout_request", "r", "id"), ", concat_ws('; ', \
          CASE WHEN f.is_final <> (r.final_at IS NOT NULL) THEN 'is ' || r.status || ', and final_at says otherwise' END, \
-         CASE WHEN f.is_final AND r.resolution IS NULL THEN 'is ' || r.status || ' without a resolution' END, \
+         CASE WHEN f.is_final AND r.resolution IS NULL AND r.status NOT IN ('canceled', 'terminated') THEN 'is ' || r.status || ' without a resolution' END, \
          CASE WHEN f.is_final AND s.open > 0 THEN 'is ' || r.status || ' and has an open payout' END, \
          CASE WHEN r.status IN ('created', 'waiting_details', 'ready') AND s.payouts > 0 \
              THEN 'is ' || r.status || ' and has payouts already' END, \
-         CASE WHEN r.status = 'dispatching' AND s.open > 0 THEN 'is dispatching and has an open payout' END, \
+         CASE WHEN r.status = 'dispatching' AND s.sent > 0 AND NOT r.parallel_mode THEN 'is dispatching and has a payout under way' END, \
          CASE WHEN r.status = 'pending' AND COALESCE(s.open, 0) = 0 AND r.moderation_reason IS NULL \
              THEN 'is pending without an open payout' END, \
          CASE WHEN r.status = 'processed' AND r.amount_processed < r.amount \
              OR r.status = 'partially_processed' AND (r.amount_processed <= 0 OR r.amount_processed >= r.amount) \
              OR r.status IN ('failed', 'expired', 'canceled', 'terminated', 'created', 'waiting_details', 'ready') \
                  AND r.amount_processed <> 0 \
-             OR NOT f.is_final AND r.amount_processed >= r.amount \
+             OR NOT f.is_final AND r.amount_processed >= r.amount AND COALESCE(s.open, 0) = 0 \
              THEN 'is ' || r.status || ' with ' || r.amount_processed || ' of ' || r.amount || ' processed' END, \
          CASE WHEN r.amount_returned > r.amount_processed OR (r.status = 'returned') <> (f.is_final AND r.amount_returned > 0) \
              THEN 'is ' || r.status || ' with ' || r.amount_returned || ' of ' || r.amount_processed || ' returned' END) \
      FROM payout_request r \
      CROSS JOIN LATERAL (SELECT r.status NOT IN ('created', 'waiting_details', 'ready', 'dispatching', 'pending') AS is_final) f \
      LEFT JOIN (SELECT partner_id, mode, request_id, count(*) AS payouts, \
-             count(*) FILTER (WHERE status IN ('created', 'invoking', 'pending', 'unknown')) AS open \
+             count(*) FILTER (WHERE status IN ('created', 'invoking', 'pending', 'unknown')) AS open, \
+             count(*) FILTER (WHERE status IN ('invoking', 'pending', 'unknown')) AS sent \
          FROM payout GROUP BY partner_id, mode, request_id) s \
      ON (s.partner_id, s.mode, s.request_id) = (r.partner_id, r.mode, r.id)")
 }
@@ -113,14 +114,14 @@ broken_rows! {
     concat!("SELECT ", row_key!("payout", "p", "id"), ", CASE \
          WHEN x.expected IS NULL AND e.id IS NOT NULL THEN 'is ' || p.status || ' and has a ' || x.kind || ' entry' \
          WHEN x.expected IS NOT NULL AND e.id IS NULL THEN 'has no ' || x.kind || ' entry' \
+         WHEN x.kind = 'return' AND p.deposit_currency <> p.currency AND b.amount > 0 AND b.amount <= p.deposit_debited THEN NULL \
          WHEN x.expected <> COALESCE(b.amount, 0) THEN 'its ' || x.kind || ' entry moves ' || COALESCE(b.amount, 0) \
              || ' on its deposit account, not ' || x.expected END \
      FROM payout p \
-     JOIN payout_request r ON (r.partner_id, r.mode, r.id) = (p.partner_id, p.mode, p.request_id) \
      CROSS JOIN LATERAL (VALUES \
-         ('settle', CASE WHEN p.status IN ('processed', 'returned') THEN -p.amount_processed END), \
+         ('settle', CASE WHEN p.status IN ('processed', 'returned') THEN -(CASE WHEN p.deposit_currency = p.currency THEN p.amount_processed ELSE p.deposit_debited END) END), \
          ('return', CASE WHEN p.status = 'returned' THEN p.amount_returned END), \
-         ('late_success', CASE WHEN p.status = 'late_processed' THEN -p.amount_processed END), \
+         ('late_success', CASE WHEN p.status = 'late_processed' THEN -(CASE WHEN p.deposit_currency = p.currency THEN p.amount_processed ELSE p.deposit_debited END) END), \
          ('payout_cost', CASE WHEN p.status IN ('processed', 'returned', 'late_processed') AND p.cost > 0 THEN -p.cost END) \
      ) x (kind, expected) \
      LEFT JOIN entry e ON (e.partner_id, e.mode, e.kind, e.reference) \
@@ -128,8 +129,7 @@ broken_rows! {
      LEFT JOIN LATERAL (SELECT sum(g.amount) AS amount FROM posting g \
          JOIN account a ON (a.partner_id, a.mode, a.id) = (g.partner_id, g.mode, g.account_id) \
          WHERE (g.partner_id, g.mode, g.entry_id) = (e.partner_id, e.mode, e.id) \
-             AND a.kind = 'provider_funding' AND a.owner_id = p.deposit_account_id AND g.asset = p.currency) b ON true \
-     WHERE r.funding = 'wallet_hold' OR x.kind IN ('late_success', 'payout_cost')")
+             AND a.kind = 'provider_funding' AND a.owner_id = p.deposit_account_id AND g.asset = p.deposit_currency) b ON true")
 }
 
 broken_rows! {
@@ -148,9 +148,16 @@ broken_rows! {
     /// Open payouts that nothing will send or ask about again.
     open_payouts_go_on, of "payout",
     concat!("SELECT ", row_key!("payout", "p", "id"), ", 'is ' || p.status || ', and no invoke or inquire job is there for it' \
-     FROM payout p WHERE p.status IN ('created', 'invoking', 'pending', 'unknown') AND NOT EXISTS ( \
+     FROM payout p WHERE (p.status IN ('invoking', 'pending', 'unknown') AND NOT EXISTS ( \
          SELECT 1 FROM job j WHERE (j.partner_id, j.mode, j.subject_id) = (p.partner_id, p.mode, p.id) \
-         AND j.kind IN ('invoke', 'inquire') AND j.dead_at IS NULL)")
+         AND j.kind IN ('invoke', 'inquire') AND j.dead_at IS NULL)) \
+     OR (p.status = 'created' AND NOT EXISTS ( \
+         SELECT 1 FROM payout o WHERE (o.partner_id, o.mode, o.request_id) = (p.partner_id, p.mode, p.request_id) \
+         AND o.status IN ('invoking', 'pending', 'unknown')) AND NOT EXISTS ( \
+         SELECT 1 FROM job j WHERE (j.partner_id, j.mode, j.kind, j.subject_id) = (p.partner_id, p.mode, 'dispatch', p.request_id) \
+         AND j.dead_at IS NULL) AND NOT EXISTS ( \
+         SELECT 1 FROM payout_request r WHERE (r.partner_id, r.mode, r.id) = (p.partner_id, p.mode, p.request_id) \
+         AND r.moderation_reason IS NOT NULL))")
 }
 
 broken_rows! {

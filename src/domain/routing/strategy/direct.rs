@@ -1,8 +1,7 @@
-//! `direct`: the order in which the routes are configured.
+//! `direct`: the order in which the routes are given.
 
-use super::super::Route;
+use super::Entry;
 
-pub fn rank(_routes: &[Route], mut kept: Vec<usize>) -> Vec<usize> {
-    kept.sort_unstable();
-    kept
+pub fn rank(entries: &mut [Entry]) {
+    entries.sort_by_key(|entry| entry.place);
 }

@@ -3,6 +3,8 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that can't go on fails")]
 
+mod routing;
+
 use chrono::{DateTime, TimeDelta, Utc};
 use landfall::domain::asset::{Asset, AssetKind};
 use landfall::domain::card::CardScheme;

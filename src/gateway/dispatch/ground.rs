@@ -1,0 +1,207 @@
+//! What a batch decides from, beyond the requests themselves: routes with what is really left on their deposit accounts, cards,
+//! customers, earlier payouts, and routing's counters. Read once for the batch, under the deposit accounts' locks.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use diesel_async::AsyncPgConnection;
+use rust_decimal::Decimal;
+
+use super::super::breakers;
+use super::super::route_book::Snapshot;
+use super::super::{Gateway, GatewayError};
+use super::plan::Taken;
+use crate::domain::exact;
+use crate::domain::ids::{CardId, CustomerId, DepositAccountId, PayoutRequestId, ProviderAccountId, Tenant};
+use crate::domain::routing::{BreakerGate, Outcomes, PoolId, Route, Scheme, Statistics, window_start};
+use crate::store::cards::{self, Card};
+use crate::store::customers::{self, RoutedCustomer};
+use crate::store::payouts::{self, Payout};
+use crate::store::requests::PayoutRequest;
+use crate::store::{route_statistics, routes};
+
+/// How far back `conversion` looks, in hours.
+const OUTCOMES_HOURS: i64 = 24;
+
+pub struct Ground {
+    /// Routes by whose they are.
+    routes: HashMap<Tenant, Vec<Route>>,
+    pub(super) cards: BTreeMap<(Tenant, CardId), Card>,
+    pub(super) customers: BTreeMap<(Tenant, CustomerId), RoutedCustomer>,
+    payouts: BTreeMap<PayoutRequestId, Vec<Payout>>,
+    /// The scheme of each request's point; `None`: the built-in one.
+    schemes: BTreeMap<PayoutRequestId, Option<Arc<Scheme>>>,
+    pub(super) statistics: Statistics,
+    pub(super) lease_until: DateTime<Utc>,
+    pub(super) now: DateTime<Utc>,
+}
+
+impl Ground {
+    pub fn payouts_of(&self, id: PayoutRequestId) -> &[Payout] {
+        self.payouts.get(&id).map_or(&[], Vec::as_slice)
+    }
+
+    /// Adds a payout that this batch writes down, or puts one that it begins in place of what was read.
+    pub(super) fn put(&mut self, payout: Payout) {
+        let of_request = self.payouts.entry(payout.request_id).or_default();
+        match of_request.iter_mut().find(|other| other.id == payout.id) {
+            Some(other) => *other = payout,
+            None => of_request.push(payout),
+        }
+    }
+
+    /// The routes that may carry a request: the house's, or the partner's own.
+    pub fn routes_of(&self, owner: Tenant) -> &[Route] {
+        self.routes.get(&owner).map_or(&[], Vec::as_slice)
+    }
+
+    pub fn scheme_of(&self, id: PayoutRequestId) -> Option<Arc<Scheme>> {
+        self.schemes.get(&id).cloned().flatten()
+    }
+
+    pub fn card_of(&self, row: &PayoutRequest) -> Option<&Card> {
+        self.cards.get(&(row.tenant(), row.card_id?))
+    }
+
+    /// Later requests of the batch see what this one takes of a route's accounts.
+    pub(super) fn take(&mut self, route: &Route, taken: &Taken) -> Result<(), GatewayError> {
+        for other in self.routes.values_mut().flatten() {
+            if other.deposit_account_id == route.deposit_account_id {
+                other.available = exact::sub(other.available, taken.reserved)?;
+            }
+            if other.provider_account_id == route.provider_account_id {
+                if let (Some(left), true) = (other.turnover_left, other.deposit_currency == route.deposit_currency) {
+                    other.turnover_left = Some(exact::sub(left, taken.deposit_amount)?);
+                }
+                if let (BreakerGate::HalfOpen { probes_left }, true) = (&mut other.breaker, taken.is_probe) {
+                    *probes_left = probes_left.saturating_sub(1);
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Gateway {
+    pub(super) async fn ground(
+        &self,
+        conn: &mut AsyncPgConnection,
+        snapshot: &Snapshot,
+        rows: &[PayoutRequest],
+        lease_until: DateTime<Utc>,
+        now: DateTime<Utc>,
+    ) -> Result<Ground, GatewayError> {
+        let conn = &*conn;
+        let schemes: BTreeMap<_, _> = rows.iter().map(|row| (row.id, snapshot.scheme_of(row))).collect();
+        let tried: Vec<_> = rows.iter().filter(|row| row.attempts_made > 0).map(|row| (row.tenant(), row.id)).collect();
+        let sorted = |mut keys: Vec<(Tenant, CardId)>| {
+            keys.sort_unstable();
+            keys.dedup();
+            keys
+        };
+        let wanted = sorted(rows.iter().filter_map(|row| Some((row.tenant(), row.card_id?))).collect());
+        // A built-in scheme asks nothing of a customer.
+        let asked: BTreeSet<(Tenant, CustomerId)> = rows
+            .iter()
+            .filter(|row| schemes.get(&row.id).is_some_and(Option::is_some))
+            .filter_map(|row| Some((row.tenant(), row.customer_id?)))
+            .collect();
+        let asked: Vec<_> = asked.into_iter().collect();
+        let (before, cards, customers) = tokio::try_join!(
+            biased;
+            payouts::of_requests(conn, &tried),
+            cards::find_all(conn, &wanted),
+            customers::routed(conn, &asked),
+        )?;
+        let mut by_request: BTreeMap<PayoutRequestId, Vec<Payout>> = BTreeMap::new();
+        for payout in before {
+            by_request.entry(payout.request_id).or_default().push(payout);
+        }
+        let mut ground = Ground {
+            routes: HashMap::new(),
+            cards: cards.into_iter().map(|card| ((card.tenant(), card.id), card)).collect(),
+            customers: customers.into_iter().map(|customer| ((customer.tenant(), customer.id), customer)).collect(),
+            payouts: by_request,
+            schemes,
+            statistics: Statistics::default(),
+            lease_until,
+            now,
+        };
+        for row in rows {
+            let owner = snapshot.route_owner(row);
+            let known = ground.routes.entry(owner).or_default();
+            let missing = !known.iter().any(|route| route.service == row.service);
+            if missing {
+                let serving = snapshot.routes_of(owner).iter().filter(|route| route.service == row.service);
+                known.extend(serving.cloned());
+            }
+        }
+        self.freshen(conn, &mut ground).await?;
+        Ok(ground)
+    }
+
+    /// Brings what the snapshot only remembers to what is there now, and reads what strategies go by.
+    pub(in crate::gateway) async fn freshen(
+        &self,
+        conn: &AsyncPgConnection,
+        ground: &mut Ground,
+    ) -> Result<(), GatewayError> {
+        let now = ground.now;
+        let deposits: BTreeSet<DepositAccountId> =
+            ground.routes.values().flatten().map(|route| route.deposit_account_id).collect();
+        let accounts: BTreeSet<ProviderAccountId> =
+            ground.routes.values().flatten().map(|route| route.provider_account_id).collect();
+        let (deposits, accounts): (Vec<_>, Vec<_>) = (deposits.into_iter().collect(), accounts.into_iter().collect());
+        let pools: BTreeSet<(uuid::Uuid, DateTime<Utc>)> = ground
+            .schemes
+            .values()
+            .flatten()
+            .flat_map(|scheme| scheme.pools())
+            .map(|pool| (pool.id.0, window_start(now, pool.window_hours)))
+            .collect();
+        let pools: Vec<_> = pools.into_iter().collect();
+        let reads_outcomes = ground.schemes.values().flatten().any(|scheme| scheme.reads_outcomes());
+        let counted: Vec<_> = match reads_outcomes {
+            true => ground.routes.values().flatten().map(|route| route.id).collect(),
+            false => Vec::new(),
+        };
+        let since = now - TimeDelta::hours(OUTCOMES_HOURS);
+        // The locks first: what is read after them stands still until the commit.
+        let (locked, gates, turnovers, (usage, floors), outcomes) = tokio::try_join!(
+            biased;
+            routes::lock_deposits(conn, &deposits),
+            route_statistics::read_gates(conn, &accounts),
+            route_statistics::read_turnovers(conn, &accounts, now.date_naive()),
+            route_statistics::read_usage(conn, &pools),
+            route_statistics::read_outcomes(conn, &counted, since),
+        )?;
+        let available: HashMap<_, _> = locked.into_iter().map(|deposit| (deposit.id, deposit.available)).collect();
+        let turnovers: HashMap<_, _> =
+            turnovers.into_iter().map(|row| ((row.provider_account_id, row.currency), row.amount)).collect();
+        let mut by_account = HashMap::new();
+        for gate in gates {
+            by_account.insert(gate.id, (breakers::breaker_of(&gate)?, gate.turnover_limits));
+        }
+        for route in ground.routes.values_mut().flatten() {
+            route.available = available.get(&route.deposit_account_id).copied().unwrap_or_default();
+            let Some((breaker, limits)) = by_account.get(&route.provider_account_id) else { continue };
+            route.breaker = breakers::gate_of(breaker.gate(&self.settings.breaker, now));
+            let limit = limits.get(route.deposit_currency.as_str()).and_then(|limit| limit.as_str());
+            if let Some(limit) = limit.and_then(|text| Decimal::from_str_exact(text).ok()) {
+                let key = (route.provider_account_id, route.deposit_currency);
+                let asked = turnovers.get(&key).copied().unwrap_or_default();
+                route.turnover_left = Some(exact::sub(limit, asked)?.max(Decimal::ZERO));
+            }
+        }
+        let statistics = &mut ground.statistics;
+        statistics.usage = usage.into_iter().map(|row| ((PoolId(row.pool_id), row.route_id), row.debited)).collect();
+        statistics.floors = floors.into_iter().map(|row| (PoolId(row.pool_id), row.floor)).collect();
+        let count = |number: i64| u64::try_from(number).unwrap_or(0);
+        statistics.outcomes = outcomes
+            .into_iter()
+            .map(|row| (row.route_id, Outcomes { succeeded: count(row.succeeded), failed: count(row.failed) }))
+            .collect();
+        Ok(())
+    }
+}
