@@ -59,6 +59,7 @@ impl Server {
             settings: app.settings.http.clone(),
             roles: http::Roles {
                 wallet: api,
+                partners: api,
                 provider_callbacks: api,
                 docs: api,
                 dashboard: roles.contains(&Role::Dashboard),

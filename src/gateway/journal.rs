@@ -82,7 +82,7 @@ fn canonical(event: &Event) -> String {
 }
 
 /// JSON with sorted keys and no spaces. `jsonb` keeps no order of keys, so none may be relied on.
-fn write_canonical(value: &Value, out: &mut String) {
+pub(super) fn write_canonical(value: &Value, out: &mut String) {
     match value {
         Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => out.push_str(&value.to_string()),
         Value::Array(items) => {

@@ -50,7 +50,13 @@ pub struct BodyBounds {
 
 /// Reads a JSON body: a declared type other than JSON is refused, and so is any content coding.
 pub async fn read_json(request: &HttpRequest, payload: web::Payload, bounds: BodyBounds) -> Result<Body, ApiError> {
-    check_json_type(request.headers())?;
+    check_json_type(request.headers(), &["application/json"])?;
+    read(request, payload, bounds).await
+}
+
+/// [`read_json`] for JSON:API documents, which may be declared as either.
+pub async fn read_json_api(request: &HttpRequest, payload: web::Payload, bounds: BodyBounds) -> Result<Body, ApiError> {
+    check_json_type(request.headers(), &["application/vnd.api+json", "application/json"])?;
     read(request, payload, bounds).await
 }
 
@@ -93,13 +99,13 @@ async fn collect(request: &HttpRequest, mut payload: web::Payload, bytes_max: us
 }
 
 /// No type at all is taken for JSON, since old apps may send none.
-fn check_json_type(headers: &HeaderMap) -> Result<(), ApiError> {
+fn check_json_type(headers: &HeaderMap, taken: &[&str]) -> Result<(), ApiError> {
     let Some(declared) = headers.get(CONTENT_TYPE) else { return Ok(()) };
     let refused = || ApiError::field("Content-Type", FieldProblem::Value);
     let text = declared.to_str().map_err(|_| refused())?;
     let mut parts = text.split(';').map(str::trim);
     let essence = parts.next().unwrap_or("");
-    if !essence.eq_ignore_ascii_case("application/json") {
+    if !taken.iter().any(|taken| essence.eq_ignore_ascii_case(taken)) {
         return Err(refused());
     }
     let other_charset = parts.filter_map(|parameter| parameter.split_once('=')).any(|(name, value)| {
@@ -115,8 +121,8 @@ mod tests {
     use super::*;
 
     fn accepts(content_type: &str) -> bool {
-        check_json_type(TestRequest::post().insert_header(("Content-Type", content_type)).to_http_request().headers())
-            .is_ok()
+        let request = TestRequest::post().insert_header(("Content-Type", content_type)).to_http_request();
+        check_json_type(request.headers(), &["application/json"]).is_ok()
     }
 
     #[test]

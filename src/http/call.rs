@@ -19,6 +19,7 @@ use super::context::RequestContext;
 use super::error::{ApiError, Code, FieldProblem};
 use super::idempotency::{self, IdempotencyKey, KeyedRequest};
 use super::ops::Probe;
+use super::v1::call::KeyUses;
 use crate::config::http::HttpSettings;
 use crate::gateway::Gateway;
 use crate::wallet::{User, Wallet};
@@ -32,6 +33,8 @@ pub struct Edge {
     /// Writes run here: a worker's own runtime drops what its client no longer waits for.
     pub runtime: tokio::runtime::Handle,
     pub probes: Vec<Probe>,
+    /// When the uses of API keys were last noted by this process.
+    pub key_uses: KeyUses,
 }
 
 impl Edge {
@@ -137,7 +140,8 @@ impl Call {
             return Ok(answer.respond());
         };
         let gateway: Arc<Gateway> = Edge::part(&self.request)?;
-        let request = KeyedRequest::new(&gateway, &self.user, key, &self.request, body);
+        let principal = format!("user:{}", self.user.reference);
+        let request = KeyedRequest::new(&gateway, self.user.tenant, principal, key, &self.request, body);
         let (context, edge) = (self.context, self.edge);
         let answer = edge.outlive(idempotency::once(gateway, request, context, work)).await??;
         Ok(answer.respond())
@@ -166,21 +170,31 @@ pub struct Answer {
     pub status: u16,
     /// Empty when there is none.
     pub body: String,
+    /// What is saved in place of a `body` that holds a secret.
+    pub saved_body: Option<String>,
     /// Whether it was saved before.
     pub replayed: bool,
 }
 
 impl Answer {
+    pub const fn new(status: u16, body: String) -> Self {
+        Self { status, body, saved_body: None, replayed: false }
+    }
+
     pub fn json(value: &impl Serialize) -> Result<Self, ApiError> {
         let body = serde_json::to_string(value).map_err(|error| ApiError::internal(&error))?;
-        Ok(Self { status: 200, body, replayed: false })
+        Ok(Self::new(200, body))
     }
 
     pub const fn no_content() -> Self {
-        Self { status: 204, body: String::new(), replayed: false }
+        Self::new(204, String::new())
     }
 
     pub fn respond(self) -> HttpResponse {
+        self.respond_as("application/json")
+    }
+
+    pub fn respond_as(self, media_type: &'static str) -> HttpResponse {
         let status = StatusCode::from_u16(self.status).unwrap_or(Code::Common.status());
         let mut response = HttpResponse::build(status);
         if self.replayed {
@@ -189,6 +203,6 @@ impl Answer {
         if self.body.is_empty() {
             return response.finish();
         }
-        response.insert_header((CONTENT_TYPE, "application/json")).body(self.body)
+        response.insert_header((CONTENT_TYPE, media_type)).body(self.body)
     }
 }

@@ -23,6 +23,9 @@ use uuid::Uuid;
 use super::auth::AuthFailure;
 use super::error::{ApiError, Code};
 use super::messages::Language;
+use super::v1;
+use super::v1::error::V1Error;
+use super::v1::media::Media;
 
 const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 const REQUEST_ID_CHARS_MAX: usize = 64;
@@ -96,6 +99,7 @@ pub async fn edge(
     let started = Instant::now();
     let context = RequestContext::of(request.headers());
     request.extensions_mut().insert(context.clone());
+    let shape = Shape::of(&request);
     let span = tracing::info_span!("request", request_id = %context.id, method = %request.method());
 
     let answered = AssertUnwindSafe(next.call(request)).catch_unwind().instrument(span.clone()).await;
@@ -105,42 +109,78 @@ pub async fn edge(
     let answer = match answered {
         Ok(Ok(answer)) => answer.map_into_boxed_body(),
         Ok(Err(error)) => {
-            let error = known(&error).unwrap_or_else(|| ApiError::internal(&error));
-            tracing::info!(status = error.code.status().as_u16(), ms, "answered");
-            return Err(error.in_context(context).into());
+            let (status, error) = shape.of_failure(&error, context);
+            tracing::info!(status = status.as_u16(), ms, "answered");
+            return Err(error);
         }
         // The hook has written the panic down; the caller is told nothing of it.
         Err(_) => {
             tracing::error!(status = 500, ms, "a handler panicked");
-            return Err(ApiError::new(Code::Common).in_context(context).into());
+            return Err(shape.of_failure(&ApiError::new(Code::Common).into(), context).1);
         }
     };
-    let mut answer = in_shape(answer, &context);
+    let mut answer = in_shape(answer, shape, &context);
     security_headers(answer.response_mut().headers_mut(), &context);
     let route = answer.request().match_pattern().unwrap_or_else(|| "none".into());
     tracing::info!(route, status = answer.status().as_u16(), ms, "answered");
     Ok(answer)
 }
 
+/// The form of an API's errors.
+#[derive(Clone, Copy)]
+enum Shape {
+    Wallet,
+    Partners(Media),
+}
+
+impl Shape {
+    fn of(request: &ServiceRequest) -> Self {
+        if v1::owns(request.path()) { Shape::Partners(Media::of_error(request.headers())) } else { Shape::Wallet }
+    }
+
+    /// What leaves the app as an error is answered by the server, which asks it for its answer.
+    fn of_failure(self, error: &Error, context: RequestContext) -> (StatusCode, Error) {
+        match self {
+            Shape::Wallet => {
+                let error = known(error).unwrap_or_else(|| ApiError::internal(error));
+                (error.code.status(), error.in_context(context).into())
+            }
+            Shape::Partners(media) => {
+                let error = known_to_partners(error).unwrap_or_else(|| V1Error::internal(error));
+                (error.status, error.in_context(context, media).into())
+            }
+        }
+    }
+}
+
 /// Gives a failure the published shape, in the language of its request.
-fn in_shape(answer: ServiceResponse<BoxBody>, context: &RequestContext) -> ServiceResponse<BoxBody> {
+fn in_shape(answer: ServiceResponse<BoxBody>, shape: Shape, context: &RequestContext) -> ServiceResponse<BoxBody> {
     let status = answer.status();
     if !(status.is_client_error() || status.is_server_error()) {
         return answer;
     }
-    let error = match answer.response().error() {
-        Some(error) => known(error).unwrap_or_else(|| by_status(status)),
-        // A route's own answer, with a body of its own.
-        None if answer.response().headers().contains_key(CONTENT_TYPE) => return answer,
-        None => by_status(status),
+    let error = answer.response().error();
+    // A route's own answer, with a body of its own.
+    if error.is_none() && answer.response().headers().contains_key(CONTENT_TYPE) {
+        return answer;
+    }
+    let response = match shape {
+        Shape::Wallet => error.and_then(known).unwrap_or_else(|| by_status(status)).render(context),
+        Shape::Partners(media) => {
+            let error = error.and_then(known_to_partners).unwrap_or_else(|| by_status(status).into());
+            error.render(context, media)
+        }
     };
-    let response = error.render(context);
     answer.into_response(response)
 }
 
 fn known(error: &Error) -> Option<ApiError> {
     let failure = error.as_error::<AuthFailure>().map(ApiError::from);
     error.as_error::<ApiError>().cloned().or(failure)
+}
+
+fn known_to_partners(error: &Error) -> Option<V1Error> {
+    error.as_error::<V1Error>().cloned().or_else(|| known(error).map(V1Error::from))
 }
 
 /// For what actix-web refuses by itself.

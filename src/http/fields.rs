@@ -96,13 +96,21 @@ fn string(name: &'static str, json: &str) -> Result<String, ApiError> {
     if text.chars().any(char::is_control) { Err(ApiError::field(name, FieldProblem::Value)) } else { Ok(text) }
 }
 
-fn is_card_code(name: &str) -> bool {
+/// The members of an object, as they are written; the inner error names one that is there twice.
+pub(super) type Members<'a> = Result<Vec<(Cow<'a, str>, &'a RawValue)>, ApiError>;
+
+/// Takes one JSON object apart. The outer error: it is none, or it has too many members.
+pub(super) fn members(json: &str) -> Result<Members<'_>, serde_json::Error> {
+    serde_json::Deserializer::from_str(json).deserialize_map(ObjectVisitor)
+}
+
+pub(super) fn is_card_code(name: &str) -> bool {
     let plain: String = name.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).take(32).collect();
     CARD_CODES.contains(&plain.as_str()) || plain.contains("cvv") || plain.contains("cvc")
 }
 
 /// A field's name as it may be repeated to the caller; empty if it shouldn't be.
-fn shown(name: &str) -> &str {
+pub(super) fn shown(name: &str) -> &str {
     let digits = name.bytes().filter(u8::is_ascii_digit).count();
     let plain = name.chars().all(|c| c.is_alphanumeric() || matches!(c, '_' | '-' | '.'));
     if plain && digits < 6 && name.chars().count() <= NAME_CHARS_MAX { name } else { "" }

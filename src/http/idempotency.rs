@@ -7,7 +7,7 @@
 //! here can bear: the same card is the same card, an offer holds nothing, an address is what it was, and a deleted card
 //! stays deleted (the repeat is told 404).
 //!
-//! Bodies are compared by HMAC and never stored.
+//! Bodies are compared by HMAC and never stored. An answer that holds a secret is saved without it.
 
 use std::future::Future;
 use std::sync::Arc;
@@ -19,10 +19,10 @@ use super::body::Body;
 use super::call::Answer;
 use super::context::RequestContext;
 use super::error::{ApiError, Code, FieldProblem};
+use crate::domain::ids::Tenant;
 use crate::gateway::Gateway;
 use crate::store::error::DbError;
 use crate::store::idempotency::{self as keys, KeyOwner, SavedKey};
-use crate::wallet::User;
 
 /// How long a process has for its work before another may take the key over. Far above what a write can take.
 const LEASE_SECS: i64 = 60;
@@ -54,9 +54,17 @@ pub struct KeyedRequest {
 }
 
 impl KeyedRequest {
-    pub fn new(gateway: &Gateway, user: &User, key: IdempotencyKey, request: &HttpRequest, body: &Body) -> Self {
+    /// `principal` is whose key it is within the tenant: `user:alice`, `key:key_...`.
+    pub fn new(
+        gateway: &Gateway,
+        tenant: Tenant,
+        principal: String,
+        key: IdempotencyKey,
+        request: &HttpRequest,
+        body: &Body,
+    ) -> Self {
         Self {
-            owner: KeyOwner { tenant: user.tenant, principal: format!("user:{}", user.reference), key: key.0 },
+            owner: KeyOwner { tenant, principal, key: key.0 },
             operation: format!("{} {}", request.method(), request.path()),
             body_mac: gateway.vault.body_hmac(body.bytes()),
         }
@@ -84,22 +92,43 @@ fn judge(saved: &SavedKey, request: &KeyedRequest, now: chrono::DateTime<chrono:
     }
     match (saved.response_status, &saved.response_body) {
         (Some(status), Some(body)) => {
-            Known::Replay(Answer { status: u16::try_from(status).unwrap_or(500), body: body.clone(), replayed: true })
+            let answer = Answer::new(u16::try_from(status).unwrap_or(500), body.clone());
+            Known::Replay(Answer { replayed: true, ..answer })
         }
         _ if saved.lease_until <= now => Known::Free,
         _ => Known::Running { secs: u64::try_from((saved.lease_until - now).num_seconds()).unwrap_or(0).clamp(1, 5) },
     }
 }
 
+/// An API's error, as a refusal that may have to be replayed.
+pub trait Replayable: From<ApiError> {
+    /// The refusal of a request that was carried out, as it is to be replayed; `None` for one that wasn't.
+    fn to_save(&self, context: &RequestContext) -> Option<Answer>;
+}
+
+impl Replayable for ApiError {
+    fn to_save(&self, context: &RequestContext) -> Option<Answer> {
+        let status = self.code.status();
+        let carried_out = status.is_client_error()
+            && !matches!(self.code, Code::NotValidRequestData | Code::NotFound | Code::RequestInProgress);
+        if !carried_out {
+            return None;
+        }
+        let body = serde_json::to_string(&self.body(context)).ok()?;
+        Some(Answer::new(status.as_u16(), body))
+    }
+}
+
 /// Does `work` once for the key of `request`, or answers what was answered before.
-pub async fn once<F>(
+pub async fn once<F, E>(
     gateway: Arc<Gateway>,
     request: KeyedRequest,
     context: RequestContext,
     work: F,
-) -> Result<Answer, ApiError>
+) -> Result<Answer, E>
 where
-    F: Future<Output = Result<Answer, ApiError>>,
+    F: Future<Output = Result<Answer, E>>,
+    E: Replayable,
 {
     let lease_until = match claim(&gateway, &request).await? {
         Claimed::Ours(lease_until) => lease_until,
@@ -108,10 +137,10 @@ where
     let done = work.await;
     let saved = match &done {
         Ok(answer) => Some(answer.clone()),
-        Err(error) => refusal_to_save(error, &context),
+        Err(error) => error.to_save(&context),
     };
     let kept = match saved {
-        Some(answer) if holds_card_number(&answer.body) => {
+        Some(answer) if holds_card_number(kept_body(&answer)) => {
             tracing::error!(operation = request.operation, "an answer seems to hold a card number: it isn't saved");
             let_go(&gateway, &request, lease_until).await
         }
@@ -164,7 +193,7 @@ async fn save(
     answer: &Answer,
 ) -> Result<(), DbError> {
     let mut conn = gateway.db.get().await?;
-    Ok(keys::save(&mut conn, &request.owner, lease_until, answer.status, &answer.body).await?)
+    Ok(keys::save(&mut conn, &request.owner, lease_until, answer.status, kept_body(answer)).await?)
 }
 
 async fn let_go(
@@ -176,16 +205,8 @@ async fn let_go(
     Ok(keys::forget(&mut conn, &request.owner, lease_until).await?)
 }
 
-/// A refusal of a request that was carried out, as it is to be replayed; `None` for one that wasn't.
-fn refusal_to_save(error: &ApiError, context: &RequestContext) -> Option<Answer> {
-    let status = error.code.status();
-    let carried_out = status.is_client_error()
-        && !matches!(error.code, Code::NotValidRequestData | Code::NotFound | Code::RequestInProgress);
-    if !carried_out {
-        return None;
-    }
-    let body = serde_json::to_string(&error.body(context)).ok()?;
-    Some(Answer { status: status.as_u16(), body, replayed: false })
+fn kept_body(answer: &Answer) -> &str {
+    answer.saved_body.as_deref().unwrap_or(&answer.body)
 }
 
 /// Whether `text` has 13 to 19 digits in a row that pass the Luhn check. Our own ids never do; the decimals of a number
@@ -227,7 +248,7 @@ mod tests {
     use chrono::{DateTime, Utc};
 
     use super::*;
-    use crate::domain::ids::{Mode, PartnerId, Tenant};
+    use crate::domain::ids::{Mode, PartnerId};
     use crate::http::messages::Language;
 
     fn at(secs: i64) -> DateTime<Utc> {
@@ -267,7 +288,7 @@ mod tests {
     #[test]
     fn a_finished_request_is_replayed_for_24_hours() {
         let saved = saved(Some((200, "{}")));
-        let replay = Known::Replay(Answer { status: 200, body: "{}".into(), replayed: true });
+        let replay = Known::Replay(Answer { replayed: true, ..Answer::new(200, "{}".into()) });
         assert_eq!(judge(&saved, &request(), at(86_399)), replay);
         assert_eq!(judge(&saved, &request(), at(86_400)), Known::Free);
     }
@@ -289,7 +310,7 @@ mod tests {
     #[test]
     fn only_refusals_by_a_rule_are_saved() {
         let context = RequestContext::new(None, Language::En);
-        let is_saved = |code| refusal_to_save(&ApiError::new(code), &context).is_some();
+        let is_saved = |code| ApiError::new(code).to_save(&context).is_some();
         assert!(is_saved(Code::OfferExpired) && is_saved(Code::CardNotSupported));
         for code in [Code::NotValidRequestData, Code::NotFound, Code::Common, Code::RatesUnavailable, Code::NoRoute] {
             assert!(!is_saved(code), "{code:?}");

@@ -1,4 +1,4 @@
-//! What is on the wire: the wallet API, providers' callbacks, health and the API's own description. It parses, asks a
+//! What is on the wire: the wallet API, the partners' API, providers' callbacks, health and the API's own description. It parses, asks a
 //! use case, and renders; it holds no SQL and no rule about money.
 
 pub mod auth;
@@ -15,6 +15,7 @@ pub mod openapi;
 pub mod ops;
 mod provider_callbacks;
 mod routes;
+mod v1;
 mod v4;
 
 use std::io;
@@ -36,6 +37,7 @@ use crate::wallet::Wallet;
 use auth::Authenticator;
 use call::Edge;
 use ops::Probe;
+use v1::call::KeyUses;
 
 /// How long an idle connection is kept. Load balancers commonly close theirs after 60 seconds; the first to close
 /// loses.
@@ -60,7 +62,8 @@ pub fn serve(parts: Parts, listener: TcpListener) -> io::Result<Server> {
     let Parts { settings, roles, wallet, gateway, authenticator, staff, desk, probes } = parts;
     let client_timeout = Duration::from_millis(settings.client_timeout_ms);
     let (workers, shutdown_secs) = (settings.workers, settings.shutdown_timeout_secs);
-    let edge = Arc::new(Edge { settings, runtime: tokio::runtime::Handle::current(), probes });
+    let edge =
+        Arc::new(Edge { settings, runtime: tokio::runtime::Handle::current(), probes, key_uses: KeyUses::default() });
     let app = move || {
         App::new()
             .app_data(Arc::clone(&edge))

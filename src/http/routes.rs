@@ -4,12 +4,14 @@ use actix_web::{HttpResponse, Resource, Route, web};
 
 use super::error::{ApiError, Code};
 use super::ops::{docs, health};
-use super::{dashboard, provider_callbacks, v4};
+use super::{dashboard, provider_callbacks, v1, v4};
 
 /// What this process serves. Health is always served.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Roles {
     pub wallet: bool,
+    /// The partners' API.
+    pub partners: bool,
     pub provider_callbacks: bool,
     /// `/docs` and `/openapi.yaml`.
     pub docs: bool,
@@ -17,7 +19,8 @@ pub struct Roles {
 }
 
 impl Roles {
-    pub const ALL: Roles = Roles { wallet: true, provider_callbacks: true, docs: true, dashboard: true };
+    pub const ALL: Roles =
+        Roles { wallet: true, partners: true, provider_callbacks: true, docs: true, dashboard: true };
 }
 
 pub fn routes(cfg: &mut web::ServiceConfig, roles: Roles) {
@@ -29,6 +32,9 @@ pub fn routes(cfg: &mut web::ServiceConfig, roles: Roles) {
     if roles.provider_callbacks {
         let receive = web::post().to(provider_callbacks::receive);
         cfg.service(resource("/v1/provider-callbacks/{providerAccount}", "POST", [receive]));
+    }
+    if roles.partners {
+        v1::routes(cfg);
     }
     // Before the description: its pages answer for every path that nobody took before them.
     if roles.dashboard {
@@ -65,7 +71,7 @@ fn wallet(cfg: &mut web::ServiceConfig) {
 }
 
 /// A path with its methods; another method is told which ones there are.
-fn resource<const N: usize>(path: &str, allow: &'static str, routes: [Route; N]) -> Resource {
+pub(super) fn resource<const N: usize>(path: &str, allow: &'static str, routes: [Route; N]) -> Resource {
     let other = web::to(move || async move { Err::<HttpResponse, _>(ApiError::method_not_allowed(allow)) });
     routes.into_iter().fold(web::resource(path), Resource::route).default_service(other)
 }

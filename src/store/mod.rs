@@ -8,6 +8,8 @@
 //! once a connection. A use case holds the transaction; functions here take its connection.
 
 pub mod accounts;
+pub mod api_keys;
+pub mod audit;
 pub mod callbacks;
 pub mod cards;
 pub mod cases;
@@ -31,9 +33,13 @@ pub mod requests;
 pub mod retry;
 pub mod route_statistics;
 pub mod routes;
+mod slice;
 mod sql_types;
 pub mod staff;
 pub mod standing;
 mod statement;
 pub mod test_book;
 pub mod verify;
+
+pub use slice::Slice;
+use slice::of_tenant;

@@ -1,5 +1,9 @@
 //! Who calls the gateway's own API, what they may do, and how a refusal is told. It knows nothing of HTTP.
 
+pub mod audit;
+pub mod keys;
+pub mod networks;
+
 use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::fmt;

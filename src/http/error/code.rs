@@ -145,6 +145,7 @@ pub fn errors_markdown() -> String {
             messages::message(*code, Language::En)
         ));
     }
+    page.push_str(&crate::http::v1::codes::markdown());
     page
 }
 

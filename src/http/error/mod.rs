@@ -149,6 +149,16 @@ impl ApiError {
         self.having(|details| details.retry_after_secs = Some(secs))
     }
 
+    /// After how many seconds another try may help.
+    pub fn retry_after_secs(&self) -> Option<u64> {
+        self.details.retry_after_secs.or(self.code.retry_after_secs())
+    }
+
+    /// The methods that the path has, of a 405.
+    pub fn allow(&self) -> Option<&'static str> {
+        self.details.allow
+    }
+
     #[must_use]
     pub fn in_context(self, context: RequestContext) -> Self {
         self.having(|details| details.context = Some(context))
@@ -175,7 +185,7 @@ impl ApiError {
     /// The whole answer.
     pub fn render(&self, context: &RequestContext) -> HttpResponse {
         let mut response = HttpResponse::build(self.code.status());
-        if let Some(secs) = self.details.retry_after_secs.or(self.code.retry_after_secs()) {
+        if let Some(secs) = self.retry_after_secs() {
             response.insert_header((RETRY_AFTER, secs.to_string()));
         }
         if let Some(allow) = self.details.allow {

@@ -13,7 +13,7 @@ use utoipa::openapi::{RefOr, Schema};
 use utoipa::{Modify, OpenApi};
 
 use super::error::ErrorBody;
-use super::{ops, provider_callbacks, v4};
+use super::{ops, provider_callbacks, v1, v4};
 
 const ABOUT: &str = "\
 The wallet API: a user's crypto lands as cash on a bank card. Add a card, ask for an offer, pay it.
@@ -39,15 +39,17 @@ saved: the key may be used again.";
         (name = "offers", description = "Rates, fees and offers."),
         (name = "pay", description = "Paying an offer, and the payouts so far."),
         (name = "wallet", description = "The user's money."),
+        (name = "api keys", description = "The partners' API: its keys."),
         (name = "operations", description = "Health, for operators."),
         (name = "provider callbacks", description = "Where payout providers report."),
     ),
     paths(
         v4::cards::add, v4::cards::set_billing_address, v4::cards::delete, v4::data::get, v4::offers::create,
         v4::offers::update, v4::offers::get, v4::pay::pay, v4::pay::state, v4::history::get, v4::balances::get,
+        v1::api_keys::create, v1::api_keys::list, v1::api_keys::get, v1::api_keys::change, v1::api_keys::revoke,
         ops::health::live, ops::health::ready, provider_callbacks::receive,
     ),
-    components(schemas(ErrorBody)),
+    components(schemas(ErrorBody, v1::error::ErrorDocument)),
     security(("bearer" = [])),
     modifiers(&Completion),
 )]
@@ -85,6 +87,9 @@ impl Modify for Completion {
             .description(Some("A token of a configured issuer; it names the user by `sub`."))
             .build();
         components.security_schemes.insert("bearer".into(), SecurityScheme::Http(bearer).into());
+        for (name, scheme) in v1::openapi::schemes() {
+            components.security_schemes.insert(name.into(), scheme.into());
+        }
         for (name, schema) in &mut components.schemas {
             if let (true, RefOr::T(Schema::Object(object))) = (name.ends_with("Request"), schema) {
                 object.additional_properties = Some(Box::new(AdditionalProperties::FreeForm(false)));
@@ -95,6 +100,7 @@ impl Modify for Completion {
         for (path, operation) in operations(api) {
             parameters::complete(&path, operation);
             errors::complete(operation);
+            v1::openapi::complete(&path, operation);
         }
     }
 }
@@ -106,6 +112,7 @@ fn operations(api: &mut Description) -> impl Iterator<Item = (String, &mut Opera
             ("GET", item.get.as_mut()),
             ("POST", item.post.as_mut()),
             ("PUT", item.put.as_mut()),
+            ("PATCH", item.patch.as_mut()),
             ("DELETE", item.delete.as_mut()),
         ];
         methods.into_iter().filter_map(move |(method, operation)| Some((format!("{method} {path}"), operation?)))
@@ -178,7 +185,7 @@ mod tests {
         let api = openapi();
         let schemas = api.components.unwrap().schemas;
         let requests: Vec<_> = schemas.iter().filter(|(name, _)| name.ends_with("Request")).collect();
-        assert_eq!(requests.len(), 4);
+        assert!(requests.len() >= 6);
         for (name, schema) in requests {
             let RefOr::T(Schema::Object(object)) = schema else { panic!("{name} is no object") };
             assert!(object.additional_properties.is_some(), "{name}");

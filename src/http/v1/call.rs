@@ -1,0 +1,291 @@
+//! One call of the partners' API: whose key it came with, what the app needs to answer, and how a write outlives its caller. The
+//! key is checked before anything else; a refused one is never told why.
+
+use std::collections::BTreeMap;
+use std::future::Future;
+use std::str::FromStr;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use actix_web::dev::Payload;
+use actix_web::http::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap};
+use actix_web::{FromRequest, HttpRequest, HttpResponse, web};
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use chrono::{DateTime, TimeDelta, Utc};
+use futures_util::future::LocalBoxFuture;
+use serde::Serialize;
+use zeroize::Zeroizing;
+
+use super::error::V1Error;
+use super::list::ListQuery;
+use super::media::Media;
+use super::reader::{Reader, Wanted};
+use crate::domain::ids::{ApiKeyId, Mode};
+use crate::gateway::Gateway;
+use crate::gateway::access::audit::Author;
+use crate::gateway::access::keys::{KeyRefused, USE_NOTED_SECS};
+use crate::gateway::access::{Caller, Scope};
+use crate::http::body::{self, Body};
+use crate::http::call::{Answer, Edge};
+use crate::http::context::RequestContext;
+use crate::http::error::{ApiError, FieldProblem};
+use crate::http::idempotency::{self, IdempotencyKey, KeyedRequest};
+use crate::wallet::{User, Wallet};
+
+/// No header longer than this is looked at: a key has 57 characters.
+const AUTHORIZATION_BYTES_MAX: usize = 256;
+/// How many keys' last uses a process remembers.
+const KEYS_REMEMBERED: usize = 10_000;
+
+/// A call with a valid key.
+pub struct PartnerCall {
+    pub caller: Caller,
+    pub partner_code: String,
+    pub gateway: Arc<Gateway>,
+    pub wallet: Arc<Wallet>,
+    pub edge: Arc<Edge>,
+    pub request: HttpRequest,
+    pub context: RequestContext,
+    pub media: Media,
+}
+
+impl FromRequest for PartnerCall {
+    type Error = V1Error;
+    type Future = LocalBoxFuture<'static, Result<Self, V1Error>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        let request = request.clone();
+        Box::pin(async move {
+            let edge: Arc<Edge> = Edge::part(&request)?;
+            let gateway: Arc<Gateway> = Edge::part(&request)?;
+            let wallet: Arc<Wallet> = Edge::part(&request)?;
+            let key = key_of(request.headers()).ok_or_else(|| refused(&KeyRefused::Malformed))?;
+            let address = request.peer_addr().map(|peer| peer.ip());
+            let known = gateway.authenticate_key(&key, address).await.map_err(|error| match error {
+                KeyRefused::Failed(error) => error.into(),
+                error => refused(&error),
+            })?;
+            edge.note_key_use(&gateway, &known.caller, known.last_used_at);
+            let media = Media::negotiate(request.headers()).ok_or_else(|| V1Error::new("NOT_ACCEPTABLE"))?;
+            let context = RequestContext::from_request(&request);
+            let (caller, partner_code) = (known.caller, known.partner_code);
+            Ok(Self { caller, partner_code, gateway, wallet, edge, request, context, media })
+        })
+    }
+}
+
+/// The same for every reason, which is for the log.
+fn refused(reason: &KeyRefused) -> V1Error {
+    tracing::info!(%reason, "request refused");
+    V1Error::new("UNAUTHORIZED")
+}
+
+/// The key of the one `Authorization` header: a bearer's, or the user of Basic without a password.
+fn key_of(headers: &HeaderMap) -> Option<Zeroizing<String>> {
+    let mut values = headers.get_all(AUTHORIZATION);
+    let value = values.next().filter(|value| value.len() <= AUTHORIZATION_BYTES_MAX)?;
+    if values.next().is_some() {
+        return None;
+    }
+    let (scheme, credentials) = value.to_str().ok()?.split_once(' ')?;
+    if scheme.eq_ignore_ascii_case("bearer") {
+        return Some(Zeroizing::new(credentials.to_owned()));
+    }
+    if !scheme.eq_ignore_ascii_case("basic") {
+        return None;
+    }
+    let decoded = Zeroizing::new(STANDARD.decode(credentials).ok()?);
+    let user = std::str::from_utf8(&decoded).ok()?.strip_suffix(':')?;
+    Some(Zeroizing::new(user.to_owned()))
+}
+
+impl PartnerCall {
+    /// Refuses a key without `scope`.
+    pub fn require(&self, scope: Scope) -> Result<(), V1Error> {
+        if self.caller.scopes.contains(&scope) { Ok(()) } else { Err(V1Error::scope_missing(scope)) }
+    }
+
+    pub fn mode(&self) -> Mode {
+        self.caller.tenant.mode
+    }
+
+    /// Whom the audit trail names.
+    pub fn author(&self) -> Author {
+        Author::from(&self.caller)
+    }
+
+    /// The wallet user whom the partner calls `reference`.
+    pub fn wallet_user(&self, reference: &str) -> User {
+        User {
+            tenant: self.caller.tenant,
+            partner_code: self.partner_code.clone(),
+            reference: reference.to_owned(),
+            kyc_claimed: None,
+        }
+    }
+
+    /// The body, which is a JSON:API document; read it with [`Self::document`].
+    pub async fn body(&self, payload: web::Payload) -> Result<Body, V1Error> {
+        Ok(body::read_json_api(&self.request, payload, self.edge.body_bounds()).await?)
+    }
+
+    /// No body: none at all, or `{}`.
+    pub async fn empty_body(&self, payload: web::Payload) -> Result<Body, V1Error> {
+        let body = body::read(&self.request, payload, self.edge.body_bounds()).await?;
+        if body.is_blank() { Ok(body) } else { Err(ApiError::field("body", FieldProblem::Unknown).into()) }
+    }
+
+    /// The attributes of a document of type `kind`, which are all among `attributes`.
+    pub fn document<'b>(&self, body: &'b Body, kind: &str, attributes: &[&str]) -> Result<Reader<'b>, V1Error> {
+        Reader::of_document(body, &Wanted { kind, id: None, attributes })
+    }
+
+    /// The same for the change of one thing: the document may name its id.
+    pub fn change_document<'b>(
+        &self,
+        body: &'b Body,
+        kind: &str,
+        id: impl ToString,
+        attributes: &[&str],
+    ) -> Result<Reader<'b>, V1Error> {
+        Reader::of_document(body, &Wanted { kind, id: Some(&id.to_string()), attributes })
+    }
+
+    /// An id of the path. What is no id of that kind isn't there.
+    pub fn path_id<T: FromStr>(&self, name: &str) -> Result<T, V1Error> {
+        self.request.match_info().query(name).parse().map_err(|_| V1Error::new("NOT_FOUND"))
+    }
+
+    /// The list's parameters; `filters` are the names that may stand in `filter[...]`.
+    pub fn list(&self, filters: &[&str]) -> Result<ListQuery, V1Error> {
+        ListQuery::parse(self.request.path(), self.request.query_string(), filters)
+    }
+
+    /// Refuses any query parameter.
+    pub fn no_parameters(&self) -> Result<(), V1Error> {
+        let query = self.request.query_string();
+        if query.is_empty() {
+            return Ok(());
+        }
+        let shown: String = query.split(['=', '&']).next().unwrap_or("").chars().take(64).collect();
+        Err(V1Error::new("UNKNOWN_PARAMETER").at(super::error::Source::Parameter(shown)))
+    }
+
+    /// Answers a document.
+    pub fn ok(&self, document: &impl Serialize) -> Result<HttpResponse, V1Error> {
+        let json = serde_json::to_string(document).map_err(|error| V1Error::internal(&error))?;
+        Ok(HttpResponse::Ok().insert_header((CONTENT_TYPE, self.media.as_str())).body(json))
+    }
+
+    /// Does a write that outlives its caller, once per idempotency key if there is one.
+    pub async fn write<F>(self, body: &Body, work: F) -> Result<HttpResponse, V1Error>
+    where
+        F: Future<Output = Result<Answer, V1Error>> + Send + 'static,
+    {
+        let Self { caller, gateway, edge, request, context, media, .. } = self;
+        let answer = match idempotency_key(&request)? {
+            None => edge.outlive(work).await??,
+            Some(key) => {
+                let principal = format!("key:{}", caller.key_id);
+                let keyed = KeyedRequest::new(&gateway, caller.tenant, principal, key, &request, body);
+                edge.outlive(idempotency::once(gateway, keyed, context, work)).await??
+            }
+        };
+        Ok(answer.respond_as(media.as_str()))
+    }
+}
+
+fn idempotency_key(request: &HttpRequest) -> Result<Option<IdempotencyKey>, V1Error> {
+    let mut values = request.headers().get_all(IdempotencyKey::HEADER);
+    let Some(value) = values.next() else { return Ok(None) };
+    let refused = |problem| V1Error::from(ApiError::field(IdempotencyKey::HEADER, problem));
+    if values.next().is_some() {
+        return Err(refused(FieldProblem::Duplicate));
+    }
+    let text = value.to_str().map_err(|_| refused(FieldProblem::Value))?;
+    Ok(Some(IdempotencyKey::parse(text)?))
+}
+
+/// When the uses of keys were last noted by this process, so that a busy key isn't written down at each request.
+#[derive(Default)]
+pub struct KeyUses(Mutex<BTreeMap<ApiKeyId, DateTime<Utc>>>);
+
+impl KeyUses {
+    /// Whether a use at `now` is to be noted, and by nobody else in this process.
+    fn claim(&self, key: ApiKeyId, last_noted: Option<DateTime<Utc>>, now: DateTime<Utc>) -> bool {
+        let is_old = |at: DateTime<Utc>| at <= now - TimeDelta::seconds(USE_NOTED_SECS);
+        if !last_noted.is_none_or(is_old) {
+            return false;
+        }
+        let mut noted = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if !noted.get(&key).copied().is_none_or(is_old) {
+            return false;
+        }
+        if noted.len() >= KEYS_REMEMBERED {
+            noted.clear();
+        }
+        noted.insert(key, now);
+        true
+    }
+}
+
+impl Edge {
+    /// Notes that a key was used, off the request's path.
+    fn note_key_use(&self, gateway: &Arc<Gateway>, caller: &Caller, last_used_at: Option<DateTime<Utc>>) {
+        if !self.key_uses.claim(caller.key_id, last_used_at, gateway.clock.now()) {
+            return;
+        }
+        let (gateway, tenant, id) = (Arc::clone(gateway), caller.tenant, caller.key_id);
+        self.runtime.spawn(async move {
+            if let Err(error) = gateway.note_key_use(tenant, id).await {
+                tracing::warn!(%error, key = %id, "the key's use wasn't noted");
+            }
+        });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use actix_web::test::TestRequest;
+
+    use super::*;
+
+    fn key(headers: &[&str]) -> Option<String> {
+        let request = headers
+            .iter()
+            .fold(TestRequest::get(), |request, value| request.append_header(("Authorization", (*value).to_owned())));
+        key_of(request.to_http_request().headers()).map(|key| key.to_string())
+    }
+
+    #[test]
+    fn a_key_comes_in_one_header_as_bearer_or_as_basic_user() {
+        assert_eq!(key(&["Bearer sk_test_x"]).as_deref(), Some("sk_test_x"));
+        assert_eq!(key(&["bearer sk_test_x"]).as_deref(), Some("sk_test_x"));
+        assert_eq!(key(&[&format!("Basic {}", STANDARD.encode("sk_test_x:"))]).as_deref(), Some("sk_test_x"));
+        for refused in [
+            vec![],
+            vec!["sk_test_x"],
+            vec!["Bearer sk_test_x", "Bearer sk_test_x"],
+            vec!["Basic sk_test_x"],
+            vec!["Digest sk_test_x"],
+        ] {
+            assert_eq!(key(&refused), None, "{refused:?}");
+        }
+        for user in ["sk_test_x", "sk_test_x:password", ""] {
+            assert_eq!(key(&[&format!("Basic {}", STANDARD.encode(user))]), None, "{user}");
+        }
+        assert_eq!(key(&[&format!("Bearer {}", "x".repeat(300))]), None);
+    }
+
+    #[test]
+    fn a_use_is_noted_once_a_minute() {
+        let uses = KeyUses::default();
+        let at = |secs: i64| DateTime::from_timestamp(1_800_000_000 + secs, 0).unwrap();
+        let id = ApiKeyId::new();
+        assert!(uses.claim(id, None, at(0)));
+        assert!(!uses.claim(id, None, at(59)));
+        assert!(uses.claim(id, None, at(60)));
+        assert!(!uses.claim(id, Some(at(110)), at(120)));
+        assert!(uses.claim(ApiKeyId::new(), None, at(60)));
+    }
+}

@@ -1,0 +1,113 @@
+//! The stable table of this API's error codes, which `docs/errors.md` is written from. Codes are never reused or changed: callers
+//! branch on them.
+
+use actix_web::http::StatusCode;
+
+/// A code with the status that it comes with by itself, and its title, which never changes with the occurrence.
+pub struct CodeRow {
+    pub code: &'static str,
+    pub status: u16,
+    pub title: &'static str,
+}
+
+const fn row(code: &'static str, status: u16, title: &'static str) -> CodeRow {
+    CodeRow { code, status, title }
+}
+
+pub const CODES: &[CodeRow] = &[
+    // The request as such.
+    row("MALFORMED_JSON", 400, "The body is no JSON document"),
+    row("INVALID_PARAMETER", 400, "A query parameter has no such value"),
+    row("UNKNOWN_PARAMETER", 400, "There is no such query parameter"),
+    row("INVALID_HEADER", 400, "A header has no such value"),
+    row("UNAUTHORIZED", 401, "There is no valid API key"),
+    row("NOT_FOUND", 404, "There is no such thing"),
+    row("METHOD_NOT_ALLOWED", 405, "The path has no such method"),
+    row("NOT_ACCEPTABLE", 406, "No media type that is accepted can be answered"),
+    row("REQUEST_TIMEOUT", 408, "The body did not come in time"),
+    row("TYPE_MISMATCH", 409, "The document is of another type than the path"),
+    row("ID_MISMATCH", 409, "The document names another id than the path"),
+    row("REQUEST_TOO_LARGE", 413, "The body is too large"),
+    row("UNSUPPORTED_MEDIA_TYPE", 415, "The body is of another media type or coding"),
+    row("TOO_MANY_REQUESTS", 429, "Too many requests"),
+    // What the document says.
+    row("MISSING", 422, "A value is missing"),
+    row("WRONG_TYPE", 422, "A value is of another JSON type"),
+    row("WRONG_LENGTH", 422, "A text is too short or too long"),
+    row("INVALID_VALUE", 422, "There is no such value"),
+    row("OUT_OF_RANGE", 422, "A number is out of its bounds"),
+    row("TOO_MANY", 422, "A list or an object has too many members"),
+    row("UNKNOWN_MEMBER", 422, "There is no such member"),
+    row("DUPLICATE_MEMBER", 422, "A member is there twice"),
+    row("FORBIDDEN_MEMBER", 422, "A card verification code is never accepted"),
+    row("MODE_MISMATCH", 422, "The key is of the other mode"),
+    // Keys and what they may do.
+    row("SCOPE_MISSING", 403, "The key doesn't have the scope"),
+    row("SCOPE_NOT_HELD", 403, "A key can't give a scope that it doesn't have"),
+    row("SCOPE_RESERVED", 403, "The scope is the house's alone"),
+    row("KEY_REVOKED", 409, "The key is revoked"),
+    // Writes.
+    row("VERSION_CONFLICT", 409, "It was changed since it was read"),
+    row("REFERENCE_TAKEN", 409, "The reference names something else already"),
+    row("IDEMPOTENCY_MISMATCH", 422, "The idempotency key was used for another request"),
+    row("REQUEST_IN_PROGRESS", 409, "The first request with this idempotency key is still running"),
+    // Ours.
+    row("INTERNAL_ERROR", 500, "Something went wrong on our side"),
+    row("SERVICE_UNAVAILABLE", 503, "Try again in a moment"),
+];
+
+pub fn find(code: &str) -> Option<&'static CodeRow> {
+    CODES.iter().find(|row| row.code == code)
+}
+
+/// A code's title; of a code without one (the wallet's codes have messages instead), its status in words.
+pub fn title(code: &str, status: StatusCode) -> &'static str {
+    find(code).map_or_else(|| status.canonical_reason().unwrap_or("Refused"), |row| row.title)
+}
+
+/// The table's part of `docs/errors.md`.
+pub fn markdown() -> String {
+    let mut page = String::from(
+        "\n## The partners' API (`/v1/`)\n\n\
+         Its errors are JSON:API error objects: all problems of a document at once, each with a JSON pointer to where it stands\n\
+         (`source.pointer`), or with the query parameter or header that is wrong. `code` is stable, `detail` is for a person.\n\
+         `meta.request_id` is what support asks for. Codes of the wallet can come too, with status 422 in place of 400.\n\n\
+         ```json\n",
+    );
+    page.push_str(EXAMPLE);
+    page.push_str("\n```\n\n| code | status | title |\n|---|---|---|\n");
+    for row in CODES {
+        page.push_str(&format!("| `{}` | {} | {} |\n", row.code, row.status, row.title));
+    }
+    page
+}
+
+const EXAMPLE: &str = r#"{
+  "errors": [
+    {
+      "status": "422",
+      "code": "WRONG_TYPE",
+      "title": "A value is of another JSON type",
+      "detail": "This is a number, or a string that holds one.",
+      "source": { "pointer": "/data/attributes/point_amount" }
+    }
+  ],
+  "meta": { "request_id": "0f8e6c1c-8a5e-4c36-9a4e-2f6d1b7c9a10" }
+}"#;
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn codes_are_unique_upper_case_and_refusals() {
+        let codes: BTreeSet<&str> = CODES.iter().map(|row| row.code).collect();
+        assert_eq!(codes.len(), CODES.len());
+        for row in CODES {
+            assert!(row.code.bytes().all(|b| b.is_ascii_uppercase() || b == b'_'), "{}", row.code);
+            assert!((400..600).contains(&row.status), "{}", row.code);
+        }
+    }
+}

@@ -1,0 +1,35 @@
+//! The partners' API, `/v1/`: JSON:API 1.1 documents, asked for with an API key. Owns the document's form, errors, lists and the
+//! key's check; the resources are a file each, and what they mean is the gateway's.
+
+pub mod api_keys;
+pub mod call;
+pub mod codes;
+pub mod cursor;
+pub mod document;
+pub mod error;
+pub mod list;
+pub mod media;
+pub mod openapi;
+pub mod reader;
+
+use actix_web::web;
+
+/// Whether a path is answered in this API's form. Providers' callbacks keep their own.
+pub fn owns(path: &str) -> bool {
+    (path == "/v1" || path.starts_with("/v1/")) && !path.starts_with("/v1/provider-callbacks/")
+}
+
+pub fn routes(cfg: &mut web::ServiceConfig) {
+    api_keys::routes(cfg);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn callbacks_of_providers_are_not_this_apis() {
+        assert!(owns("/v1") && owns("/v1/") && owns("/v1/api-keys/x") && owns("/v1/nothing"));
+        assert!(!owns("/v1/provider-callbacks/pac_1") && !owns("/v4/payout/data") && !owns("/v10") && !owns("/"));
+    }
+}

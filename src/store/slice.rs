@@ -1,0 +1,31 @@
+//! A slice of a list that is ordered by time of creation and id: keyset pagination, by an index that begins with the tenant.
+
+use chrono::{DateTime, Utc};
+use uuid::Uuid;
+
+use crate::domain::ids::Tenant;
+
+/// Which rows of a list are wanted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Slice {
+    pub newest_first: bool,
+    /// What stands before the first row wanted, in the list's order: [`Slice::start`] at the list's beginning.
+    pub after: (DateTime<Utc>, Uuid),
+    /// The most rows.
+    pub limit: i64,
+}
+
+impl Slice {
+    /// Before all rows.
+    pub fn start(newest_first: bool) -> (DateTime<Utc>, Uuid) {
+        // Years 9999 and 1: PostgreSQL takes both.
+        let secs = if newest_first { 253_370_764_800 } else { -62_135_596_800 };
+        let id = if newest_first { Uuid::max() } else { Uuid::nil() };
+        (DateTime::from_timestamp(secs, 0).unwrap_or_default(), id)
+    }
+}
+
+/// A tenant as the indexes of lists have it: `(partner_id::text || mode)`.
+pub(super) fn of_tenant(tenant: Tenant) -> String {
+    format!("{}{}", tenant.partner_id.0, tenant.mode)
+}
