@@ -195,7 +195,7 @@ impl App {
             clock: Arc::clone(&clock),
             vault: Arc::clone(&vault),
             providers: Arc::new(providers),
-            routes: RouteBook::default(),
+            routes: RouteBook::with_vault(Arc::clone(&vault)),
             assets: book.assets.clone(),
             settings: settings.gateway.clone(),
             lease: settings.worker.lease(),

@@ -43,6 +43,7 @@ ALTER TABLE payout_route
     DROP COLUMN weight,
     DROP COLUMN version,
     DROP COLUMN updated_at;
+DROP INDEX payout_point_of_partner, provider_account_of_partner, deposit_account_of_partner, payout_route_of_partner;
 ALTER TABLE deposit_account
     DROP COLUMN name,
     DROP COLUMN enabled,
@@ -50,6 +51,7 @@ ALTER TABLE deposit_account
     DROP COLUMN version,
     DROP COLUMN updated_at;
 ALTER TABLE provider_account
+    DROP COLUMN credential_names,
     DROP COLUMN name,
     DROP COLUMN turnover_limits,
     DROP COLUMN health,

@@ -147,6 +147,8 @@ ALTER TABLE payout_point
 
 ALTER TABLE provider_account
     ADD COLUMN name text CHECK (length(name) BETWEEN 1 AND 200),
+    -- Which credentials are sealed in credentials_sealed: all that anybody is told of them.
+    ADD COLUMN credential_names text[] NOT NULL DEFAULT '{}',
     -- {"EUR": "100000"}: the most that may be paid out a day (UTC), by deposit currency.
     ADD COLUMN turnover_limits jsonb NOT NULL DEFAULT '{}',
     ADD COLUMN health text NOT NULL DEFAULT 'unknown' CHECK (health IN ('unknown', 'healthy', 'unhealthy')),
@@ -175,6 +177,11 @@ ALTER TABLE payout_route
     ADD COLUMN weight integer NOT NULL DEFAULT 1 CHECK (weight >= 0),
     ADD COLUMN version integer NOT NULL DEFAULT 1 CHECK (version >= 1),
     ADD COLUMN updated_at timestamptz;
+
+CREATE INDEX payout_point_of_partner ON payout_point ((partner_id::text || mode), created_at, id);
+CREATE INDEX provider_account_of_partner ON provider_account ((partner_id::text || mode), created_at, id);
+CREATE INDEX deposit_account_of_partner ON deposit_account ((partner_id::text || mode), created_at, id);
+CREATE INDEX payout_route_of_partner ON payout_route ((partner_id::text || mode), created_at, id);
 
 ALTER TABLE payout_request
     -- What the caller asked for and is charged in; amount and currency are the service's.

@@ -9,6 +9,8 @@ use super::Problems;
 use crate::domain::asset::AssetCode;
 use crate::domain::ids::Mode;
 use crate::domain::routing::breaker::BreakerSettings;
+use crate::domain::payout_request::Funding;
+use crate::domain::service::{FIELDS_MAX, ServiceCode, ServiceField};
 
 /// The partner code under which the house's own accounts and routes stand.
 pub const HOUSE: &str = "house";
@@ -30,6 +32,44 @@ pub struct GatewaySettings {
     pub provider_accounts: Vec<ProviderAccountSeed>,
     pub deposit_accounts: Vec<DepositAccountSeed>,
     pub routes: Vec<RouteSeed>,
+    /// What can be asked for, over the house's routes and partners' own.
+    pub services: Vec<ServiceSeed>,
+    /// The house's payout schemes. A point without one goes by the scheme `default`.
+    #[serde(default)]
+    pub payout_schemes: Vec<SchemeSeed>,
+    /// The house's exchange-rate schemes.
+    #[serde(default)]
+    pub exchange_rate_schemes: Vec<SchemeSeed>,
+}
+
+/// A service for each code: they share limits and fields.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ServiceSeed {
+    /// `method_currency`: `card_eur`.
+    pub codes: Vec<String>,
+    #[serde(default = "both_modes")]
+    pub modes: Vec<Mode>,
+    #[serde(default = "yes")]
+    pub enabled: bool,
+    pub amount_min: Option<String>,
+    pub amount_max: Option<String>,
+    pub fields: Vec<ServiceField>,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SchemeSeed {
+    pub code: String,
+    #[serde(default = "both_modes")]
+    pub modes: Vec<Mode>,
+    pub name: String,
+    /// The body, as JSON text.
+    pub body: String,
+}
+
+fn both_modes() -> Vec<Mode> {
+    vec![Mode::Test, Mode::Live]
 }
 
 #[derive(Clone, Debug, Deserialize)]
@@ -47,6 +87,17 @@ pub struct PointSeed {
     pub mode: Mode,
     pub name: String,
     pub currencies: Vec<AssetCode>,
+    /// `partner_balance` or `own_deposit`.
+    #[serde(default = "partner_balance")]
+    pub funding: Funding,
+    /// The code of a scheme of `gateway.payout_schemes`.
+    pub payout_scheme: Option<String>,
+    /// The code of a scheme of `gateway.exchange_rate_schemes`.
+    pub exchange_rate_scheme: Option<String>,
+}
+
+fn partner_balance() -> Funding {
+    Funding::PartnerBalance
 }
 
 #[derive(Clone, Debug, Deserialize)]
@@ -91,12 +142,22 @@ pub struct RouteSeed {
     pub cost_percent: String,
     #[serde(default = "zero")]
     pub cost_fixed: String,
+    /// The provider charges at least, and at most, this.
+    pub cost_min: Option<String>,
+    pub cost_max: Option<String>,
+    /// The route's share under the strategy `weight`.
+    #[serde(default = "one")]
+    pub weight: u32,
     /// Routes are tried from the least position up.
     pub position: i32,
 }
 
 fn yes() -> bool {
     true
+}
+
+fn one() -> u32 {
+    1
 }
 
 fn zero() -> String {
@@ -170,6 +231,56 @@ impl GatewaySettings {
         for (n, route) in self.routes.iter().enumerate() {
             route.check(&format!("gateway.routes[{n}]"), &deposits, problems);
         }
+        for (n, service) in self.services.iter().enumerate() {
+            service.check(&format!("gateway.services[{n}]"), problems);
+        }
+        unique(problems, "gateway.services", self.services.iter().flat_map(|s| s.codes.iter().map(String::as_str)));
+        for (name, schemes) in
+            [("payout_schemes", &self.payout_schemes), ("exchange_rate_schemes", &self.exchange_rate_schemes)]
+        {
+            for (n, scheme) in schemes.iter().enumerate() {
+                if serde_json::from_str::<serde_json::Map<_, _>>(&scheme.body).is_err() {
+                    problems.add(format!("gateway.{name}[{n}].body"), "is no JSON object");
+                }
+            }
+            unique(problems, &format!("gateway.{name}"), schemes.iter().map(|scheme| scheme.code.as_str()));
+        }
+        for (n, point) in self.payout_points.iter().enumerate() {
+            let known = |schemes: &[SchemeSeed], code: &Option<String>| {
+                code.as_ref().is_none_or(|code| schemes.iter().any(|scheme| scheme.code == *code))
+            };
+            if !known(&self.payout_schemes, &point.payout_scheme) {
+                problems.add(format!("gateway.payout_points[{n}].payout_scheme"), "names no scheme of the house's");
+            }
+            if !known(&self.exchange_rate_schemes, &point.exchange_rate_scheme) {
+                problems.add(format!("gateway.payout_points[{n}].exchange_rate_scheme"), "names no scheme of the house's");
+            }
+            let is_own = point.funding == Funding::OwnDeposit;
+            if point.funding == Funding::WalletHold {
+                problems.add(format!("gateway.payout_points[{n}].funding"), "is partner_balance or own_deposit");
+            }
+            if is_own && (point.payout_scheme.is_some() || point.exchange_rate_scheme.is_some()) {
+                problems.add(format!("gateway.payout_points[{n}].funding"), "the house's schemes don't serve own deposits");
+            }
+        }
+    }
+}
+
+impl ServiceSeed {
+    fn check(&self, key: &str, problems: &mut Problems) {
+        if self.codes.is_empty() || self.codes.iter().any(|code| code.parse::<ServiceCode>().is_err()) {
+            problems.add(format!("{key}.codes"), "are method_currency in lower case, such as card_eur");
+        }
+        if self.fields.len() > FIELDS_MAX {
+            problems.add(format!("{key}.fields"), format!("has at most {FIELDS_MAX} fields"));
+        }
+        unique(problems, &format!("{key}.fields"), self.fields.iter().map(|field| field.key.as_str()));
+        for (name, text) in [("amount_min", &self.amount_min), ("amount_max", &self.amount_max)] {
+            if text.as_deref().is_some_and(|text| decimal(text).is_none()) {
+                problems.add(format!("{key}.{name}"), "is no decimal number");
+            }
+        }
+        check_order(problems, key, "amount", self.amount_min.as_deref(), self.amount_max.as_deref());
     }
 }
 
@@ -178,7 +289,7 @@ impl RouteSeed {
         if !deposits.contains(self.deposit_account.as_str()) {
             problems.add(format!("{key}.deposit_account"), "names no account of gateway.deposit_accounts");
         }
-        if !self.service.contains('_') {
+        if self.service.parse::<ServiceCode>().is_err() {
             problems.add(format!("{key}.service"), "is method_currency, such as card_eur");
         }
         let numbers = [
@@ -186,19 +297,27 @@ impl RouteSeed {
             ("amount_max", self.amount_max.as_deref()),
             ("cost_percent", Some(self.cost_percent.as_str())),
             ("cost_fixed", Some(self.cost_fixed.as_str())),
+            ("cost_min", self.cost_min.as_deref()),
+            ("cost_max", self.cost_max.as_deref()),
         ];
         for (name, text) in numbers {
             if text.is_some_and(|text| decimal(text).is_none()) {
                 problems.add(format!("{key}.{name}"), "is no decimal number");
             }
         }
-        let least = self.amount_min.as_deref().and_then(decimal);
-        let most = self.amount_max.as_deref().and_then(decimal);
-        if let (Some(least), Some(most)) = (least, most)
-            && least > most
-        {
-            problems.add(format!("{key}.amount_max"), "is below amount_min");
+        check_order(problems, key, "amount", self.amount_min.as_deref(), self.amount_max.as_deref());
+        check_order(problems, key, "cost", self.cost_min.as_deref(), self.cost_max.as_deref());
+        if self.weight > 1_000_000 {
+            problems.add(format!("{key}.weight"), "is at most 1000000");
         }
+    }
+}
+
+fn check_order(problems: &mut Problems, key: &str, what: &str, least: Option<&str>, most: Option<&str>) {
+    if let (Some(least), Some(most)) = (least.and_then(decimal), most.and_then(decimal))
+        && least > most
+    {
+        problems.add(format!("{key}.{what}_max"), format!("is below {what}_min"));
     }
 }
 

@@ -62,8 +62,8 @@ impl Gateway {
                 .filter(|payout| payout.status.is_open())
                 .map(|payout| job(payout.tenant(), JobKind::Inquire, payout.id.0, now))
                 .collect();
-            // A callback stands under the account's owner, which is the house for its own accounts.
-            let tenant = Tenant { partner_id: snapshot.house(), mode: account.mode };
+            // A callback stands under its account's owner.
+            let tenant = snapshot.account_state(account_id).map_or(snapshot.house_in(account.mode), |state| state.owner);
             let callback = NewCallback {
                 tenant,
                 id: Uuid::now_v7(),

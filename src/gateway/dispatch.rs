@@ -23,7 +23,7 @@ use crate::domain::payout_request::RequestStatus;
 use crate::store::jobs::{self, JobKind};
 use crate::store::requests::{self, PayoutRequest};
 use crate::store::retry::transaction;
-use crate::store::{events, payouts, route_statistics, routes};
+use crate::store::{deposit_accounts, events, payouts, route_statistics};
 use progress::Next;
 
 pub use choose::Choice;
@@ -90,7 +90,7 @@ impl Gateway {
                     written.conclusions.push(Conclusion { tenant: row.tenant(), request_id: row.id, no_route: None })
                 }
                 Next::Dispatch => {
-                    let refused = self.place(row, &mut ground, &mut plan, snapshot.route_owner(row))?;
+                    let refused = self.place(row, &mut ground, &mut plan, snapshot.owner_for(row.tenant(), row.funding))?;
                     if refused.is_empty() {
                         plan.done.push((row.tenant(), JobKind::Dispatch, row.id.0));
                     }
@@ -122,7 +122,7 @@ impl Gateway {
             payouts::insert(conn, &plan.payouts),
             payouts::write(conn, &plan.begun, now),
             events::insert(conn, &plan.log),
-            routes::move_deposits(conn, &plan.deposits),
+            deposit_accounts::move_deposits(conn, &plan.deposits),
             jobs::delete(conn, &plan.done),
             jobs::insert(conn, &plan.jobs, now),
             route_statistics::add_turnovers(conn, &plan.turnovers),

@@ -14,6 +14,7 @@ pub mod invoke;
 pub mod journal;
 pub mod progress;
 pub mod requests;
+pub mod manage;
 pub mod route_book;
 pub mod seed;
 pub mod settle;
@@ -79,6 +80,8 @@ pub enum GatewayError {
     Arithmetic(#[from] ArithmeticError),
     #[error("stored data can't be read: {0}")]
     Corrupt(String),
+    #[error("a provider account's credentials: {0}")]
+    Credentials(#[from] manage::credentials::CredentialsError),
     #[error("no provider account {0}")]
     NoProviderAccount(ProviderAccountId),
 }
@@ -92,11 +95,6 @@ impl From<diesel::result::Error> for GatewayError {
 crate::transaction_error!(GatewayError::Db);
 
 impl Gateway {
-    /// Routes, points and accounts, as fresh as they are kept.
-    pub async fn snapshot(&self) -> Result<Arc<route_book::Snapshot>, GatewayError> {
-        self.routes.snapshot(&self.db, &self.assets, &self.providers, &self.credentials, self.clock.now()).await
-    }
-
     /// Changes to be gathered.
     fn changes(&self) -> complete::Changes {
         complete::Changes::over(self.routes.latest().synced().clone())

@@ -1,45 +1,73 @@
-//! Routes, payout points and provider accounts in memory, read again when they are older than a second. Quotes and routing read
-//! here; what a deposit account really has left is decided under its lock when a payout is written down.
+//! What routing and quotes read, in memory: routes, payout points, services, schemes and provider accounts, read again when they are
+//! older than a second. What a deposit account really has left is decided under its lock when a payout is written down.
+
+mod read;
+mod state;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
-use rust_decimal::Decimal;
 use secrecy::SecretString;
-use serde_json::Value;
 
-use super::GatewayError;
-use crate::config::gateway::HOUSE;
+use super::{Gateway, GatewayError};
 use crate::domain::asset::{AssetCode, Assets};
-use crate::domain::ids::{DepositAccountId, Mode, PartnerId, PayoutPointId, ProviderAccountId, Tenant};
+use crate::domain::ids::{
+    DepositAccountId, ExchangeSchemeId, Mode, PartnerId, PayoutPointId, PayoutSchemeId, ProviderAccountId, RouteId, Tenant,
+};
 use crate::domain::payout_request::Funding;
-use crate::domain::routing::{BreakerGate, Route, Scheme};
+use crate::domain::routing::{Route, Scheme};
+use crate::domain::service::Service;
 use crate::providers::provider::AccountContext;
 use crate::providers::registry::ProviderRegistry;
 use crate::store::pool::Db;
 use crate::store::requests::PayoutRequest;
-use crate::store::{partners, routes};
+use crate::vault::Vault;
+
+pub use state::{AccountState, ExchangeState, PointState, SchemeState};
 
 /// How old a snapshot may be, in seconds.
 const AGE_SECS_MAX: i64 = 1;
+
+/// The code of the house's scheme that routes what names none.
+pub const DEFAULT_SCHEME: &str = "default";
+
+/// How a request is routed.
+#[derive(Clone, Debug)]
+pub enum Routing {
+    /// The routes in their given order.
+    BuiltIn,
+    Scheme(Arc<Scheme>),
+    /// The scheme that it names isn't there or can't be read: nothing is sent on a guess.
+    Broken,
+}
 
 /// What was read, whole.
 #[derive(Debug)]
 pub struct Snapshot {
     read_at: DateTime<Utc>,
-    /// By whose they are, in the configured order. The house's routes serve every partner of their mode.
+    /// By owner, in the given order.
     routes: HashMap<Tenant, Vec<Route>>,
-    /// The scheme of each point that names one, and of the rest of the mode.
-    schemes: HashMap<PayoutPointId, Arc<Scheme>>,
-    defaults: HashMap<Mode, Arc<Scheme>>,
+    /// By tenant, in the order of their codes.
+    points: HashMap<Tenant, Vec<Arc<PointState>>>,
+    accounts: HashMap<ProviderAccountId, (String, Arc<AccountContext>)>,
+    account_states: HashMap<ProviderAccountId, Arc<AccountState>>,
+    services: HashMap<Mode, BTreeMap<String, Arc<ServiceState>>>,
+    payout_schemes: HashMap<PayoutSchemeId, Arc<SchemeState>>,
+    exchange_schemes: HashMap<ExchangeSchemeId, Arc<ExchangeState>>,
     /// Deposit accounts whose balance their provider reports.
     synced: BTreeSet<DepositAccountId>,
-    points: HashMap<Tenant, Vec<(PayoutPointId, Vec<AssetCode>)>>,
-    accounts: HashMap<ProviderAccountId, (String, Arc<AccountContext>)>,
     house: PartnerId,
     partners: HashMap<String, PartnerId>,
+}
+
+/// A service as it was read, with its row's version.
+#[derive(Debug)]
+struct ServiceState {
+    version: i32,
+    service: Arc<Service>,
 }
 
 impl Default for Snapshot {
@@ -48,11 +76,13 @@ impl Default for Snapshot {
         Self {
             read_at: DateTime::default(),
             routes: HashMap::new(),
-            schemes: HashMap::new(),
-            defaults: HashMap::new(),
-            synced: BTreeSet::new(),
             points: HashMap::new(),
             accounts: HashMap::new(),
+            account_states: HashMap::new(),
+            services: HashMap::new(),
+            payout_schemes: HashMap::new(),
+            exchange_schemes: HashMap::new(),
+            synced: BTreeSet::new(),
             house: PartnerId(uuid::Uuid::nil()),
             partners: HashMap::new(),
         }
@@ -65,36 +95,104 @@ impl Snapshot {
         self.house
     }
 
+    /// The house in a mode.
+    pub fn house_in(&self, mode: Mode) -> Tenant {
+        Tenant { partner_id: self.house, mode }
+    }
+
     /// The partner of that code.
     pub fn partner(&self, code: &str) -> Option<PartnerId> {
         self.partners.get(code).copied()
     }
 
-    /// The house's routes, which serve every partner of the mode.
+    /// The house's routes, in the given order: they serve every partner of their mode.
     pub fn routes(&self, mode: Mode) -> &[Route] {
-        self.routes_of(Tenant { partner_id: self.house, mode })
+        self.routes_of(self.house_in(mode))
     }
 
+    /// The routes that `owner` owns, in the given order.
     pub fn routes_of(&self, owner: Tenant) -> &[Route] {
         self.routes.get(&owner).map_or(&[], Vec::as_slice)
     }
 
-    /// Whose routes may carry the request: the partner's own where its own deposit accounts pay, the house's otherwise.
-    pub fn route_owner(&self, request: &PayoutRequest) -> Tenant {
-        match request.funding {
-            Funding::OwnDeposit => request.tenant(),
-            Funding::WalletHold | Funding::PartnerBalance => Tenant { partner_id: self.house, mode: request.mode },
+    /// The routes that may carry what `tenant` pays for with `funding`: its own for its own deposits, else the house's.
+    pub fn routes_for(&self, tenant: Tenant, funding: Funding) -> &[Route] {
+        self.routes_of(self.owner_for(tenant, funding))
+    }
+
+    /// Whose routes and schemes serve what `tenant` pays for with `funding`.
+    pub fn owner_for(&self, tenant: Tenant, funding: Funding) -> Tenant {
+        match funding {
+            Funding::OwnDeposit => tenant,
+            Funding::WalletHold | Funding::PartnerBalance => self.house_in(tenant.mode),
         }
     }
 
-    /// The scheme that routes the request; `None`: the built-in one.
-    pub fn scheme_of(&self, request: &PayoutRequest) -> Option<Arc<Scheme>> {
-        let of_point = self.schemes.get(&request.point_id);
-        let default = || match request.funding {
-            Funding::OwnDeposit => None,
-            Funding::WalletHold | Funding::PartnerBalance => self.defaults.get(&request.mode),
+    /// A route, whoever owns it.
+    pub fn route(&self, id: RouteId) -> Option<&Route> {
+        self.routes.values().flatten().find(|route| route.id == id)
+    }
+
+    /// The tenant's first payout point that pays out `currency` over the house's accounts.
+    pub fn point(&self, tenant: Tenant, currency: AssetCode) -> Option<PayoutPointId> {
+        let serves = |point: &&Arc<PointState>| {
+            point.enabled && point.funding == Funding::PartnerBalance && point.currencies.contains(&currency)
         };
-        of_point.or_else(default).cloned()
+        self.points.get(&tenant)?.iter().find(serves).map(|point| point.id)
+    }
+
+    /// A payout point of the tenant.
+    pub fn point_state(&self, tenant: Tenant, id: PayoutPointId) -> Option<&Arc<PointState>> {
+        self.points.get(&tenant)?.iter().find(|point| point.id == id)
+    }
+
+    /// The provider's name and the context that its adapter is called with.
+    pub fn account(&self, id: ProviderAccountId) -> Option<&(String, Arc<AccountContext>)> {
+        self.accounts.get(&id)
+    }
+
+    /// What is known of a provider account beside how it is called.
+    pub fn account_state(&self, id: ProviderAccountId) -> Option<&Arc<AccountState>> {
+        self.account_states.get(&id)
+    }
+
+    /// The service of that code, enabled or not.
+    pub fn service(&self, mode: Mode, code: &str) -> Option<&Arc<Service>> {
+        self.services.get(&mode)?.get(code).map(|state| &state.service)
+    }
+
+    /// Every service of the mode, by its code.
+    pub fn services(&self, mode: Mode) -> impl Iterator<Item = &Arc<Service>> {
+        self.services.get(&mode).into_iter().flatten().map(|(_, state)| &state.service)
+    }
+
+    /// The version in force of a payout scheme.
+    pub fn payout_scheme(&self, owner: Tenant, id: PayoutSchemeId) -> Option<&Arc<SchemeState>> {
+        self.payout_schemes.get(&id).filter(|scheme| scheme.owner == owner)
+    }
+
+    /// The version in force of the owner's payout scheme of that code.
+    pub fn payout_scheme_by_code(&self, owner: Tenant, code: &str) -> Option<&Arc<SchemeState>> {
+        self.payout_schemes.values().find(|scheme| scheme.owner == owner && scheme.code == code)
+    }
+
+    /// How a request is routed: by its point's scheme, or by the house's scheme `default` where the house's routes carry it.
+    pub fn routing_of(&self, request: &PayoutRequest) -> Routing {
+        let owner = self.owner_for(request.tenant(), request.funding);
+        let of_point = self.point_state(request.tenant(), request.point_id).and_then(|point| point.payout_scheme_id);
+        let scheme = match of_point {
+            Some(id) => match self.payout_scheme(owner, id) {
+                Some(scheme) => Some(scheme),
+                None => return Routing::Broken,
+            },
+            None if owner.partner_id == self.house => self.payout_scheme_by_code(owner, DEFAULT_SCHEME),
+            None => None,
+        };
+        match scheme.map(|scheme| &scheme.compiled) {
+            None => Routing::BuiltIn,
+            Some(Some(compiled)) => Routing::Scheme(Arc::clone(compiled)),
+            Some(None) => Routing::Broken,
+        }
     }
 
     /// Deposit accounts whose balance their provider reports.
@@ -102,14 +200,9 @@ impl Snapshot {
         &self.synced
     }
 
-    /// The tenant's first payout point that pays out `currency`.
-    pub fn point(&self, tenant: Tenant, currency: AssetCode) -> Option<PayoutPointId> {
-        self.points.get(&tenant)?.iter().find(|(_, currencies)| currencies.contains(&currency)).map(|(id, _)| *id)
-    }
-
-    /// The provider's name and the context that its adapter is called with.
-    pub fn account(&self, id: ProviderAccountId) -> Option<&(String, Arc<AccountContext>)> {
-        self.accounts.get(&id)
+    /// The version in force of an exchange-rate scheme.
+    pub fn exchange_scheme(&self, owner: Tenant, id: ExchangeSchemeId) -> Option<&Arc<ExchangeState>> {
+        self.exchange_schemes.get(&id).filter(|scheme| scheme.owner == owner)
     }
 }
 
@@ -117,9 +210,17 @@ impl Snapshot {
 #[derive(Debug, Default)]
 pub struct RouteBook {
     current: RwLock<Arc<Snapshot>>,
+    /// Something was changed: the next reader reads again.
+    is_stale: AtomicBool,
+    /// Opens credentials that are sealed in rows; without it their accounts can't be called.
+    vault: Option<Arc<Vault>>,
 }
 
 impl RouteBook {
+    pub fn with_vault(vault: Arc<Vault>) -> Self {
+        Self { vault: Some(vault), ..Self::default() }
+    }
+
     /// What was read last, however old: for what only informs.
     pub fn latest(&self) -> Arc<Snapshot> {
         Arc::clone(&self.current.read().unwrap_or_else(PoisonError::into_inner))
@@ -135,109 +236,40 @@ impl RouteBook {
         now: DateTime<Utc>,
     ) -> Result<Arc<Snapshot>, GatewayError> {
         let current = self.latest();
-        if now.signed_duration_since(current.read_at).abs() <= TimeDelta::seconds(AGE_SECS_MAX) {
+        let is_stale = self.is_stale.swap(false, Ordering::SeqCst);
+        if !is_stale && now.signed_duration_since(current.read_at).abs() <= TimeDelta::seconds(AGE_SECS_MAX) {
             return Ok(current);
         }
-        let read = tokio::time::timeout(Duration::from_secs(5), read(db, assets, providers, credentials, now)).await;
-        match read {
+        let reader = read::Reader { assets, providers, credentials, vault: self.vault.as_deref(), previous: &current };
+        let failed = match tokio::time::timeout(Duration::from_secs(5), reader.read(db, now)).await {
             Ok(Ok(snapshot)) => {
                 let snapshot = Arc::new(snapshot);
                 *self.current.write().unwrap_or_else(PoisonError::into_inner) = Arc::clone(&snapshot);
-                Ok(snapshot)
+                return Ok(snapshot);
             }
-            Ok(Err(error)) if current.read_at == DateTime::<Utc>::default() => Err(error),
-            Ok(Err(error)) => {
-                tracing::warn!(%error, "routes could not be read again");
-                Ok(current)
-            }
-            Err(_) => Ok(current),
+            Ok(Err(error)) => Some(error),
+            Err(_) => None,
+        };
+        if is_stale {
+            self.forget();
         }
+        match failed {
+            Some(error) if current.read_at == DateTime::<Utc>::default() => return Err(error),
+            Some(error) => tracing::warn!(%error, "routes could not be read again"),
+            None => tracing::warn!("routes could not be read again in time"),
+        }
+        Ok(current)
     }
 
     /// Makes the next reader read again.
     pub fn forget(&self) {
-        *self.current.write().unwrap_or_else(PoisonError::into_inner) = Arc::default();
+        self.is_stale.store(true, Ordering::SeqCst);
     }
 }
 
-async fn read(
-    db: &Db,
-    assets: &Assets,
-    providers: &ProviderRegistry,
-    credentials: &BTreeMap<String, BTreeMap<String, SecretString>>,
-    now: DateTime<Utc>,
-) -> Result<Snapshot, GatewayError> {
-    let mut conn = db.get().await?;
-    let mut snapshot = Snapshot { read_at: now, ..Snapshot::default() };
-    for partner in partners::all(&mut conn).await? {
-        if partner.code == HOUSE {
-            snapshot.house = partner.id;
-        }
-        snapshot.partners.insert(partner.code, partner.id);
+impl Gateway {
+    /// What routing reads, at most a second old.
+    pub async fn snapshot(&self) -> Result<Arc<Snapshot>, GatewayError> {
+        self.routes.snapshot(&self.db, &self.assets, &self.providers, &self.credentials, self.clock.now()).await
     }
-    for row in routes::all(&conn).await? {
-        let Some(provider) = providers.get(&row.provider) else {
-            tracing::warn!(provider = row.provider, route = row.code, "a route's provider isn't compiled in");
-            continue;
-        };
-        let settings = text_map(&row.settings);
-        let account_credentials = credentials.get(&row.account_code).cloned().unwrap_or_default();
-        snapshot.accounts.entry(row.provider_account_id).or_insert_with(|| {
-            let context = AccountContext {
-                account_id: row.provider_account_id,
-                mode: row.mode,
-                settings,
-                credentials: account_credentials,
-            };
-            (row.provider.clone(), Arc::new(context))
-        });
-        let Some(asset) = assets.get(row.currency) else {
-            tracing::warn!(currency = %row.currency, route = row.code, "a route's currency isn't configured");
-            continue;
-        };
-        snapshot.routes.entry(Tenant { partner_id: row.partner_id, mode: row.mode }).or_default().push(Route {
-            id: row.id,
-            code: row.code,
-            service: row.service,
-            mode: row.mode,
-            currency: row.currency,
-            currency_scale: asset.scale,
-            deposit_account_id: row.deposit_account_id,
-            provider_account_id: row.provider_account_id,
-            provider: row.provider,
-            enabled: row.enabled && row.account_enabled,
-            amount_min: row.amount_min,
-            amount_max: row.amount_max,
-            cost_percent: row.cost_percent,
-            cost_fixed: row.cost_fixed,
-            cost_min: None,
-            cost_max: None,
-            weight: 1,
-            fast_funds: provider.capabilities().fast_funds,
-            card_schemes: provider.capabilities().card_schemes.clone(),
-            breaker: BreakerGate::Closed,
-            deposit_currency: row.currency,
-            deposit_scale: asset.scale,
-            deposit_rate: Some(Decimal::ONE),
-            exchange_spread_percent: Decimal::ZERO,
-            exchange_buffer_percent: Decimal::ZERO,
-            available: row.available,
-            turnover_left: None,
-        });
-    }
-    snapshot.synced = routes::synced(&conn).await?.into_iter().collect();
-    for point in routes::points(&conn).await? {
-        let tenant = Tenant { partner_id: point.partner_id, mode: point.mode };
-        snapshot.points.entry(tenant).or_default().push((point.id, point.currencies));
-    }
-    Ok(snapshot)
-}
-
-fn text_map(value: &Value) -> BTreeMap<String, String> {
-    value
-        .as_object()
-        .into_iter()
-        .flatten()
-        .filter_map(|(key, value)| value.as_str().map(|text| (key.clone(), text.to_owned())))
-        .collect()
 }

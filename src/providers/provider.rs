@@ -171,12 +171,40 @@ pub struct Capabilities {
     pub has_callbacks: bool,
 }
 
+/// Whether a credential has to be given.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum CredentialKind {
+    Required,
+    Optional,
+    /// Drawn at random where it isn't given.
+    Generated,
+}
+
+/// A credential that an adapter's accounts have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CredentialField {
+    pub name: &'static str,
+    pub kind: CredentialKind,
+    /// What it is and where the provider shows it, for a person.
+    pub description: &'static str,
+}
+
 #[async_trait]
 pub trait Provider: Send + Sync + 'static {
     /// The adapter's name in configuration and rows: `test`, `adyen`.
     fn code(&self) -> &'static str;
 
     fn capabilities(&self) -> &Capabilities;
+
+    /// The modes that its accounts may have.
+    fn modes(&self) -> &[Mode] {
+        &[Mode::Test, Mode::Live]
+    }
+
+    /// The credentials of its accounts. All of them are secret: none is ever told again.
+    fn credentials_schema(&self) -> &[CredentialField] {
+        &[]
+    }
 
     /// Sends one order. Never panics, never retries by itself, and returns within its own time-out.
     async fn send(&self, account: &AccountContext, order: &PayoutOrder, to: &Destination) -> Outcome;

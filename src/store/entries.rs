@@ -42,6 +42,31 @@ statement! {
         = "SELECT EXISTS (SELECT 1 FROM entry WHERE partner_id = ? AND mode = ? AND kind = ? AND reference = ?)"
 }
 
+statement! {
+    struct AmountBooked { partner_id: PartnerId as SqlUuid, mode: Mode as Text, kind: &'static str as Text, reference: String as Text }
+        => (diesel::sql_types::Nullable<Numeric>,)
+        = "SELECT max(p.amount) FROM entry e JOIN posting p ON (p.partner_id, p.mode, p.entry_id) = (e.partner_id, e.mode, e.id) \
+           WHERE e.partner_id = ? AND e.mode = ? AND e.kind = ? AND e.reference = ?"
+}
+
+/// The greatest posting of an entry of that kind and reference: what a top-up put in. `None`: there is no such entry.
+pub async fn amount_booked(
+    conn: &AsyncPgConnection,
+    tenant: Tenant,
+    kind: EntryKind,
+    reference: &str,
+) -> QueryResult<Option<Decimal>> {
+    let (amount,): (Option<Decimal>,) = AmountBooked {
+        partner_id: tenant.partner_id,
+        mode: tenant.mode,
+        kind: kind.as_str(),
+        reference: reference.to_owned(),
+    }
+    .get_result(&mut &*conn)
+    .await?;
+    Ok(amount)
+}
+
 /// Whether an entry of that kind and reference is booked.
 pub async fn is_booked(
     conn: &AsyncPgConnection,

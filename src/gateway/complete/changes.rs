@@ -31,7 +31,7 @@ use crate::store::offers::Offer;
 use crate::store::payouts::Payout;
 use crate::store::requests::PayoutRequest;
 use crate::store::route_statistics::{self, AccountCalls, PoolWindow, TurnoverKey};
-use crate::store::routes::{self, DepositMove};
+use crate::store::deposit_accounts::{self, DepositMove};
 use crate::vault::Vault;
 
 #[derive(Default)]
@@ -273,7 +273,7 @@ impl Changes {
         let conn = &*conn;
         tokio::try_join!(
             biased;
-            routes::move_deposits(conn, &self.deposits),
+            deposit_accounts::move_deposits(conn, &self.deposits),
             // In this order: an inquiry that was answered gives way to the next one.
             async {
                 jobs::delete(conn, &done).await?;

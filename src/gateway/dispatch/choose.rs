@@ -1,11 +1,14 @@
 //! Where a due amount goes: one route, several parts, or nowhere and why. Reads what the batch stands on and writes nothing.
 
+use std::sync::Arc;
+
 use rust_decimal::Decimal;
 use serde_json::{Value, json};
 
 use super::super::GatewayError;
 use super::super::complete::conclude::NoRoute;
 use super::super::progress::Due;
+use super::super::route_book::Routing;
 use super::ground::Ground;
 use crate::domain::asset::AssetCode;
 use crate::domain::exact;
@@ -81,19 +84,19 @@ pub fn choose(row: &PayoutRequest, due: &Due, owner: Tenant, ground: &Ground) ->
             &named
         }
     };
-    let scheme = match row.terms.single_route_id {
-        None => ground.scheme_of(row.id).filter(|scheme| scheme.serves(&row.service)),
-        Some(_) => None,
+    let routing = match row.terms.single_route_id {
+        None => ground.routing_of(row.id),
+        Some(_) => Routing::BuiltIn,
     };
-    let built_in;
-    let scheme = match &scheme {
-        Some(scheme) => scheme,
-        None => {
-            built_in = Scheme::default_for(&row.service);
-            &built_in
+    let scheme = match routing {
+        Routing::Scheme(scheme) => scheme,
+        Routing::BuiltIn => Arc::new(Scheme::default_for(&row.service)),
+        Routing::Broken => {
+            let why = json!({"why": "the payout scheme isn't there or can't be read"});
+            return Ok(nowhere(due, Resolution::StrategyReceivedNoRoutes, why));
         }
     };
-    let decision = decide(scheme, routes, &situation, &ground.statistics);
+    let decision = decide(&scheme, routes, &situation, &ground.statistics);
     let may_split = row.terms.split_mode != SplitMode::Never && row.terms.single_route_id.is_none();
     let in_shares = row.terms.split_mode == SplitMode::Always
         && (decision.split_always || decision.strategy == Some(Strategy::Optimal));

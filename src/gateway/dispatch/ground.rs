@@ -9,7 +9,7 @@ use diesel_async::AsyncPgConnection;
 use rust_decimal::Decimal;
 
 use super::super::breakers;
-use super::super::route_book::Snapshot;
+use super::super::route_book::{Routing, Snapshot};
 use super::super::{Gateway, GatewayError};
 use super::plan::Taken;
 use crate::domain::exact;
@@ -19,7 +19,7 @@ use crate::store::cards::{self, Card};
 use crate::store::customers::{self, RoutedCustomer};
 use crate::store::payouts::{self, Payout};
 use crate::store::requests::PayoutRequest;
-use crate::store::{route_statistics, routes};
+use crate::store::{deposit_accounts, route_statistics};
 
 /// How far back `conversion` looks, in hours.
 const OUTCOMES_HOURS: i64 = 24;
@@ -30,8 +30,8 @@ pub struct Ground {
     pub(super) cards: BTreeMap<(Tenant, CardId), Card>,
     pub(super) customers: BTreeMap<(Tenant, CustomerId), RoutedCustomer>,
     payouts: BTreeMap<PayoutRequestId, Vec<Payout>>,
-    /// The scheme of each request's point; `None`: the built-in one.
-    schemes: BTreeMap<PayoutRequestId, Option<Arc<Scheme>>>,
+    /// How each request is routed.
+    routing: BTreeMap<PayoutRequestId, Routing>,
     pub(super) statistics: Statistics,
     pub(super) lease_until: DateTime<Utc>,
     pub(super) now: DateTime<Utc>,
@@ -56,8 +56,15 @@ impl Ground {
         self.routes.get(&owner).map_or(&[], Vec::as_slice)
     }
 
-    pub fn scheme_of(&self, id: PayoutRequestId) -> Option<Arc<Scheme>> {
-        self.schemes.get(&id).cloned().flatten()
+    pub fn routing_of(&self, id: PayoutRequestId) -> Routing {
+        self.routing.get(&id).cloned().unwrap_or(Routing::Broken)
+    }
+
+    fn schemes(&self) -> impl Iterator<Item = &Arc<Scheme>> {
+        self.routing.values().filter_map(|routing| match routing {
+            Routing::Scheme(scheme) => Some(scheme),
+            Routing::BuiltIn | Routing::Broken => None,
+        })
     }
 
     pub fn card_of(&self, row: &PayoutRequest) -> Option<&Card> {
@@ -93,7 +100,7 @@ impl Gateway {
         now: DateTime<Utc>,
     ) -> Result<Ground, GatewayError> {
         let conn = &*conn;
-        let schemes: BTreeMap<_, _> = rows.iter().map(|row| (row.id, snapshot.scheme_of(row))).collect();
+        let routing: BTreeMap<_, _> = rows.iter().map(|row| (row.id, snapshot.routing_of(row))).collect();
         let tried: Vec<_> = rows.iter().filter(|row| row.attempts_made > 0).map(|row| (row.tenant(), row.id)).collect();
         let sorted = |mut keys: Vec<(Tenant, CardId)>| {
             keys.sort_unstable();
@@ -104,7 +111,7 @@ impl Gateway {
         // A built-in scheme asks nothing of a customer.
         let asked: BTreeSet<(Tenant, CustomerId)> = rows
             .iter()
-            .filter(|row| schemes.get(&row.id).is_some_and(Option::is_some))
+            .filter(|row| matches!(routing.get(&row.id), Some(Routing::Scheme(_))))
             .filter_map(|row| Some((row.tenant(), row.customer_id?)))
             .collect();
         let asked: Vec<_> = asked.into_iter().collect();
@@ -123,13 +130,13 @@ impl Gateway {
             cards: cards.into_iter().map(|card| ((card.tenant(), card.id), card)).collect(),
             customers: customers.into_iter().map(|customer| ((customer.tenant(), customer.id), customer)).collect(),
             payouts: by_request,
-            schemes,
+            routing,
             statistics: Statistics::default(),
             lease_until,
             now,
         };
         for row in rows {
-            let owner = snapshot.route_owner(row);
+            let owner = snapshot.owner_for(row.tenant(), row.funding);
             let known = ground.routes.entry(owner).or_default();
             let missing = !known.iter().any(|route| route.service == row.service);
             if missing {
@@ -154,14 +161,12 @@ impl Gateway {
             ground.routes.values().flatten().map(|route| route.provider_account_id).collect();
         let (deposits, accounts): (Vec<_>, Vec<_>) = (deposits.into_iter().collect(), accounts.into_iter().collect());
         let pools: BTreeSet<(uuid::Uuid, DateTime<Utc>)> = ground
-            .schemes
-            .values()
-            .flatten()
+            .schemes()
             .flat_map(|scheme| scheme.pools())
             .map(|pool| (pool.id.0, window_start(now, pool.window_hours)))
             .collect();
         let pools: Vec<_> = pools.into_iter().collect();
-        let reads_outcomes = ground.schemes.values().flatten().any(|scheme| scheme.reads_outcomes());
+        let reads_outcomes = ground.schemes().any(|scheme| scheme.reads_outcomes());
         let counted: Vec<_> = match reads_outcomes {
             true => ground.routes.values().flatten().map(|route| route.id).collect(),
             false => Vec::new(),
@@ -170,7 +175,7 @@ impl Gateway {
         // The locks first: what is read after them stands still until the commit.
         let (locked, gates, turnovers, (usage, floors), outcomes) = tokio::try_join!(
             biased;
-            routes::lock_deposits(conn, &deposits),
+            deposit_accounts::lock_deposits(conn, &deposits),
             route_statistics::read_gates(conn, &accounts),
             route_statistics::read_turnovers(conn, &accounts, now.date_naive()),
             route_statistics::read_usage(conn, &pools),

@@ -23,7 +23,7 @@ use crate::store::jobs::{JobKind, NewJob};
 use crate::store::payouts::{Payout, Placement};
 use crate::store::requests::PayoutRequest;
 use crate::store::route_statistics::{PoolWindow, TurnoverKey};
-use crate::store::routes::DepositMove;
+use crate::store::deposit_accounts::DepositMove;
 
 /// What is written for the requests that found a way.
 #[derive(Default)]

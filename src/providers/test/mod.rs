@@ -21,7 +21,7 @@ use self::behaviour::{Answer, Behaviour, Callbacks};
 use self::book::{Book, Payment, Taken};
 use self::callback::{Callback, CallbackSink};
 use super::provider::{
-    AccountContext, CallbackError, Capabilities, Destination, Inquiry, Outcome, PayoutOrder, Provider, ProviderError,
+    AccountContext, CallbackError, Capabilities, CredentialField, CredentialKind, Destination, Inquiry, Outcome, PayoutOrder, Provider, ProviderError,
     ReportedOutcome, ResendSafety,
 };
 use crate::clock::Clock;
@@ -261,6 +261,18 @@ impl Provider for TestProvider {
 
     fn capabilities(&self) -> &Capabilities {
         &self.capabilities
+    }
+
+    fn modes(&self) -> &[Mode] {
+        &[Mode::Test]
+    }
+
+    fn credentials_schema(&self) -> &[CredentialField] {
+        &[CredentialField {
+            name: callback::SECRET,
+            kind: CredentialKind::Generated,
+            description: "The key that callbacks are signed with.",
+        }]
     }
 
     async fn send(&self, account: &AccountContext, order: &PayoutOrder, to: &Destination) -> Outcome {

@@ -1,0 +1,93 @@
+//! Credentials of provider accounts: sealed in the vault for their row, opened when routing reads a new version of it, and never
+//! told to anybody.
+
+use std::collections::BTreeMap;
+
+use secrecy::{ExposeSecret, SecretString};
+use serde_json::Value;
+use zeroize::Zeroizing;
+
+use super::Attributes;
+use super::form::Form;
+use crate::domain::ids::{ProviderAccountId, Tenant};
+use crate::providers::provider::{CredentialField, CredentialKind};
+use crate::vault::{Context, Sealed, Vault, VaultError};
+
+/// The column that the ciphertext is bound to.
+pub const COLUMN: &str = "provider_credentials";
+/// The longest credential: a private key in PEM fits.
+const CHARS_MAX: usize = 8_000;
+
+/// Credentials by name.
+pub type Credentials = BTreeMap<String, SecretString>;
+
+/// Why credentials can't be sealed or opened.
+#[derive(Debug, thiserror::Error)]
+pub enum CredentialsError {
+    #[error(transparent)]
+    Vault(#[from] VaultError),
+    #[error("what was sealed as credentials is none")]
+    Malformed,
+}
+
+fn place(owner: Tenant, id: ProviderAccountId) -> Context {
+    Context { tenant: owner, customer_id: None, record: id.0.into(), column: COLUMN }
+}
+
+/// Seals credentials for the row of account `id`.
+pub async fn seal(
+    vault: &Vault,
+    owner: Tenant,
+    id: ProviderAccountId,
+    credentials: &Credentials,
+) -> Result<Vec<u8>, CredentialsError> {
+    let exposed: BTreeMap<&str, &str> =
+        credentials.iter().map(|(name, secret)| (name.as_str(), secret.expose_secret())).collect();
+    let plaintext = Zeroizing::new(serde_json::to_vec(&exposed).map_err(|_| CredentialsError::Malformed)?);
+    Ok(vault.seal(&place(owner, id), &plaintext).await?.0)
+}
+
+/// Opens what was sealed for the row of account `id`.
+pub async fn open(
+    vault: &Vault,
+    owner: Tenant,
+    id: ProviderAccountId,
+    sealed: &[u8],
+) -> Result<Credentials, CredentialsError> {
+    let plaintext = vault.open(&place(owner, id), &Sealed(sealed.to_vec())).await?;
+    let exposed: BTreeMap<String, String> =
+        serde_json::from_slice(&plaintext).map_err(|_| CredentialsError::Malformed)?;
+    Ok(exposed.into_iter().map(|(name, secret)| (name, SecretString::from(secret))).collect())
+}
+
+/// Reads the attribute `credentials` over what is set already: a text sets one, null removes it. What the provider doesn't know is
+/// refused, and what it can't do without is told if it ends up missing.
+pub fn read(form: &mut Form<'_>, given: Option<&Attributes>, schema: &[CredentialField], mut set: Credentials) -> Credentials {
+    for (name, value) in given.into_iter().flatten() {
+        let at = format!("credentials/{name}");
+        if !schema.iter().any(|field| field.name == name.as_str()) {
+            form.add("credentials", "UNKNOWN_CREDENTIAL", "names a credential that the provider doesn't know");
+            continue;
+        }
+        match value {
+            Value::Null => drop(set.remove(name)),
+            Value::String(secret) if !secret.is_empty() && secret.chars().count() <= CHARS_MAX => {
+                set.insert(name.clone(), SecretString::from(secret.clone()));
+            }
+            _ => form.add(&at, "WRONG_LENGTH", format!("is a string of 1 to {CHARS_MAX} characters")),
+        }
+    }
+    for field in schema {
+        match field.kind {
+            CredentialKind::Required if !set.contains_key(field.name) => {
+                form.add(&format!("credentials/{}", field.name), "MISSING", "is required by the provider");
+            }
+            CredentialKind::Generated if !set.contains_key(field.name) => {
+                let secret = hex::encode(rand::random::<[u8; 32]>());
+                set.insert(field.name.to_owned(), SecretString::from(secret));
+            }
+            CredentialKind::Required | CredentialKind::Generated | CredentialKind::Optional => {}
+        }
+    }
+    set
+}

@@ -1,0 +1,295 @@
+//! Provider accounts: whose credentials and limits payouts go out under. Credentials are taken in and never told again: answers
+//! show their names.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use serde_json::{Value, json};
+
+use super::credentials::{self, Credentials};
+use super::form::Form;
+use super::{Attributes, code_taken, noted, version_conflict};
+use crate::domain::asset::Assets;
+use crate::domain::ids::ProviderAccountId;
+use crate::gateway::access::{Caller, Refusal};
+use crate::gateway::{Gateway, GatewayError};
+use crate::providers::provider::{AccountContext, Provider, ProviderError};
+use crate::store::provider_accounts::{self, Health};
+use crate::store::retry::transaction;
+use crate::store::Slice;
+
+pub use crate::store::provider_accounts::{ProviderAccount, ProviderAccountFilter};
+
+/// What a refusal calls it.
+const WHAT: &str = "provider account";
+const SETTINGS_MAX: usize = 50;
+const SETTING_CHARS_MAX: usize = 2_000;
+const KNOWN: &[&str] = &["code", "name", "provider", "enabled", "settings", "credentials", "turnover_limits"];
+
+impl Gateway {
+    /// Makes a provider account.
+    pub async fn create_provider_account(
+        &self,
+        caller: &Caller,
+        given: &Attributes,
+    ) -> Result<ProviderAccount, Refusal> {
+        let now = self.clock.now();
+        let id = ProviderAccountId::new();
+        let mut account = ProviderAccount {
+            partner_id: caller.tenant.partner_id,
+            mode: caller.tenant.mode,
+            id,
+            code: id.to_string(),
+            name: None,
+            provider: String::new(),
+            enabled: true,
+            settings: json!({}),
+            credentials_sealed: None,
+            credential_names: Vec::new(),
+            turnover_limits: json!({}),
+            health: "unknown".to_owned(),
+            health_detail: None,
+            health_checked_at: None,
+            breaker_state: "closed".to_owned(),
+            breaker_since: None,
+            breaker_until: None,
+            breaker_openings: 0,
+            breaker_probes: 0,
+            version: 1,
+            created_at: now,
+            updated_at: None,
+        };
+        let mut form = Form::create(given, KNOWN, &["provider"]);
+        if let Some(code) = form.code("code") {
+            account.code = code;
+        }
+        let provider = match form.text("provider", 64) {
+            Some(code) => self.known_provider(&mut form, &code, caller),
+            None => None,
+        };
+        if let Some(provider) = &provider {
+            account.provider = provider.code().to_owned();
+        }
+        let credentials = self.fill_account(&mut form, &mut account, provider.as_ref(), Some(Credentials::new()));
+        form.finish()?;
+        self.seal_credentials(&mut account, credentials).await?;
+        transaction(&self.db, async |conn| {
+            provider_accounts::insert(conn, &account).await?;
+            noted(conn, caller, "provider_account.create", id, None, Some(told(&account)), now).await
+        })
+        .await
+        .map_err(|refusal| code_taken(refusal, "provider_account_code_partner_id_mode_key"))?;
+        self.routes.forget();
+        Ok(account)
+    }
+
+    /// Changes what was given of a provider account. Credentials that are named are replaced, or removed by null; the others stay.
+    /// New ones are in force at the next send, without a restart.
+    pub async fn change_provider_account(
+        &self,
+        caller: &Caller,
+        id: ProviderAccountId,
+        given: &Attributes,
+    ) -> Result<ProviderAccount, Refusal> {
+        let before = self.find_provider_account(caller, id).await?;
+        let mut account = before.clone();
+        let mut form = Form::change(given, KNOWN, &["code", "provider"]);
+        form.check_version(before.version)?;
+        let provider = self.providers.get(&account.provider).cloned();
+        let set = if form.has("credentials") { Some(self.credentials_set(&before).await?) } else { None };
+        let credentials = self.fill_account(&mut form, &mut account, provider.as_ref(), set);
+        form.finish()?;
+        self.seal_credentials(&mut account, credentials).await?;
+        let now = self.clock.now();
+        transaction(&self.db, async |conn| {
+            if !provider_accounts::update(conn, &account, now).await? {
+                return Err(version_conflict());
+            }
+            let (was, mut is) = (told(&before), told(&account));
+            if before.credentials_sealed != account.credentials_sealed
+                && let Some(is) = is.as_object_mut()
+            {
+                is.insert("credentials_replaced".to_owned(), json!(true));
+            }
+            noted(conn, caller, "provider_account.change", id, Some(was), Some(is), now).await
+        })
+        .await?;
+        self.routes.forget();
+        self.find_provider_account(caller, id).await
+    }
+
+    pub async fn find_provider_account(
+        &self,
+        caller: &Caller,
+        id: ProviderAccountId,
+    ) -> Result<ProviderAccount, Refusal> {
+        let conn = self.db.get().await?;
+        provider_accounts::find(&conn, caller.tenant, id).await?.ok_or(Refusal::NotFound { what: WHAT })
+    }
+
+    pub async fn list_provider_accounts(
+        &self,
+        caller: &Caller,
+        filter: &ProviderAccountFilter,
+        slice: Slice,
+    ) -> Result<Vec<ProviderAccount>, Refusal> {
+        let conn = self.db.get().await?;
+        Ok(provider_accounts::list(&conn, caller.tenant, filter, slice).await?)
+    }
+
+    /// Asks the provider whether it takes the account's credentials, and notes what it said.
+    pub async fn check_provider_account(
+        &self,
+        caller: &Caller,
+        id: ProviderAccountId,
+    ) -> Result<ProviderAccount, Refusal> {
+        let account = self.find_provider_account(caller, id).await?;
+        let health = match self.providers.get(&account.provider) {
+            Some(provider) => {
+                let context = self.context_of(&account).await?;
+                match provider.check_credentials(&context).await {
+                    Ok(()) => Health::Healthy,
+                    Err(ProviderError::NotSupported) => {
+                        return Err(Refusal::conflict("NOT_SUPPORTED", "the provider has no way to check an account"));
+                    }
+                    Err(error) => Health::Unhealthy(error.to_string()),
+                }
+            }
+            None => Health::Unhealthy(format!("the provider {} isn't compiled in", account.provider)),
+        };
+        let conn = self.db.get().await?;
+        provider_accounts::write_health(&conn, caller.tenant, id, health, self.clock.now()).await?;
+        drop(conn);
+        self.routes.forget();
+        self.find_provider_account(caller, id).await
+    }
+
+    /// What the provider is called with, by the row as it is now.
+    async fn context_of(&self, account: &ProviderAccount) -> Result<AccountContext, Refusal> {
+        let settings = account.settings.as_object().into_iter().flatten();
+        Ok(AccountContext {
+            account_id: account.id,
+            mode: account.mode,
+            settings: settings.filter_map(|(key, value)| Some((key.clone(), value.as_str()?.to_owned()))).collect(),
+            credentials: self.credentials_set(account).await?,
+        })
+    }
+
+    /// The credentials in force: sealed in the row, or for the house's accounts those of configuration.
+    async fn credentials_set(&self, account: &ProviderAccount) -> Result<Credentials, Refusal> {
+        let from_configuration = || self.credentials.get(&account.code).cloned().unwrap_or_default();
+        match &account.credentials_sealed {
+            Some(sealed) => Ok(credentials::open(&self.vault, account.tenant(), account.id, sealed)
+                .await
+                .map_err(GatewayError::from)?),
+            None if self.snapshot().await?.house() == account.partner_id => Ok(from_configuration()),
+            None => Ok(Credentials::new()),
+        }
+    }
+
+    async fn seal_credentials(
+        &self,
+        account: &mut ProviderAccount,
+        credentials: Option<Credentials>,
+    ) -> Result<(), Refusal> {
+        let Some(credentials) = credentials else { return Ok(()) };
+        let sealed = credentials::seal(&self.vault, account.tenant(), account.id, &credentials).await;
+        account.credentials_sealed = Some(sealed.map_err(GatewayError::from)?);
+        account.credential_names = credentials.into_keys().collect();
+        Ok(())
+    }
+
+    fn known_provider(&self, form: &mut Form<'_>, code: &str, caller: &Caller) -> Option<Arc<dyn Provider>> {
+        let Some(provider) = self.providers.get(code) else {
+            let codes = self.providers.codes().collect::<Vec<_>>().join(", ");
+            form.add("provider", "UNKNOWN_PROVIDER", format!("is one of {codes}"));
+            return None;
+        };
+        let mode = caller.tenant.mode;
+        if !provider.modes().contains(&mode) {
+            form.add("provider", "WRONG_MODE", format!("doesn't serve {mode} mode"));
+        }
+        Some(Arc::clone(provider))
+    }
+
+    /// Reads what may change. Answers the credentials to be sealed, if there are any: `set` are those to begin with.
+    fn fill_account(
+        &self,
+        form: &mut Form<'_>,
+        account: &mut ProviderAccount,
+        provider: Option<&Arc<dyn Provider>>,
+        set: Option<Credentials>,
+    ) -> Option<Credentials> {
+        if let Some(name) = form.text_or_null("name", 200) {
+            account.name = name;
+        }
+        if let Some(enabled) = form.flag("enabled") {
+            account.enabled = enabled;
+        }
+        if let Some(settings) = form.object("settings") {
+            read_settings(form, settings);
+            account.settings = Value::Object(settings.clone());
+        }
+        if let Some(limits) = form.object("turnover_limits") {
+            account.turnover_limits = read_limits(form, limits, &self.assets, provider);
+        }
+        let given = form.object("credentials");
+        let schema = provider.map_or(&[][..], |provider| provider.credentials_schema());
+        set.map(|set| credentials::read(form, given, schema, set))
+    }
+}
+
+fn read_settings(form: &mut Form<'_>, settings: &Attributes) {
+    if settings.len() > SETTINGS_MAX {
+        form.add("settings", "TOO_MANY", format!("has at most {SETTINGS_MAX} members"));
+    }
+    for (name, value) in settings {
+        let sound = value.as_str().is_some_and(|text| {
+            text.chars().count() <= SETTING_CHARS_MAX && !text.chars().any(char::is_control)
+        });
+        if !super::form::is_code(name) {
+            form.add("settings", "INVALID_VALUE", "has names of 1 to 64 characters of a-z, 0-9, _ and -");
+        } else if !sound {
+            let detail = format!("is a string of at most {SETTING_CHARS_MAX} characters");
+            form.add(&format!("settings/{name}"), "WRONG_TYPE", detail);
+        }
+    }
+}
+
+/// Reads the limits by currency; they replace those that were there.
+fn read_limits(
+    form: &mut Form<'_>,
+    limits: &Attributes,
+    assets: &Assets,
+    provider: Option<&Arc<dyn Provider>>,
+) -> Value {
+    let mut read = BTreeMap::new();
+    for (currency, value) in limits {
+        let asset = assets.find(currency);
+        let paid_out = |provider: &Arc<dyn Provider>| {
+            asset.is_some_and(|asset| provider.capabilities().currencies.contains(&asset.code))
+        };
+        let Some(asset) = asset.filter(|_| provider.is_none_or(paid_out)) else {
+            form.add("turnover_limits", "UNKNOWN_CURRENCY", "is by currencies that the provider pays out, such as EUR");
+            continue;
+        };
+        let at = format!("turnover_limits/{currency}");
+        if let Some(limit) = form.amount_of(&at, value, asset.scale) {
+            read.insert(asset.code.to_string(), limit.to_string());
+        }
+    }
+    json!(read)
+}
+
+/// What the audit trail keeps of an account: never a credential.
+fn told(account: &ProviderAccount) -> Value {
+    json!({
+        "code": account.code,
+        "name": account.name,
+        "provider": account.provider,
+        "enabled": account.enabled,
+        "settings": account.settings,
+        "credentials_set": account.credential_names,
+        "turnover_limits": account.turnover_limits,
+    })
+}

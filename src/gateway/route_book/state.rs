@@ -1,0 +1,77 @@
+//! What a snapshot holds of points, provider accounts and schemes.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use chrono::{DateTime, Utc};
+use rust_decimal::Decimal;
+use serde_json::Value;
+
+use crate::domain::asset::AssetCode;
+use crate::domain::ids::{ExchangeSchemeId, PayoutPointId, PayoutSchemeId, ProviderAccountId, Tenant};
+use crate::domain::payout_point::PointOptions;
+use crate::domain::payout_request::Funding;
+use crate::domain::routing::Scheme;
+use crate::providers::provider::AccountContext;
+
+/// A payout point.
+#[derive(Clone, Debug, PartialEq)]
+pub struct PointState {
+    pub tenant: Tenant,
+    pub id: PayoutPointId,
+    pub code: String,
+    pub currencies: Vec<AssetCode>,
+    pub enabled: bool,
+    pub funding: Funding,
+    pub payout_scheme_id: Option<PayoutSchemeId>,
+    pub exchange_scheme_id: Option<ExchangeSchemeId>,
+    pub callback_url: Option<String>,
+    pub options: PointOptions,
+}
+
+/// A provider account: who owns it, and whether payouts may go over it.
+#[derive(Clone, Debug)]
+pub struct AccountState {
+    pub owner: Tenant,
+    pub id: ProviderAccountId,
+    pub code: String,
+    pub provider: String,
+    pub enabled: bool,
+    /// `unknown`, `healthy`, `unhealthy`.
+    pub health: String,
+    /// `closed`, `open`, `half_open`.
+    pub breaker_state: String,
+    pub breaker_since: Option<DateTime<Utc>>,
+    pub breaker_until: Option<DateTime<Utc>>,
+    pub breaker_openings: i32,
+    pub breaker_probes: i32,
+    /// The most that may be paid out a day (UTC), by deposit currency.
+    pub turnover_limits: BTreeMap<AssetCode, Decimal>,
+    /// Of the row: changes with its settings and credentials.
+    pub version: i32,
+    /// Whether its credentials came from its row, and not from configuration.
+    pub(super) is_sealed: bool,
+    pub(super) context: Arc<AccountContext>,
+}
+
+/// The version in force of a payout scheme.
+#[derive(Clone, Debug)]
+pub struct SchemeState {
+    pub owner: Tenant,
+    pub id: PayoutSchemeId,
+    pub code: String,
+    pub version: i32,
+    pub body: Value,
+    /// Ready to decide; `None`: it can't be read any more.
+    pub compiled: Option<Arc<Scheme>>,
+}
+
+/// The version in force of an exchange-rate scheme.
+#[derive(Clone, Debug)]
+pub struct ExchangeState {
+    pub owner: Tenant,
+    pub id: ExchangeSchemeId,
+    pub code: String,
+    pub version: i32,
+    pub body: Value,
+}
