@@ -76,6 +76,7 @@ ALTER TABLE payout_point
     DROP COLUMN version,
     DROP COLUMN updated_at;
 DROP TABLE exchange_scheme_version, exchange_scheme, payout_scheme_version, payout_scheme, payout_service;
+DROP INDEX customer_by_email;
 DROP INDEX customer_of_partner;
 ALTER TABLE customer
     DROP COLUMN email,

@@ -60,6 +60,7 @@ ALTER TABLE customer
     ADD COLUMN failed_count integer NOT NULL DEFAULT 0 CHECK (failed_count >= 0),
     ADD COLUMN version integer NOT NULL DEFAULT 1 CHECK (version >= 1),
     ADD COLUMN updated_at timestamptz;
+CREATE INDEX customer_by_email ON customer (email, partner_id, mode) WHERE email IS NOT NULL;
 CREATE INDEX customer_of_partner ON customer ((partner_id::text || mode), created_at, id);
 
 -- What can be asked for: a method in a currency, with the fields that it needs. The house's services serve every partner of their mode.

@@ -1,6 +1,7 @@
 //! What can be asked of the binary. Results go to standard output, everything else to standard error.
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "commands talk to whoever typed them")]
 
+mod api_key;
 mod bench;
 mod config;
 mod demo;
@@ -45,6 +46,9 @@ enum Command {
     Openapi,
     /// Check every invariant over the whole database.
     Verify,
+    /// Make, list and revoke API keys of partners.
+    #[command(subcommand)]
+    ApiKey(api_key::Command),
     /// Look at the configuration.
     #[command(subcommand)]
     Config(config::Command),
@@ -78,6 +82,7 @@ pub async fn run(cli: Cli) -> ExitCode {
             ExitCode::SUCCESS
         }),
         Command::Verify => verify::run(settings).await,
+        Command::ApiKey(command) => api_key::run(settings, command).await,
         Command::Config(command) => config::run(&settings, &command),
         Command::Keys(command) => keys::run(&settings, command),
         Command::Bench(arguments) => bench::run(settings, &arguments).await,

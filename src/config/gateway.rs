@@ -8,8 +8,8 @@ use serde::Deserialize;
 use super::Problems;
 use crate::domain::asset::AssetCode;
 use crate::domain::ids::Mode;
-use crate::domain::routing::breaker::BreakerSettings;
 use crate::domain::payout_request::Funding;
+use crate::domain::routing::breaker::BreakerSettings;
 use crate::domain::service::{FIELDS_MAX, ServiceCode, ServiceField};
 
 /// The partner code under which the house's own accounts and routes stand.
@@ -253,14 +253,16 @@ impl GatewaySettings {
                 problems.add(format!("gateway.payout_points[{n}].payout_scheme"), "names no scheme of the house's");
             }
             if !known(&self.exchange_rate_schemes, &point.exchange_rate_scheme) {
-                problems.add(format!("gateway.payout_points[{n}].exchange_rate_scheme"), "names no scheme of the house's");
+                problems
+                    .add(format!("gateway.payout_points[{n}].exchange_rate_scheme"), "names no scheme of the house's");
             }
             let is_own = point.funding == Funding::OwnDeposit;
             if point.funding == Funding::WalletHold {
                 problems.add(format!("gateway.payout_points[{n}].funding"), "is partner_balance or own_deposit");
             }
             if is_own && (point.payout_scheme.is_some() || point.exchange_rate_scheme.is_some()) {
-                problems.add(format!("gateway.payout_points[{n}].funding"), "the house's schemes don't serve own deposits");
+                problems
+                    .add(format!("gateway.payout_points[{n}].funding"), "the house's schemes don't serve own deposits");
             }
         }
     }

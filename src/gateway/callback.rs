@@ -63,7 +63,8 @@ impl Gateway {
                 .map(|payout| job(payout.tenant(), JobKind::Inquire, payout.id.0, now))
                 .collect();
             // A callback stands under its account's owner.
-            let tenant = snapshot.account_state(account_id).map_or(snapshot.house_in(account.mode), |state| state.owner);
+            let tenant =
+                snapshot.account_state(account_id).map_or(snapshot.house_in(account.mode), |state| state.owner);
             let callback = NewCallback {
                 tenant,
                 id: Uuid::now_v7(),

@@ -90,7 +90,8 @@ impl Gateway {
                     written.conclusions.push(Conclusion { tenant: row.tenant(), request_id: row.id, no_route: None })
                 }
                 Next::Dispatch => {
-                    let refused = self.place(row, &mut ground, &mut plan, snapshot.owner_for(row.tenant(), row.funding))?;
+                    let refused =
+                        self.place(row, &mut ground, &mut plan, snapshot.owner_for(row.tenant(), row.funding))?;
                     if refused.is_empty() {
                         plan.done.push((row.tenant(), JobKind::Dispatch, row.id.0));
                     }

@@ -15,7 +15,8 @@ use secrecy::SecretString;
 use super::{Gateway, GatewayError};
 use crate::domain::asset::{AssetCode, Assets};
 use crate::domain::ids::{
-    DepositAccountId, ExchangeSchemeId, Mode, PartnerId, PayoutPointId, PayoutSchemeId, ProviderAccountId, RouteId, Tenant,
+    DepositAccountId, ExchangeSchemeId, Mode, PartnerId, PayoutPointId, PayoutSchemeId, ProviderAccountId, RouteId,
+    Tenant,
 };
 use crate::domain::payout_request::Funding;
 use crate::domain::routing::{Route, Scheme};

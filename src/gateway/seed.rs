@@ -132,8 +132,7 @@ impl Gateway {
         deposit: &DepositAccountSeed,
     ) -> Result<DepositAccountId, GatewayError> {
         let now = self.clock.now();
-        let (id, _) =
-            deposit_accounts::ensure(conn, owner, &deposit.code, account_id, deposit.currency, now).await?;
+        let (id, _) = deposit_accounts::ensure(conn, owner, &deposit.code, account_id, deposit.currency, now).await?;
         let amount = deposit.initial_balance.as_deref().and_then(decimal).unwrap_or(Decimal::ZERO);
         let reference = format!("initial-{}", id.0.simple());
         let is_due = !amount.is_zero() && !entries::is_booked(conn, owner, EntryKind::TopUp, &reference).await?;

@@ -113,7 +113,7 @@ statement! {
         now: DateTime<Utc> as Timestamptz, id: ApiKeyId as SqlUuid, partner_id: PartnerId as SqlUuid, mode: Mode as Text,
         before: DateTime<Utc> as Timestamptz,
     } = "UPDATE api_key SET last_used_at = ? WHERE id = ? AND partner_id = ? AND mode = ? \
-             AND (last_used_at IS NULL OR last_used_at < ?)"
+             AND (last_used_at IS NULL OR last_used_at <= ?)"
 }
 
 pub async fn insert(conn: &AsyncPgConnection, key: ApiKeyRow) -> QueryResult<()> {
@@ -178,7 +178,7 @@ pub async fn update(conn: &AsyncPgConnection, key: &ApiKeyRow) -> QueryResult<()
     Ok(())
 }
 
-/// Notes that a key was used, unless that was noted at `before` or later.
+/// Notes that a key was used, unless that was noted after `before`.
 pub async fn note_use(
     conn: &AsyncPgConnection,
     tenant: Tenant,

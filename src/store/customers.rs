@@ -1,11 +1,15 @@
 //! Customers: a partner's users, by the partner's own reference (a token's `sub`).
 
 use chrono::{DateTime, Utc};
-use diesel::sql_types::{Array, Integer, Jsonb, Nullable, SmallInt, Text, Timestamptz, Uuid as SqlUuid};
+use diesel::sql_types::{Array, BigInt, Integer, Jsonb, Nullable, SmallInt, Text, Timestamptz, Uuid as SqlUuid};
 use diesel::{OptionalExtension, QueryResult};
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
 
+use serde_json::Value;
+use uuid::Uuid;
+
 use super::statement::statement;
+use super::{Slice, of_tenant};
 use crate::domain::ids::{CustomerId, Mode, PartnerId, Tenant};
 
 statement! {
@@ -26,6 +30,204 @@ statement! {
 statement! {
     struct SetKycLevel { level: i16 as SmallInt, partner_id: PartnerId as SqlUuid, mode: Mode as Text, id: CustomerId as SqlUuid }
         = "UPDATE customer SET kyc_level = ? WHERE partner_id = ? AND mode = ? AND id = ?"
+}
+
+type ProfileSql = (
+    SqlUuid,
+    Text,
+    SmallInt,
+    Nullable<Timestamptz>,
+    Nullable<Text>,
+    Nullable<Text>,
+    Nullable<Text>,
+    Jsonb,
+    Integer,
+    Timestamptz,
+    Nullable<Timestamptz>,
+);
+
+/// A customer with everything that the partner keeps of them.
+#[derive(Clone, Debug, PartialEq, Eq, diesel::Queryable)]
+pub struct Profile {
+    pub id: CustomerId,
+    /// The partner's own name for the customer.
+    pub reference: String,
+    pub kyc_level: i16,
+    pub blocked_at: Option<DateTime<Utc>>,
+    pub email: Option<String>,
+    pub name: Option<String>,
+    /// ISO 3166-1 alpha-2.
+    pub country: Option<String>,
+    /// An object of strings.
+    pub metadata: Value,
+    pub version: i32,
+    pub created_at: DateTime<Utc>,
+    pub updated_at: Option<DateTime<Utc>>,
+}
+
+statement! {
+    struct InsertProfile {
+        partner_id: PartnerId as SqlUuid, mode: Mode as Text, id: CustomerId as SqlUuid, reference: String as Text,
+        kyc_level: i16 as SmallInt, blocked_at: Option<DateTime<Utc>> as Nullable<Timestamptz>, email: Option<String> as Nullable<Text>,
+        name: Option<String> as Nullable<Text>, country: Option<String> as Nullable<Text>, metadata: Value as Jsonb,
+        created_at: DateTime<Utc> as Timestamptz,
+    } = "INSERT INTO customer (partner_id, mode, id, reference, kyc_level, blocked_at, email, name, country, metadata, created_at) \
+         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+}
+
+statement! {
+    struct FindProfile { id: CustomerId as SqlUuid, partner_id: PartnerId as SqlUuid, mode: Mode as Text } => ProfileSql
+      = "SELECT id, reference, kyc_level, blocked_at, email, name, country, metadata, version, created_at, updated_at \
+         FROM customer WHERE id = ? AND partner_id = ? AND mode = ?"
+}
+
+statement! {
+    struct LockProfile { id: CustomerId as SqlUuid, partner_id: PartnerId as SqlUuid, mode: Mode as Text } => ProfileSql
+      = "SELECT id, reference, kyc_level, blocked_at, email, name, country, metadata, version, created_at, updated_at \
+         FROM customer WHERE id = ? AND partner_id = ? AND mode = ? FOR UPDATE"
+}
+
+statement! {
+    struct FindProfileByReference { reference: String as Text, partner_id: PartnerId as SqlUuid, mode: Mode as Text } => ProfileSql
+      = "SELECT id, reference, kyc_level, blocked_at, email, name, country, metadata, version, created_at, updated_at \
+         FROM customer WHERE reference = ? AND partner_id = ? AND mode = ?"
+}
+
+statement! {
+    struct NewestFirst {
+        tenant: String as Text, created_at: DateTime<Utc> as Timestamptz, id: Uuid as SqlUuid, limit: i64 as BigInt,
+    } => ProfileSql
+      = "SELECT id, reference, kyc_level, blocked_at, email, name, country, metadata, version, created_at, updated_at \
+         FROM customer WHERE (partner_id::text || mode) = ? AND (created_at, id) < (?, ?) \
+         ORDER BY created_at DESC, id DESC LIMIT ?"
+}
+
+statement! {
+    struct OldestFirst {
+        tenant: String as Text, created_at: DateTime<Utc> as Timestamptz, id: Uuid as SqlUuid, limit: i64 as BigInt,
+    } => ProfileSql
+      = "SELECT id, reference, kyc_level, blocked_at, email, name, country, metadata, version, created_at, updated_at \
+         FROM customer WHERE (partner_id::text || mode) = ? AND (created_at, id) > (?, ?) \
+         ORDER BY created_at, id LIMIT ?"
+}
+
+statement! {
+    struct NewestFirstByEmail {
+        email: String as Text, partner_id: PartnerId as SqlUuid, mode: Mode as Text, created_at: DateTime<Utc> as Timestamptz,
+        id: Uuid as SqlUuid, limit: i64 as BigInt,
+    } => ProfileSql
+      = "SELECT id, reference, kyc_level, blocked_at, email, name, country, metadata, version, created_at, updated_at \
+         FROM customer WHERE email = ? AND partner_id = ? AND mode = ? AND (created_at, id) < (?, ?) \
+         ORDER BY created_at DESC, id DESC LIMIT ?"
+}
+
+statement! {
+    struct OldestFirstByEmail {
+        email: String as Text, partner_id: PartnerId as SqlUuid, mode: Mode as Text, created_at: DateTime<Utc> as Timestamptz,
+        id: Uuid as SqlUuid, limit: i64 as BigInt,
+    } => ProfileSql
+      = "SELECT id, reference, kyc_level, blocked_at, email, name, country, metadata, version, created_at, updated_at \
+         FROM customer WHERE email = ? AND partner_id = ? AND mode = ? AND (created_at, id) > (?, ?) \
+         ORDER BY created_at, id LIMIT ?"
+}
+
+statement! {
+    struct UpdateProfile {
+        kyc_level: i16 as SmallInt, blocked_at: Option<DateTime<Utc>> as Nullable<Timestamptz>, email: Option<String> as Nullable<Text>,
+        name: Option<String> as Nullable<Text>, country: Option<String> as Nullable<Text>, metadata: Value as Jsonb,
+        version: i32 as Integer, updated_at: Option<DateTime<Utc>> as Nullable<Timestamptz>, id: CustomerId as SqlUuid,
+        partner_id: PartnerId as SqlUuid, mode: Mode as Text,
+    } = "UPDATE customer SET kyc_level = ?, blocked_at = ?, email = ?, name = ?, country = ?, metadata = ?, version = ?, \
+             updated_at = ? WHERE id = ? AND partner_id = ? AND mode = ?"
+}
+
+/// Writes a customer down; a reference that is taken is a unique violation.
+pub async fn insert_profile(conn: &AsyncPgConnection, tenant: Tenant, customer: &Profile) -> QueryResult<()> {
+    let customer = customer.clone();
+    InsertProfile {
+        partner_id: tenant.partner_id,
+        mode: tenant.mode,
+        id: customer.id,
+        reference: customer.reference,
+        kyc_level: customer.kyc_level,
+        blocked_at: customer.blocked_at,
+        email: customer.email,
+        name: customer.name,
+        country: customer.country,
+        metadata: customer.metadata,
+        created_at: customer.created_at,
+    }
+    .execute(&mut &*conn)
+    .await?;
+    Ok(())
+}
+
+pub async fn find_profile(conn: &AsyncPgConnection, tenant: Tenant, id: CustomerId) -> QueryResult<Option<Profile>> {
+    FindProfile { id, partner_id: tenant.partner_id, mode: tenant.mode }.get_result(&mut &*conn).await.optional()
+}
+
+pub async fn lock_profile(conn: &AsyncPgConnection, tenant: Tenant, id: CustomerId) -> QueryResult<Option<Profile>> {
+    LockProfile { id, partner_id: tenant.partner_id, mode: tenant.mode }.get_result(&mut &*conn).await.optional()
+}
+
+pub async fn find_profile_by_reference(
+    conn: &AsyncPgConnection,
+    tenant: Tenant,
+    reference: &str,
+) -> QueryResult<Option<Profile>> {
+    FindProfileByReference { reference: reference.to_owned(), partner_id: tenant.partner_id, mode: tenant.mode }
+        .get_result(&mut &*conn)
+        .await
+        .optional()
+}
+
+/// A tenant's customers, in the slice's order.
+pub async fn list(conn: &AsyncPgConnection, tenant: Tenant, slice: Slice) -> QueryResult<Vec<Profile>> {
+    let Slice { newest_first, after: (created_at, id), limit } = slice;
+    let tenant = of_tenant(tenant);
+    if newest_first {
+        NewestFirst { tenant, created_at, id, limit }.load(&mut &*conn).await
+    } else {
+        OldestFirst { tenant, created_at, id, limit }.load(&mut &*conn).await
+    }
+}
+
+/// Those with that very e-mail address.
+pub async fn list_by_email(
+    conn: &AsyncPgConnection,
+    tenant: Tenant,
+    email: &str,
+    slice: Slice,
+) -> QueryResult<Vec<Profile>> {
+    let Slice { newest_first, after: (created_at, id), limit } = slice;
+    let Tenant { partner_id, mode } = tenant;
+    let email = email.to_owned();
+    if newest_first {
+        NewestFirstByEmail { email, partner_id, mode, created_at, id, limit }.load(&mut &*conn).await
+    } else {
+        OldestFirstByEmail { email, partner_id, mode, created_at, id, limit }.load(&mut &*conn).await
+    }
+}
+
+/// Writes what can change of a customer. The row is locked by the caller.
+pub async fn update_profile(conn: &AsyncPgConnection, tenant: Tenant, customer: &Profile) -> QueryResult<()> {
+    let customer = customer.clone();
+    UpdateProfile {
+        kyc_level: customer.kyc_level,
+        blocked_at: customer.blocked_at,
+        email: customer.email,
+        name: customer.name,
+        country: customer.country,
+        metadata: customer.metadata,
+        version: customer.version,
+        updated_at: customer.updated_at,
+        id: customer.id,
+        partner_id: tenant.partner_id,
+        mode: tenant.mode,
+    }
+    .execute(&mut &*conn)
+    .await?;
+    Ok(())
 }
 
 pub async fn find(conn: &mut AsyncPgConnection, tenant: Tenant, reference: &str) -> QueryResult<Option<Customer>> {

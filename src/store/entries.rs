@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
-use diesel::QueryResult;
 use diesel::result::Error;
 use diesel::sql_types::{Array, Bool, Nullable, Numeric, SmallInt, Text, Timestamptz, Uuid as SqlUuid};
+use diesel::{OptionalExtension, QueryResult};
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
 use rust_decimal::Decimal;
 use uuid::Uuid;
@@ -65,6 +65,24 @@ pub async fn amount_booked(
     .get_result(&mut &*conn)
     .await?;
     Ok(amount)
+}
+
+statement! {
+    struct FindCredit { reference: String as Text, partner_id: PartnerId as SqlUuid, mode: Mode as Text } -> pub CreditRow {
+        customer_id: CustomerId as SqlUuid, customer_reference: String as Text, asset: AssetCode as Text,
+        amount: Decimal as Numeric, created_at: DateTime<Utc> as Timestamptz,
+    } = "SELECT e.customer_id, c.reference, p.asset, p.amount, e.created_at FROM entry e \
+         JOIN posting p ON (p.entry_id, p.partner_id, p.mode) = (e.id, e.partner_id, e.mode) AND p.amount > 0 \
+         JOIN customer c ON (c.id, c.partner_id, c.mode) = (e.customer_id, e.partner_id, e.mode) \
+         WHERE e.reference = ? AND e.kind = 'credit' AND e.partner_id = ? AND e.mode = ?"
+}
+
+/// A customer's credit of that reference.
+pub async fn find_credit(conn: &AsyncPgConnection, tenant: Tenant, reference: &str) -> QueryResult<Option<CreditRow>> {
+    FindCredit { reference: reference.to_owned(), partner_id: tenant.partner_id, mode: tenant.mode }
+        .get_result(&mut &*conn)
+        .await
+        .optional()
 }
 
 /// Whether an entry of that kind and reference is booked.

@@ -9,8 +9,8 @@ use serde_json::Value;
 use uuid::Uuid;
 
 use super::page::page_of;
-use super::{Slice, of_tenant};
 use super::statement::statement;
+use super::{Slice, of_tenant};
 use crate::domain::asset::AssetCode;
 use crate::domain::ids::{ExchangeSchemeId, Mode, PartnerId, PayoutPointId, PayoutSchemeId, Tenant};
 use crate::domain::payout_request::Funding;
@@ -194,12 +194,7 @@ pub async fn update(conn: &AsyncPgConnection, point: &Point, now: DateTime<Utc>)
 }
 
 /// Writes down a point that configuration names.
-pub async fn ensure(
-    conn: &AsyncPgConnection,
-    tenant: Tenant,
-    point: PointSeed,
-    now: DateTime<Utc>,
-) -> QueryResult<()> {
+pub async fn ensure(conn: &AsyncPgConnection, tenant: Tenant, point: PointSeed, now: DateTime<Utc>) -> QueryResult<()> {
     EnsurePoint {
         partner_id: tenant.partner_id,
         mode: tenant.mode,

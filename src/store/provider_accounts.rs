@@ -9,8 +9,8 @@ use serde_json::Value;
 use uuid::Uuid;
 
 use super::page::page_of;
-use super::{Slice, of_tenant};
 use super::statement::statement;
+use super::{Slice, of_tenant};
 use crate::domain::ids::{Mode, PartnerId, ProviderAccountId, Tenant};
 
 macro_rules! columns {
@@ -123,7 +123,10 @@ pub async fn find(
     tenant: Tenant,
     id: ProviderAccountId,
 ) -> QueryResult<Option<ProviderAccount>> {
-    FindProviderAccount { partner_id: tenant.partner_id, mode: tenant.mode, id }.get_result(&mut &*conn).await.optional()
+    FindProviderAccount { partner_id: tenant.partner_id, mode: tenant.mode, id }
+        .get_result(&mut &*conn)
+        .await
+        .optional()
 }
 
 /// Every account of every tenant: read into memory by those who ask often.

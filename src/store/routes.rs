@@ -9,8 +9,8 @@ use rust_decimal::Decimal;
 use uuid::Uuid;
 
 use super::page::page_of;
-use super::{Slice, of_tenant};
 use super::statement::statement;
+use super::{Slice, of_tenant};
 use crate::domain::asset::AssetCode;
 use crate::domain::ids::{DepositAccountId, Mode, PartnerId, ProviderAccountId, RouteId, Tenant};
 

@@ -1,9 +1,9 @@
 //! Payout services, as configuration writes them down under the house.
 
 use chrono::{DateTime, Utc};
+use diesel::QueryResult;
 use diesel::query_builder::Query;
 use diesel::sql_types::{Bool, Integer, Jsonb, Nullable, Numeric, Text, Timestamptz, Uuid as SqlUuid};
-use diesel::QueryResult;
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
 use rust_decimal::Decimal;
 use serde_json::Value;

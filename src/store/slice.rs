@@ -16,6 +16,11 @@ pub struct Slice {
 }
 
 impl Slice {
+    /// Whether a row with that key lies in it, its limit apart.
+    pub fn has(&self, key: (DateTime<Utc>, Uuid)) -> bool {
+        if self.newest_first { key < self.after } else { key > self.after }
+    }
+
     /// Before all rows.
     pub fn start(newest_first: bool) -> (DateTime<Utc>, Uuid) {
         // Years 9999 and 1: PostgreSQL takes both.

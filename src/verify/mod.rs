@@ -4,6 +4,7 @@
 //! and never writes; what to do about a finding is for a person. Memory is bounded: sets are compared by PostgreSQL, all else is
 //! read in pages, and of each check only the first findings are kept.
 
+mod audit;
 mod card_numbers;
 mod cards;
 mod deposits;
@@ -69,5 +70,6 @@ async fn check(
     card_numbers::check(conn, &mut report).await?;
     tenants::check(conn, &mut report).await?;
     events::check(conn, vault, &mut report).await?;
+    audit::check(conn, &mut report).await?;
     Ok(report)
 }

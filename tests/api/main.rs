@@ -1,4 +1,4 @@
-//! The wallet API over real HTTP and a real database: a file per resource, the refused side above all.
+//! The wallet API and the partners' API over real HTTP and a real database: a file per resource, the refused side above all.
 #![allow(clippy::unwrap_used, clippy::disallowed_methods, reason = "tests")]
 
 #[path = "../support/mod.rs"]
@@ -13,4 +13,5 @@ mod offers;
 mod ops;
 mod pay;
 mod tenants;
+mod v1;
 mod world;

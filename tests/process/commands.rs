@@ -91,3 +91,30 @@ async fn every_role_is_served_beside_the_others() {
     assert_eq!(unknown.status(), 404);
     assert!(server.stop().await.success());
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_api_key_is_printed_alone_listed_without_its_secret_and_revoked() {
+    let place = Place::new().await;
+    let key = place.says(&["api-key", "create", "--partner", "demo", "--mode", "test", "--name", "shop"]).await;
+    assert!(key.starts_with("sk_test_") && key.lines().count() == 1, "{key}");
+    place
+        .says(&["api-key", "create", "--partner", "house", "--scopes", "routing:read,routing:write", "--name", "ops"])
+        .await;
+    let listed = place.says(&["api-key", "list"]).await;
+    assert!(listed.contains("shop  valid  payouts:read,") && listed.lines().count() == 1, "{listed}");
+    assert!(!listed.contains(&key));
+    let id = listed.split_whitespace().next().unwrap();
+    let house = place.run(&["api-key", "revoke", "--partner", "house", id]).await;
+    assert!(!house.status.success());
+    place.says(&["api-key", "revoke", id]).await;
+    assert!(place.says(&["api-key", "list"]).await.contains("shop  revoked 20"));
+    for bad in [
+        ["--partner", "nobody", "--name", "x", "--scopes", "all"],
+        ["--partner", "demo", "--name", "x", "--scopes", "everything"],
+        ["--partner", "demo", "--name", "x", "--allow-ip", "10.0.0.1/8"],
+        ["--mode", "live", "--name", "x", "--scopes", "all"],
+    ] {
+        let output = place.run(&[&["api-key", "create"], bad.as_slice()].concat()).await;
+        assert!(!output.status.success(), "{bad:?}");
+    }
+}

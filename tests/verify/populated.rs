@@ -1,7 +1,12 @@
 //! A database in which everything has happened once: paid, partly paid, failed, pending, unknown, in moderation, returned, late,
 //! and offers that were never accepted.
 
+use std::collections::BTreeSet;
+
 use landfall::domain::ids::CardId;
+use landfall::gateway::access::Scope;
+use landfall::gateway::access::audit::Author;
+use landfall::gateway::access::keys::{KeyChange, NewKey};
 use landfall::providers::provider::{Outcome, ProviderIds};
 use landfall::wallet::User;
 use landfall::wallet::cards::BillingAddress;
@@ -75,5 +80,23 @@ pub async fn world() -> World {
     let card = world.card(&alice, PAID).await;
     // Ready, and not dispatched yet.
     pay(&world, &alice, card, "33").await;
+    keys(&world, alice.tenant).await;
     world
+}
+
+/// Keys made, changed and revoked: four rows of the audit trail.
+async fn keys(world: &World, tenant: landfall::domain::ids::Tenant) {
+    let author = Author::command(tenant);
+    let gateway = &world.app.gateway;
+    let new = |name: &str| NewKey {
+        name: name.to_owned(),
+        scopes: BTreeSet::from(Scope::ALL),
+        allowed_ips: vec!["192.0.2.0/24".to_owned()],
+        expires_at: None,
+    };
+    let (first, _) = gateway.make_key(&author, false, new("first")).await.unwrap();
+    let change = KeyChange { name: Some("first, renamed".to_owned()), ..KeyChange::default() };
+    gateway.change_key(&author, first.id, change).await.unwrap();
+    gateway.make_key(&author, false, new("second")).await.unwrap();
+    gateway.revoke_key(&author, first.id).await.unwrap();
 }

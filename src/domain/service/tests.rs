@@ -58,11 +58,7 @@ fn what_is_missing_is_told_apart_from_what_is_wrong_and_in_the_asked_language() 
     assert_eq!(
         missing,
         [
-            (
-                "/data/attributes/fields/card_number".to_owned(),
-                "FIELD_MISSING",
-                "Introduzca el número de la tarjeta."
-            ),
+            ("/data/attributes/fields/card_number".to_owned(), "FIELD_MISSING", "Introduzca el número de la tarjeta."),
             // No Spanish hint: English.
             ("/data/attributes/fields/card_holder".to_owned(), "FIELD_MISSING", "Enter the name."),
         ]

@@ -23,6 +23,7 @@ use crate::domain::payout_request::RequestEvent;
 use crate::domain::routing::breaker::CallOutcome;
 use crate::store::cases::{self, NewCase};
 use crate::store::customers;
+use crate::store::deposit_accounts::{self, DepositMove};
 use crate::store::entries;
 use crate::store::events::{self, Event};
 use crate::store::jobs::{self, JobKind, NewJob};
@@ -31,7 +32,6 @@ use crate::store::offers::Offer;
 use crate::store::payouts::Payout;
 use crate::store::requests::PayoutRequest;
 use crate::store::route_statistics::{self, AccountCalls, PoolWindow, TurnoverKey};
-use crate::store::deposit_accounts::{self, DepositMove};
 use crate::vault::Vault;
 
 #[derive(Default)]

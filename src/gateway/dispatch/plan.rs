@@ -18,12 +18,12 @@ use crate::domain::ids::{DepositAccountId, PayoutId, PayoutRequestId, ProviderAc
 use crate::domain::payout::{PayoutEvent, PayoutStatus, provider_reference};
 use crate::domain::payout_request::{RequestEvent, RequestStatus};
 use crate::domain::routing::{BreakerGate, Decision, Route};
+use crate::store::deposit_accounts::DepositMove;
 use crate::store::events::Event;
 use crate::store::jobs::{JobKind, NewJob};
 use crate::store::payouts::{Payout, Placement};
 use crate::store::requests::PayoutRequest;
 use crate::store::route_statistics::{PoolWindow, TurnoverKey};
-use crate::store::deposit_accounts::DepositMove;
 
 /// What is written for the requests that found a way.
 #[derive(Default)]

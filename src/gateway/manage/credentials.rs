@@ -62,7 +62,12 @@ pub async fn open(
 
 /// Reads the attribute `credentials` over what is set already: a text sets one, null removes it. What the provider doesn't know is
 /// refused, and what it can't do without is told if it ends up missing.
-pub fn read(form: &mut Form<'_>, given: Option<&Attributes>, schema: &[CredentialField], mut set: Credentials) -> Credentials {
+pub fn read(
+    form: &mut Form<'_>,
+    given: Option<&Attributes>,
+    schema: &[CredentialField],
+    mut set: Credentials,
+) -> Credentials {
     for (name, value) in given.into_iter().flatten() {
         let at = format!("credentials/{name}");
         if !schema.iter().any(|field| field.name == name.as_str()) {

@@ -21,11 +21,7 @@ const REFERENCE_CHARS_MAX: usize = 64;
 
 impl Gateway {
     /// Makes a deposit account at one of the caller's provider accounts. Nothing is on it yet.
-    pub async fn create_deposit_account(
-        &self,
-        caller: &Caller,
-        given: &Attributes,
-    ) -> Result<DepositAccount, Refusal> {
+    pub async fn create_deposit_account(&self, caller: &Caller, given: &Attributes) -> Result<DepositAccount, Refusal> {
         let now = self.clock.now();
         let id = DepositAccountId::new();
         let mut form = Form::create(given, KNOWN, &["provider_account_id", "currency"]);
@@ -115,11 +111,7 @@ impl Gateway {
         self.find_deposit_account(caller, id).await
     }
 
-    pub async fn find_deposit_account(
-        &self,
-        caller: &Caller,
-        id: DepositAccountId,
-    ) -> Result<DepositAccount, Refusal> {
+    pub async fn find_deposit_account(&self, caller: &Caller, id: DepositAccountId) -> Result<DepositAccount, Refusal> {
         let conn = self.db.get().await?;
         deposit_accounts::find(&conn, caller.tenant, id).await?.ok_or(Refusal::NotFound { what: WHAT })
     }

@@ -86,7 +86,8 @@ impl Gateway {
         let conn = self.db.get().await?;
         let scheme = exchange_schemes::find(&conn, caller.tenant, id).await?.ok_or(Refusal::NotFound { what: WHAT })?;
         let version = exchange_schemes::find_version(&conn, caller.tenant, id, scheme.version).await?;
-        let version = version.ok_or_else(|| GatewayError::Corrupt(format!("{id} has no version {}", scheme.version)))?;
+        let version =
+            version.ok_or_else(|| GatewayError::Corrupt(format!("{id} has no version {}", scheme.version)))?;
         Ok((scheme, version))
     }
 

@@ -73,7 +73,8 @@ impl<'a> Form<'a> {
 
     /// Takes problems that stand under an attribute over: their pointers begin there.
     pub fn add_under(&mut self, name: &str, problems: impl IntoIterator<Item = Problem>) {
-        self.problems.extend(problems.into_iter().map(|p| Problem { pointer: format!("{BASE}/{name}{}", p.pointer), ..p }));
+        self.problems
+            .extend(problems.into_iter().map(|p| Problem { pointer: format!("{BASE}/{name}{}", p.pointer), ..p }));
     }
 
     /// Takes the problems of a form of its own, of the object `name`, over.
@@ -118,7 +119,11 @@ impl<'a> Form<'a> {
             return None;
         };
         if text.trim().is_empty() || text.chars().count() > chars_max || text.chars().any(char::is_control) {
-            self.add(name, "WRONG_LENGTH", format!("has 1 to {chars_max} characters, none of them a control character"));
+            self.add(
+                name,
+                "WRONG_LENGTH",
+                format!("has 1 to {chars_max} characters, none of them a control character"),
+            );
             return None;
         }
         Some(text)
@@ -162,7 +167,9 @@ impl<'a> Form<'a> {
         let number = value.as_i64().filter(|number| bounds.contains(number));
         if number.is_none() {
             let (code, detail) = match value {
-                Value::Number(_) => ("OUT_OF_RANGE", format!("is a whole number from {} to {}", bounds.start(), bounds.end())),
+                Value::Number(_) => {
+                    ("OUT_OF_RANGE", format!("is a whole number from {} to {}", bounds.start(), bounds.end()))
+                }
                 _ => ("WRONG_TYPE", "is a whole number".to_owned()),
             };
             self.add(name, code, detail);

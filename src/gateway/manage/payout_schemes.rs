@@ -85,7 +85,8 @@ impl Gateway {
         let conn = self.db.get().await?;
         let scheme = payout_schemes::find(&conn, caller.tenant, id).await?.ok_or(Refusal::NotFound { what: WHAT })?;
         let version = payout_schemes::find_version(&conn, caller.tenant, id, scheme.version).await?;
-        let version = version.ok_or_else(|| GatewayError::Corrupt(format!("{id} has no version {}", scheme.version)))?;
+        let version =
+            version.ok_or_else(|| GatewayError::Corrupt(format!("{id} has no version {}", scheme.version)))?;
         Ok((scheme, version))
     }
 

@@ -80,12 +80,7 @@ impl Gateway {
     }
 
     /// Changes what was given of a payout point.
-    pub async fn change_point(
-        &self,
-        caller: &Caller,
-        id: PayoutPointId,
-        given: &Attributes,
-    ) -> Result<Point, Refusal> {
+    pub async fn change_point(&self, caller: &Caller, id: PayoutPointId, given: &Attributes) -> Result<Point, Refusal> {
         let before = self.find_point(caller, id).await?;
         let mut point = before.clone();
         let mut form = Form::change(given, KNOWN, &["code"]);
@@ -150,7 +145,8 @@ impl Gateway {
         if let Some(scheme) = form.parsed_or_null("payout_scheme_id", "the id of a payout scheme (posc_...)") {
             point.payout_scheme_id = scheme;
         }
-        if let Some(scheme) = form.parsed_or_null("exchange_rate_scheme_id", "the id of an exchange-rate scheme (ers_...)")
+        if let Some(scheme) =
+            form.parsed_or_null("exchange_rate_scheme_id", "the id of an exchange-rate scheme (ers_...)")
         {
             point.exchange_scheme_id = scheme;
         }
@@ -207,7 +203,11 @@ fn read_options(form: &mut Form<'_>, given: &Attributes) -> PointOptions {
 fn is_callback_url(text: &str, mode: Mode) -> bool {
     let Ok(url) = Url::parse(text) else { return false };
     let scheme = url.scheme() == "https" || (url.scheme() == "http" && mode == Mode::Test);
-    scheme && url.host_str().is_some() && url.username().is_empty() && url.password().is_none() && url.fragment().is_none()
+    scheme
+        && url.host_str().is_some()
+        && url.username().is_empty()
+        && url.password().is_none()
+        && url.fragment().is_none()
 }
 
 /// What the audit trail keeps of a point.

@@ -14,9 +14,9 @@ use crate::domain::ids::ProviderAccountId;
 use crate::gateway::access::{Caller, Refusal};
 use crate::gateway::{Gateway, GatewayError};
 use crate::providers::provider::{AccountContext, Provider, ProviderError};
+use crate::store::Slice;
 use crate::store::provider_accounts::{self, Health};
 use crate::store::retry::transaction;
-use crate::store::Slice;
 
 pub use crate::store::provider_accounts::{ProviderAccount, ProviderAccountFilter};
 
@@ -244,9 +244,9 @@ fn read_settings(form: &mut Form<'_>, settings: &Attributes) {
         form.add("settings", "TOO_MANY", format!("has at most {SETTINGS_MAX} members"));
     }
     for (name, value) in settings {
-        let sound = value.as_str().is_some_and(|text| {
-            text.chars().count() <= SETTING_CHARS_MAX && !text.chars().any(char::is_control)
-        });
+        let sound = value
+            .as_str()
+            .is_some_and(|text| text.chars().count() <= SETTING_CHARS_MAX && !text.chars().any(char::is_control));
         if !super::form::is_code(name) {
             form.add("settings", "INVALID_VALUE", "has names of 1 to 64 characters of a-z, 0-9, _ and -");
         } else if !sound {

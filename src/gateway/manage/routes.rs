@@ -88,12 +88,7 @@ impl Gateway {
     }
 
     /// Changes what was given of a route. Schemes that name a disabled one pass it over.
-    pub async fn change_route(
-        &self,
-        caller: &Caller,
-        id: RouteId,
-        given: &Attributes,
-    ) -> Result<PayoutRoute, Refusal> {
+    pub async fn change_route(&self, caller: &Caller, id: RouteId, given: &Attributes) -> Result<PayoutRoute, Refusal> {
         let before = self.find_route(caller, id).await?;
         let mut route = before.clone();
         let snapshot = self.snapshot().await?;
@@ -145,15 +140,19 @@ impl Gateway {
             return Ok(None);
         };
         let account = provider_accounts::find(&conn, tenant, deposit.provider_account_id).await?;
-        let account = account
-            .ok_or_else(|| GatewayError::Corrupt(format!("deposit account {id} has no provider account")))?;
+        let account =
+            account.ok_or_else(|| GatewayError::Corrupt(format!("deposit account {id} has no provider account")))?;
         Ok(Some((deposit, account.provider)))
     }
 
     /// Whether the provider pays the service out, and whether the deposit account's money can become its currency.
     fn check_fit(&self, form: &mut Form<'_>, service: &Service, deposit: &DepositAccount, provider: &str) {
         let Some(adapter) = self.providers.get(provider) else {
-            form.add("deposit_account_id", "UNKNOWN_PROVIDER", format!("stands at {provider}, which isn't compiled in"));
+            form.add(
+                "deposit_account_id",
+                "UNKNOWN_PROVIDER",
+                format!("stands at {provider}, which isn't compiled in"),
+            );
             return;
         };
         let capabilities = adapter.capabilities();
@@ -219,7 +218,8 @@ fn fill(form: &mut Form<'_>, route: &mut PayoutRoute, scale: u8) {
     if let Some(position) = form.integer("position", 0..=POSITION_MAX).and_then(|n| n.try_into().ok()) {
         route.position = position;
     }
-    let is_upside_down = |least: Option<Decimal>, most: Option<Decimal>| matches!((least, most), (Some(l), Some(m)) if l > m);
+    let is_upside_down =
+        |least: Option<Decimal>, most: Option<Decimal>| matches!((least, most), (Some(l), Some(m)) if l > m);
     if is_upside_down(route.amount_min, route.amount_max) {
         form.add("amount_max", "OUT_OF_RANGE", "is at least amount_min");
     }

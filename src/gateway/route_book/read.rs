@@ -311,6 +311,8 @@ fn text_map(value: &Value) -> BTreeMap<String, String> {
 fn amounts(value: &Value) -> BTreeMap<AssetCode, Decimal> {
     let amounts = value.as_object().into_iter().flatten();
     amounts
-        .filter_map(|(currency, amount)| Some((currency.parse().ok()?, Decimal::from_str_exact(amount.as_str()?).ok()?)))
+        .filter_map(|(currency, amount)| {
+            Some((currency.parse().ok()?, Decimal::from_str_exact(amount.as_str()?).ok()?))
+        })
         .collect()
 }

@@ -16,7 +16,8 @@ use super::error::ErrorBody;
 use super::{ops, provider_callbacks, v1, v4};
 
 const ABOUT: &str = "\
-The wallet API: a user's crypto lands as cash on a bank card. Add a card, ask for an offer, pay it.
+The wallet API (`/v4/`): a user's crypto lands as cash on a bank card. Add a card, ask for an offer, pay it. The partners' API \
+(`/v1/`): payouts, customers, keys. What follows is of the wallet API, and then of the partners'.
 
 **Amounts** are JSON numbers with their exact digits. Read and write them as decimals: a binary float loses digits. Where an amount \
 is taken, a string with the same digits is taken too.
@@ -28,7 +29,13 @@ is taken, a string with the same digits is taken too.
 **Idempotency**: paying an offer is idempotent by itself. Other writes take an `Idempotency-Key`, kept for 24 hours per user: the same \
 request again is answered with what was saved, with `Idempotency-Replayed: true`. Saved is the answer of every request that was \
 carried out, a refusal by a rule included. Invalid data (`NOT_VALID_REQUEST_DATA`), `NOT_FOUND` and our own failures (5xx) are not \
-saved: the key may be used again.";
+saved: the key may be used again.
+
+**The partners' API** speaks JSON:API 1.1, declared as `application/vnd.api+json` or `application/json`, and is asked with an API key: as \
+a bearer token, or as the user of Basic with an empty password. The key fixes partner and mode. Amounts are taken as numbers or \
+strings, by their digits, and answered as decimal strings. Unknown members are refused; errors (`ErrorDocument`) name all problems of \
+a document at once, by JSON pointers. Lists go by `page[size]` and `page[cursor]`; rows that are added meanwhile move no page. Each \
+POST and PATCH takes an `Idempotency-Key`, kept for 24 hours per API key; an answer that held a secret is replayed without it.";
 
 #[derive(OpenApi)]
 #[openapi(
@@ -39,6 +46,8 @@ saved: the key may be used again.";
         (name = "offers", description = "Rates, fees and offers."),
         (name = "pay", description = "Paying an offer, and the payouts so far."),
         (name = "wallet", description = "The user's money."),
+        (name = "customers", description = "The partners' API: a partner's customers."),
+        (name = "wallet credits", description = "The partners' API: crypto that reached a customer's wallet."),
         (name = "api keys", description = "The partners' API: its keys."),
         (name = "operations", description = "Health, for operators."),
         (name = "provider callbacks", description = "Where payout providers report."),
@@ -46,6 +55,8 @@ saved: the key may be used again.";
     paths(
         v4::cards::add, v4::cards::set_billing_address, v4::cards::delete, v4::data::get, v4::offers::create,
         v4::offers::update, v4::offers::get, v4::pay::pay, v4::pay::state, v4::history::get, v4::balances::get,
+        v1::customers::create, v1::customers::list, v1::customers::get, v1::customers::change,
+        v1::credits::create, v1::credits::get,
         v1::api_keys::create, v1::api_keys::list, v1::api_keys::get, v1::api_keys::change, v1::api_keys::revoke,
         ops::health::live, ops::health::ready, provider_callbacks::receive,
     ),
@@ -93,6 +104,10 @@ impl Modify for Completion {
         for (name, schema) in &mut components.schemas {
             if let (true, RefOr::T(Schema::Object(object))) = (name.ends_with("Request"), schema) {
                 object.additional_properties = Some(Box::new(AdditionalProperties::FreeForm(false)));
+                // A document's attributes are written out in its resource.
+                if let Some(RefOr::T(Schema::Object(attributes))) = object.properties.get_mut("attributes") {
+                    attributes.additional_properties = Some(Box::new(AdditionalProperties::FreeForm(false)));
+                }
             }
         }
         numbers::complete(components);

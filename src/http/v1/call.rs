@@ -30,7 +30,7 @@ use crate::http::call::{Answer, Edge};
 use crate::http::context::RequestContext;
 use crate::http::error::{ApiError, FieldProblem};
 use crate::http::idempotency::{self, IdempotencyKey, KeyedRequest};
-use crate::wallet::{User, Wallet};
+use crate::wallet::Wallet;
 
 /// No header longer than this is looked at: a key has 57 characters.
 const AUTHORIZATION_BYTES_MAX: usize = 256;
@@ -40,7 +40,6 @@ const KEYS_REMEMBERED: usize = 10_000;
 /// A call with a valid key.
 pub struct PartnerCall {
     pub caller: Caller,
-    pub partner_code: String,
     pub gateway: Arc<Gateway>,
     pub wallet: Arc<Wallet>,
     pub edge: Arc<Edge>,
@@ -68,8 +67,8 @@ impl FromRequest for PartnerCall {
             edge.note_key_use(&gateway, &known.caller, known.last_used_at);
             let media = Media::negotiate(request.headers()).ok_or_else(|| V1Error::new("NOT_ACCEPTABLE"))?;
             let context = RequestContext::from_request(&request);
-            let (caller, partner_code) = (known.caller, known.partner_code);
-            Ok(Self { caller, partner_code, gateway, wallet, edge, request, context, media })
+            let caller = known.caller;
+            Ok(Self { caller, gateway, wallet, edge, request, context, media })
         })
     }
 }
@@ -112,16 +111,6 @@ impl PartnerCall {
     /// Whom the audit trail names.
     pub fn author(&self) -> Author {
         Author::from(&self.caller)
-    }
-
-    /// The wallet user whom the partner calls `reference`.
-    pub fn wallet_user(&self, reference: &str) -> User {
-        User {
-            tenant: self.caller.tenant,
-            partner_code: self.partner_code.clone(),
-            reference: reference.to_owned(),
-            kyc_claimed: None,
-        }
     }
 
     /// The body, which is a JSON:API document; read it with [`Self::document`].

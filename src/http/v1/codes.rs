@@ -40,6 +40,7 @@ pub const CODES: &[CodeRow] = &[
     row("UNKNOWN_MEMBER", 422, "There is no such member"),
     row("DUPLICATE_MEMBER", 422, "A member is there twice"),
     row("FORBIDDEN_MEMBER", 422, "A card verification code is never accepted"),
+    row("CARD_NUMBER", 422, "A card number stands where none may"),
     row("MODE_MISMATCH", 422, "The key is of the other mode"),
     // Keys and what they may do.
     row("SCOPE_MISSING", 403, "The key doesn't have the scope"),

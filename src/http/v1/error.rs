@@ -156,6 +156,7 @@ impl V1Error {
         self
     }
 
+    #[cfg(test)]
     pub fn errors(&self) -> &[ErrorObject] {
         &self.details.errors
     }

@@ -90,6 +90,7 @@ impl ListQuery {
         self.filters.get(name).map(String::as_str)
     }
 
+    #[allow(dead_code, reason = "for filters that are no plain texts")]
     /// A filter's value; one that can't be read is refused.
     pub fn parsed_filter<T: FromStr>(&self, name: &str) -> Result<Option<T>, V1Error> {
         let refused = |_| V1Error::parameter(&format!("filter[{name}]"), "There is no such value.");

@@ -4,7 +4,9 @@
 pub mod api_keys;
 pub mod call;
 pub mod codes;
+pub mod credits;
 pub mod cursor;
+pub mod customers;
 pub mod document;
 pub mod error;
 pub mod list;
@@ -21,6 +23,8 @@ pub fn owns(path: &str) -> bool {
 
 pub fn routes(cfg: &mut web::ServiceConfig) {
     api_keys::routes(cfg);
+    customers::routes(cfg);
+    credits::routes(cfg);
 }
 
 #[cfg(test)]

@@ -3,6 +3,8 @@
 //!
 //! A reader's methods answer a placeholder for what they can't read and note why; [`Reader::finish`] lets nothing of it out.
 
+#![allow(dead_code, reason = "resources read with what they need of it")]
+
 use std::borrow::Cow;
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -16,6 +18,7 @@ use serde_json::Value;
 use serde_json::value::RawValue;
 
 use super::error::{Source, V1Error};
+use crate::domain::card::strike_numbers;
 use crate::domain::exact::parse_amount;
 use crate::domain::ids::Mode;
 use crate::gateway::access::Problem;
@@ -380,6 +383,13 @@ impl<'a> Reader<'a> {
             }
         }
         Some(map)
+    }
+
+    /// Refuses what passes for a card number in a member that is stored in the clear, in its names and values.
+    pub fn no_card_number(&self, name: &str) {
+        if self.find(name).is_some_and(|raw| matches!(strike_numbers(raw.get()), Cow::Owned(_))) {
+            self.problem(name, "CARD_NUMBER", "This passes for a card number, which must not stand here.");
+        }
     }
 
     /// Any JSON, for documents that have a reader of their own. Numbers keep their digits.

@@ -21,8 +21,8 @@ use self::behaviour::{Answer, Behaviour, Callbacks};
 use self::book::{Book, Payment, Taken};
 use self::callback::{Callback, CallbackSink};
 use super::provider::{
-    AccountContext, CallbackError, Capabilities, CredentialField, CredentialKind, Destination, Inquiry, Outcome, PayoutOrder, Provider, ProviderError,
-    ReportedOutcome, ResendSafety,
+    AccountContext, CallbackError, Capabilities, CredentialField, CredentialKind, Destination, Inquiry, Outcome,
+    PayoutOrder, Provider, ProviderError, ReportedOutcome, ResendSafety,
 };
 use crate::clock::Clock;
 use crate::config::providers::TestProviderSettings;

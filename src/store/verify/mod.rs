@@ -4,6 +4,7 @@
 //! All of it is meant to run in one snapshot ([`begin`]). A statement that compares sets answers how many rows it looked at and
 //! the first rows that are broken; PostgreSQL does the work on its disk, so memory here stays small whatever the tables hold.
 
+pub mod audit;
 pub mod cards;
 pub mod deposits;
 pub mod events;
