@@ -68,7 +68,7 @@ fn end_chain(last: &AuditRow, head: Option<&Head>, check: &mut CheckResult) {
             check.found(named(), format!("is row {}, the last one that is there is {}", head.seq, last.seq));
         }
         Some(head) if head.hash != last.hash => {
-            check.found(named(), format!("is not row {}, which stands there", last.seq))
+            check.found(named(), format!("is not row {}, which stands there", last.seq));
         }
         Some(_) => {}
     }
