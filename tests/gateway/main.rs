@@ -6,5 +6,6 @@ mod support;
 
 mod acceptance;
 mod awkward;
+mod manage;
 mod outcomes;
 mod world;
