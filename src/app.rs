@@ -5,6 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use chrono::{DateTime, Utc};
 use secrecy::SecretString;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
@@ -12,7 +13,11 @@ use tokio::task::JoinSet;
 use crate::clock::Clock;
 use crate::config::Settings;
 use crate::config::gateway::ProviderAccountSeed;
-use crate::domain::ids::ProviderAccountId;
+use crate::domain::exact;
+use crate::domain::exchange::BidAsk;
+use crate::domain::ids::{Mode, ProviderAccountId};
+use crate::domain::rate::Pair;
+use crate::gateway::prices::MarketPrices;
 use crate::gateway::route_book::RouteBook;
 use crate::gateway::waiters::Waiters;
 use crate::gateway::{Gateway, GatewayError};
@@ -198,6 +203,8 @@ impl App {
             routes: RouteBook::with_vault(Arc::clone(&vault)),
             assets: book.assets.clone(),
             settings: settings.gateway.clone(),
+            prices: Arc::new(BoardPrices(Arc::clone(&rates))),
+            iin_digits: settings.vault.iin_kept(),
             lease: settings.worker.lease(),
             credentials,
             waiters: Waiters::default(),
@@ -276,6 +283,31 @@ fn credentials_of(account: &ProviderAccountSeed, vault: &Vault) -> Result<BTreeM
         });
     }
     Ok(credentials)
+}
+
+/// The boards' prices, as exchange-rate schemes ask for them: by source, or `board` for what the sources agree on.
+struct BoardPrices(Arc<Rates>);
+
+/// The source that stands for a board's own price.
+const SOURCE_BOARD: &str = "board";
+
+impl MarketPrices for BoardPrices {
+    fn sources(&self, mode: Mode) -> Vec<String> {
+        let board = self.0.board(mode);
+        let named = board.into_iter().flat_map(|board| board.health()).map(|health| health.source);
+        std::iter::once(SOURCE_BOARD.to_owned()).chain(named).collect()
+    }
+
+    fn quote(&self, mode: Mode, source: &str, pair: Pair, now: DateTime<Utc>) -> Option<BidAsk> {
+        let board = self.0.board(mode)?;
+        if source == SOURCE_BOARD {
+            let price = board.price(pair, now).ok()?;
+            // As far above the middle as the bid is below it.
+            let ask = exact::sub(exact::add(price.mid, price.mid).ok()?, price.price).ok()?;
+            return Some(BidAsk { bid: price.price, ask: ask.max(price.price) });
+        }
+        board.quote_of(source, pair, now).map(|(bid, ask)| BidAsk { bid, ask })
+    }
 }
 
 /// Hands the sandbox's callbacks to the very use case that the HTTP endpoint calls.

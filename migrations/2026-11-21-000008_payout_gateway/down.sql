@@ -3,7 +3,7 @@ ALTER TABLE job
     DROP CONSTRAINT job_kind_check,
     ADD CONSTRAINT job_kind_check CHECK (kind IN ('dispatch', 'invoke', 'inquire', 'callback', 'destroy_card'));
 DROP TABLE batch_problem, batch, provider_turnover, provider_account_outcome, route_outcome, route_pool, route_usage;
-DROP INDEX event_of_partner, payout_of_partner, payout_reserved_after_end;
+DROP INDEX event_of_partner, entry_of_partner, payout_of_partner, payout_reserved_after_end;
 ALTER TABLE payout
     DROP COLUMN parent_part,
     DROP COLUMN deposit_currency,

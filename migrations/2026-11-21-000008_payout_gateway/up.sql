@@ -265,6 +265,9 @@ ALTER TABLE payout ALTER COLUMN deposit_currency SET NOT NULL;
 CREATE INDEX payout_reserved_after_end ON payout (deposit_account_id, final_at)
     WHERE final_at IS NOT NULL AND amount_reserved > 0;
 CREATE INDEX payout_of_partner ON payout ((partner_id::text || mode), created_at DESC, id DESC);
+-- A partner's statement: what moved its own balances, no customer's.
+CREATE INDEX entry_of_partner ON entry ((partner_id::text || mode), created_at DESC, id DESC)
+    WHERE customer_id IS NULL AND kind IN ('credit', 'debit', 'hold', 'release', 'settle', 'return');
 CREATE INDEX event_of_partner ON event ((partner_id::text || mode), at, id);
 
 -- What routing counts, kept up with each payout and never gathered from history.

@@ -40,6 +40,26 @@ pub struct GatewaySettings {
     /// The house's exchange-rate schemes.
     #[serde(default)]
     pub exchange_rate_schemes: Vec<SchemeSeed>,
+    /// What partners are charged on top, where their balance pays: the first that fits applies.
+    #[serde(default)]
+    pub fees: Vec<FeeSeed>,
+}
+
+/// A fee on partners' requests, in the point's currency: percent and fixed add up, then minimum and maximum apply, rounded up.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FeeSeed {
+    /// Every partner, if absent; the same of the other conditions.
+    pub partner: Option<String>,
+    pub mode: Option<Mode>,
+    pub service: Option<String>,
+    /// The point's currency.
+    pub currency: Option<AssetCode>,
+    /// Percent of the amount.
+    pub percent: Option<String>,
+    pub fixed: Option<String>,
+    pub min: Option<String>,
+    pub max: Option<String>,
 }
 
 /// A service for each code: they share limits and fields.
@@ -228,6 +248,9 @@ impl GatewaySettings {
             }
         }
         let deposits: BTreeSet<_> = self.deposit_accounts.iter().map(|d| d.code.as_str()).collect();
+        for (n, fee) in self.fees.iter().enumerate() {
+            fee.check(&format!("gateway.fees[{n}]"), &partners, problems);
+        }
         for (n, route) in self.routes.iter().enumerate() {
             route.check(&format!("gateway.routes[{n}]"), &deposits, problems);
         }
@@ -283,6 +306,27 @@ impl ServiceSeed {
             }
         }
         check_order(problems, key, "amount", self.amount_min.as_deref(), self.amount_max.as_deref());
+    }
+}
+
+impl FeeSeed {
+    fn check(&self, key: &str, partners: &BTreeSet<&str>, problems: &mut Problems) {
+        if self.partner.as_deref().is_some_and(|partner| !partners.contains(partner)) {
+            problems.add(format!("{key}.partner"), "names no partner of gateway.partners");
+        }
+        let parts = [("percent", &self.percent), ("fixed", &self.fixed), ("min", &self.min), ("max", &self.max)];
+        for (name, text) in parts {
+            if text.as_deref().is_some_and(|text| decimal(text).is_none()) {
+                problems.add(format!("{key}.{name}"), "is no decimal number");
+            }
+        }
+        let number = |text: &Option<String>| text.as_deref().and_then(decimal);
+        if number(&self.percent).is_some_and(|percent| percent > Decimal::ONE_HUNDRED) {
+            problems.add(format!("{key}.percent"), "is at most 100");
+        }
+        if number(&self.min).zip(number(&self.max)).is_some_and(|(min, max)| min > max) {
+            problems.add(format!("{key}.min"), "is above max");
+        }
     }
 }
 

@@ -25,7 +25,7 @@ use crate::store::jobs::{self, JobKind};
 use crate::store::payouts::Payout;
 use crate::store::retry::transaction;
 
-pub(super) use changes::Changes;
+pub(super) use changes::{Changes, Told};
 use ground::Subject;
 use verdict::Verdict;
 

@@ -7,7 +7,7 @@ use super::{Gateway, GatewayError};
 use crate::domain::ids::CardId;
 use crate::store::jobs::JobKind;
 use crate::store::retry::transaction;
-use crate::store::{accounts, cards, idempotency, jobs, offers, requests};
+use crate::store::{accounts, cards, idempotency, jobs, offers, request_cards, requests};
 
 /// How much one step takes.
 const BITE: i64 = 1_000;
@@ -19,6 +19,8 @@ impl Gateway {
     pub async fn keep_house(&self) -> Result<(), GatewayError> {
         self.fold_deltas().await?;
         self.expire_offers().await?;
+        self.expire_requests().await?;
+        self.destroy_request_cards().await?;
         self.forget_old_keys().await?;
         self.destroy_deleted_numbers().await
     }
@@ -47,6 +49,12 @@ impl Gateway {
             Ok(())
         })
         .await
+    }
+
+    /// Destroys the numbers that came in with requests which are over.
+    pub async fn destroy_request_cards(&self) -> Result<usize, GatewayError> {
+        transaction(&self.db, async |conn| Ok(request_cards::destroy_of_final(conn, BITE, self.clock.now()).await?))
+            .await
     }
 
     /// Destroys the numbers of deleted cards that no open payout needs any more.

@@ -19,8 +19,8 @@ use crate::store::cards::{self, Card};
 use crate::store::events;
 use crate::store::jobs::{self, JobKind};
 use crate::store::payouts::{self, Payout};
-use crate::store::requests;
 use crate::store::retry::transaction;
+use crate::store::{request_cards, requests};
 use crate::vault::{CardOwner, RecordId, Sealed, SealedCard};
 
 /// How long a lease may have been ours before the epoch is looked up again right before sending.
@@ -131,12 +131,30 @@ impl Gateway {
         }
     }
 
-    async fn destination(&self, task: &SendTask) -> Result<Destination, crate::vault::VaultError> {
-        let Some(card) = &task.card else {
-            return Ok(Destination { card: None, fields: task.fields.clone() });
+    async fn destination(&self, task: &SendTask) -> Result<Destination, DestinationError> {
+        let details = match &task.card {
+            Some(card) => self.open_card(card).await?,
+            None => self.open_request_card(&task.payout).await?,
         };
-        let details = self.open_card(card).await?;
         Ok(Destination { card: details, fields: task.fields.clone() })
+    }
+
+    /// The card that came in with the payout's request, if one did.
+    async fn open_request_card(&self, payout: &Payout) -> Result<Option<CardDetails>, DestinationError> {
+        let found = {
+            let conn = self.db.get().await?;
+            request_cards::find_all(&conn, &[(payout.tenant(), payout.request_id)]).await?
+        };
+        let Some(card) = found.into_iter().next() else { return Ok(None) };
+        let Some(pan) = card.pan_sealed else { return Err(DestinationError::Destroyed) };
+        let owner =
+            CardOwner { tenant: payout.tenant(), customer_id: None, record: RecordId::from(payout.request_id.0) };
+        let sealed = SealedCard { pan: Sealed(pan), holder: Sealed(card.holder_sealed) };
+        let expiry = CardExpiry {
+            year: u16::try_from(card.expiry_year).unwrap_or(0),
+            month: u8::try_from(card.expiry_month).unwrap_or(0),
+        };
+        Ok(Some(self.vault.open_card(&owner, &sealed, expiry).await?))
     }
 
     async fn open_card(&self, card: &Card) -> Result<Option<CardDetails>, crate::vault::VaultError> {
@@ -219,6 +237,23 @@ impl Gateway {
             invokes.tasks.push(SendTask::new(payout, card, &row.fields, description, epoch, lease_until));
         }
         Ok(invokes)
+    }
+}
+
+/// Why a card can't be opened for a send. Nothing was sent.
+#[derive(Debug, thiserror::Error)]
+enum DestinationError {
+    #[error(transparent)]
+    Vault(#[from] crate::vault::VaultError),
+    #[error(transparent)]
+    Db(#[from] crate::store::error::DbError),
+    #[error("the card's number is destroyed")]
+    Destroyed,
+}
+
+impl From<diesel::result::Error> for DestinationError {
+    fn from(error: diesel::result::Error) -> Self {
+        DestinationError::Db(error.into())
     }
 }
 

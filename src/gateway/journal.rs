@@ -25,7 +25,13 @@ pub struct Draft {
 ///
 /// The event keeps the request's status after it, so that a status edited by hand is found too.
 pub fn append(vault: &Vault, request: &mut PayoutRequest, draft: Draft, now: DateTime<Utc>) -> Event {
-    let Draft { payout_id, kind, actor, mut data } = draft;
+    let actor = draft.actor;
+    append_by(vault, request, draft, actor, now)
+}
+
+/// [`append`] for somebody whom only the call names: `actor` in place of the draft's.
+pub fn append_by(vault: &Vault, request: &mut PayoutRequest, draft: Draft, actor: &str, now: DateTime<Utc>) -> Event {
+    let Draft { payout_id, kind, actor: _, mut data } = draft;
     note_status(request, &mut data);
     let mut event = Event {
         partner_id: request.partner_id,
@@ -78,6 +84,13 @@ fn canonical(event: &Event) -> String {
     ]);
     write_canonical(&head, &mut text);
     write_canonical(&event.data, &mut text);
+    text
+}
+
+/// A value as one text, whatever the order of its keys.
+pub(super) fn canonical_json(value: &Value) -> String {
+    let mut text = String::with_capacity(512);
+    write_canonical(value, &mut text);
     text
 }
 

@@ -4,16 +4,19 @@
 //! written down before (invariant 3). Use cases take slices, and one is a slice of one.
 
 pub mod access;
+pub mod batches;
 pub mod breakers;
 pub mod callback;
 pub mod complete;
 pub mod customers;
 pub mod dispatch;
+pub mod funds;
 pub mod housekeeping;
 pub mod inquire;
 pub mod invoke;
 pub mod journal;
 pub mod manage;
+pub mod prices;
 pub mod progress;
 pub mod requests;
 pub mod route_book;
@@ -32,6 +35,7 @@ use tokio::sync::Notify;
 use crate::clock::Clock;
 use crate::config::gateway::GatewaySettings;
 use crate::domain::asset::Assets;
+use crate::domain::card::IinDigits;
 use crate::domain::exact::ArithmeticError;
 use crate::domain::ids::{PayoutId, PayoutRequestId, ProviderAccountId};
 use crate::domain::ledger::LedgerError;
@@ -52,6 +56,10 @@ pub struct Gateway {
     pub routes: route_book::RouteBook,
     pub assets: Assets,
     pub settings: GatewaySettings,
+    /// Market prices of exchange-rate schemes.
+    pub prices: Arc<dyn prices::MarketPrices>,
+    /// How much of a card number stays in the clear.
+    pub iin_digits: IinDigits,
     /// How long claimed work is ours.
     pub lease: Duration,
     /// Secrets of provider accounts, by account code.

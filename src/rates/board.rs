@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use chrono::{DateTime, Utc};
+use rust_decimal::Decimal;
 
 use super::consensus::{Candidate, Consensus, Quote, Rules, agree};
 use super::cross::Crosses;
@@ -74,6 +75,13 @@ impl Board {
         self.consensus(pair, now)
             .and_then(|agreed| board_price(pair, agreed))
             .map_err(|why| RateError::Unavailable { pair, why })
+    }
+
+    /// What one source says of `pair`, bid and ask, if it is fresh; no cross, no other way round, and nobody else is asked.
+    pub fn quote_of(&self, source: &str, pair: Pair, now: DateTime<Utc>) -> Option<(Decimal, Decimal)> {
+        let snapshot = Arc::clone(&self.published.read().unwrap_or_else(PoisonError::into_inner));
+        let quote = snapshot.get(&pair)?.get(source)?;
+        quote.is_fresh(now, self.rules.max_age).then_some((quote.bid, quote.ask))
     }
 
     /// Whether each of `pairs` has a price now.

@@ -160,6 +160,22 @@ statement! {
       = "SELECT hidden_at IS NOT NULL AND destroyed_at IS NULL FROM card WHERE partner_id = ? AND mode = ? AND id = ? FOR UPDATE"
 }
 
+statement! {
+    struct LockUsable { partner_id: PartnerId as SqlUuid, mode: Mode as Text, ids: Vec<CardId> as Array<BigInt> } => (BigInt,)
+      = "SELECT id FROM card WHERE partner_id = ? AND mode = ? AND id = ANY (?) AND hidden_at IS NULL AND pan_sealed IS NOT NULL \
+         ORDER BY id FOR SHARE"
+}
+
+/// Those of the cards that are neither deleted nor destroyed, locked against both.
+pub async fn lock_usable(conn: &AsyncPgConnection, tenant: Tenant, ids: Vec<CardId>) -> QueryResult<Vec<CardId>> {
+    if ids.is_empty() {
+        return Ok(Vec::new());
+    }
+    let found: Vec<(CardId,)> =
+        LockUsable { partner_id: tenant.partner_id, mode: tenant.mode, ids }.load(&mut &*conn).await?;
+    Ok(found.into_iter().map(|(id,)| id).collect())
+}
+
 /// Adds a card; `false` if the customer has it already or the id is taken.
 pub async fn insert(conn: &mut AsyncPgConnection, card: NewCard, now: DateTime<Utc>) -> QueryResult<bool> {
     let inserted = InsertCard {

@@ -230,6 +230,86 @@ pub async fn update_profile(conn: &AsyncPgConnection, tenant: Tenant, customer: 
     Ok(())
 }
 
+statement! {
+    /// Brings up to date what is said; what isn't stays.
+    struct UpsertCustomers {
+        partner_id: PartnerId as SqlUuid, mode: Mode as Text, now: DateTime<Utc> as Timestamptz, ids: Vec<CustomerId> as Array<SqlUuid>,
+        references: Vec<String> as Array<Text>, emails: Vec<Option<String>> as Array<Nullable<Text>>,
+        names: Vec<Option<String>> as Array<Nullable<Text>>, countries: Vec<Option<String>> as Array<Nullable<Text>>,
+        metadata: Vec<Option<Value>> as Array<Nullable<Jsonb>>,
+    } = "WITH ask AS (SELECT ?::uuid AS partner_id, ?::text AS mode, ?::timestamptz AS now) \
+         INSERT INTO customer AS u (partner_id, mode, id, reference, email, name, country, metadata, created_at) \
+         SELECT ask.partner_id, ask.mode, k.id, k.reference, k.email, k.name, k.country, COALESCE(k.metadata, '{}'), ask.now \
+         FROM ask, UNNEST(?::uuid[], ?::text[], ?::text[], ?::text[], ?::text[], ?::jsonb[]) \
+             AS k (id, reference, email, name, country, metadata) ORDER BY k.reference \
+         ON CONFLICT (partner_id, mode, reference) DO UPDATE SET email = COALESCE(EXCLUDED.email, u.email), \
+             name = COALESCE(EXCLUDED.name, u.name), country = COALESCE(EXCLUDED.country, u.country), \
+             metadata = CASE WHEN EXCLUDED.metadata = '{}' THEN u.metadata ELSE EXCLUDED.metadata END, \
+             updated_at = EXCLUDED.created_at, version = u.version + 1 \
+         WHERE (u.email, u.name, u.country) IS DISTINCT FROM (COALESCE(EXCLUDED.email, u.email), COALESCE(EXCLUDED.name, u.name), \
+                 COALESCE(EXCLUDED.country, u.country)) \
+             OR (EXCLUDED.metadata <> '{}' AND EXCLUDED.metadata <> u.metadata)"
+}
+
+statement! {
+    struct ByReferences { partner_id: PartnerId as SqlUuid, mode: Mode as Text, references: Vec<String> as Array<Text> }
+      => (SqlUuid, Text, SmallInt, Nullable<Timestamptz>)
+      = "SELECT id, reference, kyc_level, blocked_at FROM customer WHERE partner_id = ? AND mode = ? AND reference = ANY (?)"
+}
+
+statement! {
+    struct ByIds { partner_id: PartnerId as SqlUuid, mode: Mode as Text, ids: Vec<CustomerId> as Array<SqlUuid> }
+      -> pub CustomerBrief {
+        id: CustomerId as SqlUuid, reference: String as Text, email: Option<String> as Nullable<Text>,
+        name: Option<String> as Nullable<Text>, country: Option<String> as Nullable<Text>, metadata: Value as Jsonb,
+    } = "SELECT id, reference, email, name, country, metadata FROM customer WHERE partner_id = ? AND mode = ? AND id = ANY (?)"
+}
+
+/// What a partner says of a customer; what is `None` isn't said.
+#[derive(Clone, Debug, PartialEq)]
+pub struct CustomerDetails {
+    pub reference: String,
+    pub email: Option<String>,
+    pub name: Option<String>,
+    pub country: Option<String>,
+    pub metadata: Option<Value>,
+}
+
+/// Writes customers down on first sight and brings the others up to date; answers them all. Each reference at most once.
+pub async fn upsert(
+    conn: &AsyncPgConnection,
+    tenant: Tenant,
+    customers: &[CustomerDetails],
+    now: DateTime<Utc>,
+) -> QueryResult<Vec<Customer>> {
+    if customers.is_empty() {
+        return Ok(Vec::new());
+    }
+    let upsert = UpsertCustomers {
+        partner_id: tenant.partner_id,
+        mode: tenant.mode,
+        now,
+        ids: customers.iter().map(|_| CustomerId::new()).collect(),
+        references: customers.iter().map(|c| c.reference.clone()).collect(),
+        emails: customers.iter().map(|c| c.email.clone()).collect(),
+        names: customers.iter().map(|c| c.name.clone()).collect(),
+        countries: customers.iter().map(|c| c.country.clone()).collect(),
+        metadata: customers.iter().map(|c| c.metadata.clone()).collect(),
+    };
+    let references = customers.iter().map(|c| c.reference.clone()).collect();
+    let found = ByReferences { partner_id: tenant.partner_id, mode: tenant.mode, references };
+    let (_, found) = tokio::try_join!(biased; upsert.execute(&mut &*conn), found.load::<Customer>(&mut &*conn))?;
+    Ok(found)
+}
+
+/// The tenant's customers of these ids.
+pub async fn of_ids(conn: &AsyncPgConnection, tenant: Tenant, ids: Vec<CustomerId>) -> QueryResult<Vec<CustomerBrief>> {
+    if ids.is_empty() {
+        return Ok(Vec::new());
+    }
+    ByIds { partner_id: tenant.partner_id, mode: tenant.mode, ids }.load(&mut &*conn).await
+}
+
 pub async fn find(conn: &mut AsyncPgConnection, tenant: Tenant, reference: &str) -> QueryResult<Option<Customer>> {
     FindCustomer { partner_id: tenant.partner_id, mode: tenant.mode, reference: reference.to_owned() }
         .get_result(conn)

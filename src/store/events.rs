@@ -3,11 +3,13 @@
 
 use chrono::{DateTime, Utc};
 use diesel::QueryResult;
-use diesel::sql_types::{Array, Bytea, Integer, Jsonb, Nullable, Text, Timestamptz, Uuid as SqlUuid};
+use diesel::sql_types::{Array, BigInt, Bytea, Integer, Jsonb, Nullable, Text, Timestamptz, Uuid as SqlUuid};
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
 use serde_json::Value;
+use uuid::Uuid;
 
 use super::statement::statement;
+use super::{Slice, of_tenant};
 use crate::domain::ids::{EventId, Mode, PartnerId, PayoutId, PayoutRequestId, Tenant};
 
 pub(super) type EventSql =
@@ -50,6 +52,50 @@ statement! {
     struct OfRequest { partner_id: PartnerId as SqlUuid, mode: Mode as Text, request_id: PayoutRequestId as SqlUuid } => EventSql
       = "SELECT partner_id, mode, request_id, seq, id, payout_id, kind, actor, data, mac, at FROM event \
          WHERE partner_id = ? AND mode = ? AND request_id = ? ORDER BY seq"
+}
+
+macro_rules! list_of_events {
+    ($name:ident, $compare:literal, $order:literal) => {
+        statement! {
+            struct $name {
+                tenant: String as Text, at: DateTime<Utc> as Timestamptz, id: Uuid as SqlUuid, size: i64 as BigInt,
+                kind: Option<String> as Nullable<Text>, request: Option<PayoutRequestId> as Nullable<SqlUuid>,
+            } => EventSql
+              = concat!("WITH ask AS MATERIALIZED (SELECT ?::text AS tenant, ?::timestamptz AS at, ?::uuid AS id, ?::bigint AS size, \
+                     ?::text AS kind, ?::uuid AS request) \
+                 SELECT e.partner_id, e.mode, e.request_id, e.seq, e.id, e.payout_id, e.kind, e.actor, e.data, e.mac, e.at FROM event e \
+                 WHERE (e.partner_id::text || e.mode) = (SELECT tenant FROM ask) \
+                     AND (e.at, e.id) ", $compare, " ((SELECT at FROM ask), (SELECT id FROM ask)) \
+                     AND ((SELECT kind FROM ask) IS NULL OR e.kind = (SELECT kind FROM ask)) \
+                     AND ((SELECT request FROM ask) IS NULL OR e.request_id = (SELECT request FROM ask)) \
+                 ORDER BY e.at ", $order, ", e.id ", $order, " LIMIT (SELECT size FROM ask)")
+        }
+    };
+}
+list_of_events!(EventsNewest, "<", "DESC");
+list_of_events!(EventsOldest, ">", "ASC");
+
+/// Which events a list has; what is `None` doesn't matter.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct EventFilter {
+    pub kind: Option<String>,
+    pub request_id: Option<PayoutRequestId>,
+}
+
+/// A page of a tenant's events, by when they happened.
+pub async fn list(
+    conn: &AsyncPgConnection,
+    tenant: Tenant,
+    filter: &EventFilter,
+    slice: Slice,
+) -> QueryResult<Vec<Event>> {
+    let (at, id) = slice.after;
+    let (size, kind, request) = (slice.limit, filter.kind.clone(), filter.request_id);
+    let tenant = of_tenant(tenant);
+    match slice.newest_first {
+        true => EventsNewest { tenant, at, id, size, kind, request }.load(&mut &*conn).await,
+        false => EventsOldest { tenant, at, id, size, kind, request }.load(&mut &*conn).await,
+    }
 }
 
 /// Appends events. A sequence number that is taken is a unique violation: somebody else wrote meanwhile.

@@ -25,7 +25,9 @@ macro_rules! payout_columns {
     };
 }
 
-type PayoutSql = (
+pub(super) use payout_columns;
+
+pub(super) type PayoutSql = (
     SqlUuid,
     Text,
     SqlUuid,

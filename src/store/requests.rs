@@ -1,6 +1,7 @@
 //! Payout requests.
 
 use chrono::{DateTime, Utc};
+use diesel::result::DatabaseErrorKind;
 use diesel::sql_types::{
     Array, BigInt, Bool, Bytea, Integer, Jsonb, Nullable, Numeric, SmallInt, Text, Timestamptz, Uuid as SqlUuid,
 };
@@ -28,7 +29,9 @@ macro_rules! request_columns {
     };
 }
 
-type RequestSql = (
+pub(super) use request_columns;
+
+pub(super) type RequestSql = (
     SqlUuid,
     Text,
     SqlUuid,
@@ -184,7 +187,8 @@ statement! {
         auto: Vec<bool> as Array<Bool>, split_modes: Vec<SplitMode> as Array<Text>, parallel: Vec<bool> as Array<Bool>,
         single_routes: Vec<Option<RouteId>> as Array<Nullable<SqlUuid>>, batch_ids: Vec<Option<BatchId>> as Array<Nullable<SqlUuid>>,
         batch_rows: Vec<Option<i32>> as Array<Nullable<Integer>>, body_macs: Vec<Option<Vec<u8>>> as Array<Nullable<Bytea>>,
-    } = "INSERT INTO payout_request (partner_id, mode, id, point_id, reference_id, customer_id, card_id, offer_id, funding, \
+    } => (SqlUuid,)
+      = "INSERT INTO payout_request (partner_id, mode, id, point_id, reference_id, customer_id, card_id, offer_id, funding, \
              service, amount, currency, fields, description, status, attempts_limit, allow_partially, expires_at, event_seq, \
              event_mac, created_at, resolution, final_at, point_amount, point_currency, fee, exchange, metadata, callback_url, \
              attempts_per_route_limit, auto_process, split_mode, parallel_mode, single_route_id, batch_id, batch_row, body_mac, \
@@ -197,7 +201,8 @@ statement! {
              AS k (partner_id, mode, id, point_id, reference_id, customer_id, card_id, offer_id, funding, service, amount, \
              currency, fields, description, status, attempts_limit, allow_partially, expires_at, event_seq, event_mac, created_at, \
              resolution, final_at, point_amount, point_currency, fee, exchange, metadata, callback_url, attempts_per_route_limit, \
-             auto_process, split_mode, parallel_mode, single_route_id, batch_id, batch_row, body_mac)"
+             auto_process, split_mode, parallel_mode, single_route_id, batch_id, batch_row, body_mac) \
+         ON CONFLICT ON CONSTRAINT payout_request_reference_once DO NOTHING RETURNING id"
 }
 
 statement! {
@@ -238,12 +243,22 @@ statement! {
       = "SELECT EXISTS (SELECT 1 FROM payout_request WHERE partner_id = ? AND mode = ? AND card_id = ? AND final_at IS NULL)"
 }
 
-/// Writes new requests.
+/// Writes new requests, whose references are all new.
 pub async fn insert(conn: &AsyncPgConnection, requests: &[PayoutRequest]) -> QueryResult<()> {
-    if requests.is_empty() {
+    let written = insert_new(conn, requests).await?;
+    if written.len() == requests.len() {
         return Ok(());
     }
-    InsertRequests {
+    let constraint = Box::new("payout_request_reference_once".to_owned());
+    Err(diesel::result::Error::DatabaseError(DatabaseErrorKind::UniqueViolation, constraint))
+}
+
+/// Writes those of the requests whose references are new, and answers which these are: of parallel ones with one reference, one is.
+pub async fn insert_new(conn: &AsyncPgConnection, requests: &[PayoutRequest]) -> QueryResult<Vec<PayoutRequestId>> {
+    if requests.is_empty() {
+        return Ok(Vec::new());
+    }
+    let written: Vec<(PayoutRequestId,)> = InsertRequests {
         partner_ids: requests.iter().map(|r| r.partner_id).collect(),
         modes: requests.iter().map(|r| r.mode).collect(),
         ids: requests.iter().map(|r| r.id).collect(),
@@ -282,9 +297,9 @@ pub async fn insert(conn: &AsyncPgConnection, requests: &[PayoutRequest]) -> Que
         batch_rows: requests.iter().map(|r| r.terms.batch_row).collect(),
         body_macs: requests.iter().map(|r| r.terms.body_mac.clone()).collect(),
     }
-    .execute(&mut &*conn)
+    .load(&mut &*conn)
     .await?;
-    Ok(())
+    Ok(written.into_iter().map(|(id,)| id).collect())
 }
 
 /// Locks requests in one order.

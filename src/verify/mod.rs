@@ -11,6 +11,7 @@ mod deposits;
 mod events;
 mod ledger;
 mod offers;
+mod partners;
 mod payouts;
 mod report;
 mod tenants;
@@ -67,6 +68,7 @@ async fn check(
     offers::check(conn, assets, &mut report).await?;
     deposits::check(conn, &mut report).await?;
     cards::check(conn, vault, &mut report).await?;
+    partners::check(conn, vault, &mut report).await?;
     card_numbers::check(conn, &mut report).await?;
     tenants::check(conn, &mut report).await?;
     events::check(conn, vault, &mut report).await?;

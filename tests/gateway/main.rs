@@ -6,6 +6,9 @@ mod support;
 
 mod acceptance;
 mod awkward;
+mod batches;
 mod manage;
 mod outcomes;
+mod partner;
+mod requests;
 mod world;

@@ -91,6 +91,20 @@ impl Changes {
         self.log.extend(own.into_iter().map(|(_, draft)| journal::append(vault, request, draft, now)));
     }
 
+    /// An event that was caused by `actor`.
+    pub fn event_by(
+        &mut self,
+        vault: &Vault,
+        request: &mut PayoutRequest,
+        actor: &str,
+        kind: &'static str,
+        data: Value,
+        now: DateTime<Utc>,
+    ) {
+        let draft = Draft { payout_id: None, kind, actor: "", data };
+        self.log.push(journal::append_by(vault, request, draft, actor, now));
+    }
+
     pub fn case(&mut self, request: &PayoutRequest, payout_id: Option<PayoutId>, kind: &'static str, evidence: Value) {
         self.cases.push(NewCase { tenant: request.tenant(), kind, request_id: request.id, payout_id, evidence });
     }

@@ -1,4 +1,20 @@
 //! What partners do with payout requests: a file a verb. No HTTP here, and no provider: what is written down is sent by dispatch.
 
+mod cancel;
+mod create;
+mod expire;
+mod ground;
+mod judge;
+mod new_request;
+mod patch;
+mod process;
+mod read;
 pub mod release;
 pub mod terms;
+mod words;
+
+pub(in crate::gateway) use create::BatchDraft;
+pub use create::Submitted;
+pub use new_request::{NewCustomer, NewRequest, RequestOptions};
+pub use patch::Patch;
+pub use read::{CardMask, EventFilter, RequestView};

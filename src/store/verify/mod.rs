@@ -11,6 +11,7 @@ pub mod events;
 pub mod ledger;
 pub mod limits;
 pub mod offers;
+pub mod partners;
 pub mod payouts;
 pub mod tables;
 pub mod tenants;

@@ -140,7 +140,7 @@ broken_rows! {
      LEFT JOIN payout p ON e.kind IN ('settle', 'return', 'payout_cost', 'late_success') \
          AND (p.partner_id, p.mode, replace(p.id::text, '-', '')) = (e.partner_id, e.mode, e.reference) \
      LEFT JOIN payout_request r ON e.kind IN ('hold', 'release') \
-         AND (r.partner_id, r.mode, replace(r.id::text, '-', '')) = (e.partner_id, e.mode, e.reference) \
+         AND (r.partner_id, r.mode, replace(r.id::text, '-', '')) = (e.partner_id, e.mode, split_part(e.reference, '.', 1)) \
      WHERE e.kind NOT IN ('credit', 'debit', 'top_up') AND p.id IS NULL AND r.id IS NULL")
 }
 
@@ -161,13 +161,14 @@ broken_rows! {
 }
 
 broken_rows! {
-    /// Requests that are not final and that neither a job, an open payout nor a person will carry on.
+    /// Requests that are not final and that neither a job, an open payout nor a person will carry on; one that its partner is to process
+    /// is carried on by its expiry.
     requests_go_on, of "payout_request",
     concat!("SELECT ", row_key!("payout_request", "r", "id"), ", CASE WHEN r.moderation_reason IS NULL \
              THEN 'is ' || r.status || ', without a job, an open payout or moderation' \
              ELSE 'is ' || r.status || ' in moderation for ' || r.moderation_reason || ', without an open case' END \
      FROM payout_request r \
-     WHERE r.status IN ('created', 'ready', 'dispatching', 'pending') \
+     WHERE r.status IN ('created', 'ready', 'dispatching', 'pending') AND (r.status <> 'ready' OR r.auto_process) \
        AND (r.moderation_reason IS NULL OR NOT EXISTS ( \
            SELECT 1 FROM staff_case c WHERE (c.partner_id, c.mode, c.request_id) = (r.partner_id, r.mode, r.id) \
            AND c.closed_at IS NULL)) \

@@ -33,7 +33,7 @@ broken_rows! {
     requests, of "payout_request",
     concat!("SELECT ", row_key!("payout_request", "r", "id"), ", concat_ws('; ', \
          CASE WHEN t.id IS NULL THEN 'its payout point isn''t there in its tenant' END, \
-         CASE WHEN r.currency <> ALL (t.currencies) THEN 'its payout point doesn''t pay out ' || r.currency END, \
+         CASE WHEN r.point_currency <> ALL (t.currencies) THEN 'its payout point doesn''t have ' || r.point_currency END, \
          CASE WHEN r.customer_id IS NOT NULL AND u.id IS NULL THEN 'its customer isn''t there in its tenant' END, \
          CASE WHEN r.card_id IS NOT NULL AND c.id IS NULL THEN 'its card isn''t there in its tenant' \
              WHEN c.customer_id <> r.customer_id THEN 'its card is another customer''s' END) \
