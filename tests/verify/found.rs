@@ -7,5 +7,6 @@ mod deposits;
 mod events;
 mod ledger;
 mod offers;
+mod partners;
 mod payouts;
 mod tenants;

@@ -5,6 +5,9 @@
 
 mod found;
 mod honest;
+#[path = "../gateway/partner.rs"]
+#[allow(dead_code, reason = "each test binary uses a part")]
+mod partner;
 mod populated;
 #[path = "../support/mod.rs"]
 mod support;

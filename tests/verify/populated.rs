@@ -1,5 +1,5 @@
 //! A database in which everything has happened once: paid, partly paid, failed, pending, unknown, in moderation, returned, late,
-//! and offers that were never accepted.
+//! and offers that were never accepted; and a partner's own requests.
 
 use std::collections::BTreeSet;
 
@@ -7,11 +7,13 @@ use landfall::domain::ids::CardId;
 use landfall::gateway::access::Scope;
 use landfall::gateway::access::audit::Author;
 use landfall::gateway::access::keys::{KeyChange, NewKey};
+use landfall::gateway::requests::{NewRequest, RequestOptions};
 use landfall::providers::provider::{Outcome, ProviderIds};
 use landfall::wallet::User;
 use landfall::wallet::cards::BillingAddress;
 use rust_decimal::dec;
 
+use crate::partner::Partner;
 use crate::world::{Accepted, PAID, World};
 
 const PAID_PARTLY: &str = "4000000000130809";
@@ -81,7 +83,19 @@ pub async fn world() -> World {
     // Ready, and not dispatched yet.
     pay(&world, &alice, card, "33").await;
     keys(&world, alice.tenant).await;
+    prefunded(&world).await;
     world
+}
+
+/// A partner's own requests: one paid out of its balance, and one with a card that is held for and waits.
+async fn prefunded(world: &World) {
+    let partner = Partner::with(world, dec!(100)).await;
+    partner.credit(world, "EUR", dec!(500)).await;
+    partner.make(world, partner.to_card(PAID)).await;
+    world.step().await;
+    let options = RequestOptions { auto_process: Some(false), ..RequestOptions::default() };
+    partner.make(world, NewRequest { options, ..partner.to_card(PAID) }).await;
+    partner.make(world, NewRequest { options, ..partner.sample() }).await;
 }
 
 /// Keys made, changed and revoked: four rows of the audit trail.

@@ -170,7 +170,7 @@ async fn tampering_with_requests_payouts_and_jobs_is_found() {
             "the job of a ready request",
             "requests go on",
             "payout_request (id)",
-            "status = 'ready'",
+            "status = 'ready' AND auto_process",
             "DELETE FROM job WHERE subject_id = '{1}'",
         ),
         Case::of(
