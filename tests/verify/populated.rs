@@ -79,11 +79,11 @@ pub async fn world() -> World {
     pay(&world, &bob, card, "90").await;
     world.step().await;
     world.offer(&bob, card, "100").await;
+    prefunded(&world).await;
     let card = world.card(&alice, PAID).await;
     // Ready, and not dispatched yet.
     pay(&world, &alice, card, "33").await;
     keys(&world, alice.tenant).await;
-    prefunded(&world).await;
     world
 }
 
