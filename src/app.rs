@@ -204,6 +204,7 @@ impl App {
             assets: book.assets.clone(),
             settings: settings.gateway.clone(),
             prices: Arc::new(BoardPrices(Arc::clone(&rates))),
+            reference_currency: book.limits.reference,
             iin_digits: settings.vault.iin_kept(),
             lease: settings.worker.lease(),
             credentials,

@@ -26,6 +26,8 @@ pub struct GatewaySettings {
     pub sends_max: u16,
     /// When a provider account that fails is left alone.
     pub breaker: BreakerSettings,
+    /// How deposit accounts are used that hold another currency than their route's service pays out.
+    pub deposit_exchange: DepositExchange,
     /// Partners that are served. They are written down at start; one that is no longer named stays.
     pub partners: Vec<PartnerSeed>,
     pub payout_points: Vec<PointSeed>,
@@ -60,6 +62,39 @@ pub struct FeeSeed {
     pub fixed: Option<String>,
     pub min: Option<String>,
     pub max: Option<String>,
+}
+
+/// What a payout out of a deposit account in another currency is expected to take of it. Percentages are texts, so that every digit counts.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DepositExchange {
+    /// Whose price counts: a source of the mode's board, or `board` for what its sources agree on.
+    pub source: String,
+    /// Percent of the amount that the provider's own exchange is expected to lose; the strategy `cost` counts it.
+    pub spread_percent: String,
+    /// Percent of the amount that is reserved beyond the price, since the provider settles at its own.
+    pub buffer_percent: String,
+}
+
+impl DepositExchange {
+    fn check(&self, problems: &mut Problems) {
+        if self.source.is_empty() {
+            problems.add("gateway.deposit_exchange.source", "names a source of the board, or board");
+        }
+        for (name, text) in [("spread_percent", &self.spread_percent), ("buffer_percent", &self.buffer_percent)] {
+            if decimal(text).is_none_or(|percent| percent > Decimal::ONE_HUNDRED) {
+                problems.add(format!("gateway.deposit_exchange.{name}"), "is a decimal number from 0 to 100");
+            }
+        }
+    }
+
+    pub fn spread(&self) -> Decimal {
+        decimal(&self.spread_percent).unwrap_or_default()
+    }
+
+    pub fn buffer(&self) -> Decimal {
+        decimal(&self.buffer_percent).unwrap_or_default()
+    }
 }
 
 /// A service for each code: they share limits and fields.
@@ -200,6 +235,7 @@ impl GatewaySettings {
         if !(1..=10).contains(&self.sends_max) {
             problems.add("gateway.sends_max", "must be 1 to 10");
         }
+        self.deposit_exchange.check(problems);
         let breaker = &self.breaker;
         for (key, value) in [
             ("window_secs", breaker.window_secs),

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use super::complete::{Report, Source};
 use super::journal::{self, Draft};
 use super::{Gateway, GatewayError};
-use crate::domain::card::{CardDetails, CardExpiry};
+use crate::domain::card::{CardDetails, CardExpiry, CardScheme};
 use crate::domain::ids::PayoutRequestId;
 use crate::domain::payout::{PayoutEvent, PayoutStatus};
 use crate::providers::provider::{Destination, Outcome, PayoutOrder};
@@ -19,12 +19,46 @@ use crate::store::cards::{self, Card};
 use crate::store::events;
 use crate::store::jobs::{self, JobKind};
 use crate::store::payouts::{self, Payout};
+use crate::store::request_cards::{self, RequestCard};
+use crate::store::requests;
 use crate::store::retry::transaction;
-use crate::store::{request_cards, requests};
 use crate::vault::{CardOwner, RecordId, Sealed, SealedCard};
 
 /// How long a lease may have been ours before the epoch is looked up again right before sending.
 const TRUSTED_FOR: Duration = Duration::from_secs(2);
+
+/// The card that a payout goes to, in envelopes.
+#[derive(Clone, Debug)]
+pub enum TargetCard {
+    /// A wallet user's.
+    Vaulted(Box<Card>),
+    /// One that came in with its request.
+    OfRequest(Box<RequestCard>),
+}
+
+impl TargetCard {
+    pub fn scheme(&self) -> CardScheme {
+        match self {
+            TargetCard::Vaulted(card) => card.scheme,
+            TargetCard::OfRequest(card) => card.scheme,
+        }
+    }
+
+    /// The first six or eight digits, as many as are kept.
+    pub fn iin(&self) -> &str {
+        match self {
+            TargetCard::Vaulted(card) => &card.iin,
+            TargetCard::OfRequest(card) => &card.iin,
+        }
+    }
+
+    pub fn is_destroyed(&self) -> bool {
+        match self {
+            TargetCard::Vaulted(card) => card.pan_sealed.is_none(),
+            TargetCard::OfRequest(card) => card.pan_sealed.is_none(),
+        }
+    }
+}
 
 /// A payout that was written down and is to be sent by this process, now.
 #[derive(Clone, Debug)]
@@ -32,7 +66,7 @@ pub struct SendTask {
     pub payout: Payout,
     pub epoch: i32,
     pub lease_until: DateTime<Utc>,
-    card: Option<Card>,
+    card: Option<TargetCard>,
     fields: BTreeMap<String, String>,
     description: Option<String>,
 }
@@ -40,7 +74,7 @@ pub struct SendTask {
 impl SendTask {
     pub(super) fn new(
         payout: Payout,
-        card: Option<Card>,
+        card: Option<TargetCard>,
         fields: &Value,
         description: Option<String>,
         epoch: i32,
@@ -133,32 +167,26 @@ impl Gateway {
 
     async fn destination(&self, task: &SendTask) -> Result<Destination, DestinationError> {
         let details = match &task.card {
-            Some(card) => self.open_card(card).await?,
-            None => self.open_request_card(&task.payout).await?,
+            Some(TargetCard::Vaulted(card)) => Some(self.open_card(card).await?),
+            Some(TargetCard::OfRequest(card)) => Some(self.open_request_card(card).await?),
+            None => None,
         };
         Ok(Destination { card: details, fields: task.fields.clone() })
     }
 
-    /// The card that came in with the payout's request, if one did.
-    async fn open_request_card(&self, payout: &Payout) -> Result<Option<CardDetails>, DestinationError> {
-        let found = {
-            let conn = self.db.get().await?;
-            request_cards::find_all(&conn, &[(payout.tenant(), payout.request_id)]).await?
-        };
-        let Some(card) = found.into_iter().next() else { return Ok(None) };
-        let Some(pan) = card.pan_sealed else { return Err(DestinationError::Destroyed) };
-        let owner =
-            CardOwner { tenant: payout.tenant(), customer_id: None, record: RecordId::from(payout.request_id.0) };
-        let sealed = SealedCard { pan: Sealed(pan), holder: Sealed(card.holder_sealed) };
+    async fn open_request_card(&self, card: &RequestCard) -> Result<CardDetails, DestinationError> {
+        let Some(pan) = &card.pan_sealed else { return Err(DestinationError::Destroyed) };
+        let owner = CardOwner { tenant: card.tenant(), customer_id: None, record: RecordId::from(card.request_id.0) };
+        let sealed = SealedCard { pan: Sealed(pan.clone()), holder: Sealed(card.holder_sealed.clone()) };
         let expiry = CardExpiry {
             year: u16::try_from(card.expiry_year).unwrap_or(0),
             month: u8::try_from(card.expiry_month).unwrap_or(0),
         };
-        Ok(Some(self.vault.open_card(&owner, &sealed, expiry).await?))
+        Ok(self.vault.open_card(&owner, &sealed, expiry).await?)
     }
 
-    async fn open_card(&self, card: &Card) -> Result<Option<CardDetails>, crate::vault::VaultError> {
-        let Some(pan) = &card.pan_sealed else { return Ok(None) };
+    async fn open_card(&self, card: &Card) -> Result<CardDetails, DestinationError> {
+        let Some(pan) = &card.pan_sealed else { return Err(DestinationError::Destroyed) };
         let owner =
             CardOwner { tenant: card.tenant(), customer_id: Some(card.customer_id), record: RecordId::from(card.id) };
         let sealed = SealedCard { pan: Sealed(pan.clone()), holder: Sealed(card.holder_sealed.clone()) };
@@ -166,7 +194,7 @@ impl Gateway {
             year: u16::try_from(card.expiry_year).unwrap_or(0),
             month: u8::try_from(card.expiry_month).unwrap_or(0),
         };
-        self.vault.open_card(&owner, &sealed, expiry).await.map(Some)
+        Ok(self.vault.open_card(&owner, &sealed, expiry).await?)
     }
 
     /// Takes due invoke jobs: resends that were decided, and payouts whose sender is gone.
@@ -230,9 +258,15 @@ impl Gateway {
         events::insert(conn, &log).await?;
         jobs::delete(conn, &done).await?;
         let wanted: Vec<_> = heads.iter().filter_map(|row| Some((row.tenant(), row.card_id?))).collect();
-        let found = cards::find_all(conn, &wanted).await?;
+        let came_along: Vec<_> = heads.iter().filter(|row| row.may_bring_card()).map(|r| (r.tenant(), r.id)).collect();
+        let (vaulted, came_along) =
+            tokio::try_join!(biased; cards::find_all(conn, &wanted), request_cards::find_all(conn, &came_along))?;
         for (payout, row, epoch) in resent {
-            let card = found.iter().find(|card| Some(card.id) == row.card_id).cloned();
+            let of_request = || came_along.iter().find(|card| card.request_id == row.id).cloned();
+            let card = match row.card_id {
+                Some(id) => vaulted.iter().find(|card| card.id == id).cloned().map(Box::new).map(TargetCard::Vaulted),
+                None => of_request().map(Box::new).map(TargetCard::OfRequest),
+            };
             let description = row.description.clone();
             invokes.tasks.push(SendTask::new(payout, card, &row.fields, description, epoch, lease_until));
         }
@@ -245,16 +279,8 @@ impl Gateway {
 enum DestinationError {
     #[error(transparent)]
     Vault(#[from] crate::vault::VaultError),
-    #[error(transparent)]
-    Db(#[from] crate::store::error::DbError),
     #[error("the card's number is destroyed")]
     Destroyed,
-}
-
-impl From<diesel::result::Error> for DestinationError {
-    fn from(error: diesel::result::Error) -> Self {
-        DestinationError::Db(error.into())
-    }
 }
 
 /// What a task is about, for logs.

@@ -34,7 +34,7 @@ use tokio::sync::Notify;
 
 use crate::clock::Clock;
 use crate::config::gateway::GatewaySettings;
-use crate::domain::asset::Assets;
+use crate::domain::asset::{Asset, Assets};
 use crate::domain::card::IinDigits;
 use crate::domain::exact::ArithmeticError;
 use crate::domain::ids::{PayoutId, PayoutRequestId, ProviderAccountId};
@@ -58,6 +58,8 @@ pub struct Gateway {
     pub settings: GatewaySettings,
     /// Market prices of exchange-rate schemes.
     pub prices: Arc<dyn prices::MarketPrices>,
+    /// In which payout schemes compare amounts of different currencies.
+    pub reference_currency: Asset,
     /// How much of a card number stays in the clear.
     pub iin_digits: IinDigits,
     /// How long claimed work is ours.

@@ -163,6 +163,11 @@ pub struct PayoutRequest {
 }
 
 impl PayoutRequest {
+    /// Whether a card can have come in with it.
+    pub fn may_bring_card(&self) -> bool {
+        self.card_id.is_none() && self.funding != Funding::WalletHold
+    }
+
     pub fn tenant(&self) -> Tenant {
         Tenant { partner_id: self.partner_id, mode: self.mode }
     }

@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 
 use super::super::GatewayError;
 use super::super::complete::conclude::NoRoute;
+use super::super::invoke::TargetCard;
 use super::super::progress::Due;
 use super::super::route_book::Routing;
 use super::ground::Ground;
@@ -37,7 +38,8 @@ fn nowhere(due: &Due, resolution: Resolution, trace: Value) -> Choice {
 /// Chooses for one due amount. `owner` is whose routes may carry it.
 pub fn choose(row: &PayoutRequest, due: &Due, owner: Tenant, ground: &Ground) -> Result<Choice, GatewayError> {
     let card = ground.card_of(row);
-    if row.card_id.is_some() && card.is_none_or(|card| card.pan_sealed.is_none()) {
+    let is_gone = card.as_ref().map_or(row.card_id.is_some(), TargetCard::is_destroyed);
+    if is_gone {
         return Ok(nowhere(due, Resolution::InvalidDetails, json!({"why": "the card's number is destroyed"})));
     }
     let customer = row.customer_id.and_then(|id| ground.customers.get(&(row.tenant(), id)));
@@ -49,17 +51,17 @@ pub fn choose(row: &PayoutRequest, due: &Due, owner: Tenant, ground: &Ground) ->
         paid_count: u64::try_from(customer.paid_count).ok(),
         failed_count: u64::try_from(customer.failed_count).ok(),
     });
-    let card = card.map_or_else(CardFacts::default, |card| CardFacts {
-        scheme: Some(card.scheme),
-        iin6: card.iin.get(..6),
-        iin8: card.iin.get(..8),
+    let card = card.as_ref().map_or_else(CardFacts::default, |card| CardFacts {
+        scheme: Some(card.scheme()),
+        iin6: card.iin().get(..6),
+        iin8: card.iin().get(..8),
         ..CardFacts::default()
     });
     let facts = Facts {
         request_id: row.id,
         now: ground.now,
         amount: row.amount,
-        amount_reference: None,
+        amount_reference: ground.amount_reference(row),
         currency: row.currency,
         service: &row.service,
         mode: row.mode,

@@ -9,15 +9,20 @@ use diesel_async::AsyncPgConnection;
 use rust_decimal::Decimal;
 
 use super::super::breakers;
+use super::super::invoke::TargetCard;
+use super::super::prices::cost_of_one;
 use super::super::route_book::{Routing, Snapshot};
 use super::super::{Gateway, GatewayError};
 use super::plan::Taken;
-use crate::domain::exact;
-use crate::domain::ids::{CardId, CustomerId, DepositAccountId, PayoutRequestId, ProviderAccountId, Tenant};
+use crate::domain::asset::AssetCode;
+use crate::domain::exact::{self, Rounding};
+use crate::domain::ids::{CardId, CustomerId, DepositAccountId, Mode, PayoutRequestId, ProviderAccountId, Tenant};
+use crate::domain::rate::Pair;
 use crate::domain::routing::{BreakerGate, Outcomes, PoolId, Route, Scheme, Statistics, window_start};
 use crate::store::cards::{self, Card};
 use crate::store::customers::{self, RoutedCustomer};
 use crate::store::payouts::{self, Payout};
+use crate::store::request_cards::{self, RequestCard};
 use crate::store::requests::PayoutRequest;
 use crate::store::{deposit_accounts, route_statistics};
 
@@ -28,6 +33,11 @@ pub struct Ground {
     /// Routes by whose they are.
     routes: HashMap<Tenant, Vec<Route>>,
     pub(super) cards: BTreeMap<(Tenant, CardId), Card>,
+    /// Cards that came in with requests.
+    request_cards: BTreeMap<PayoutRequestId, RequestCard>,
+    /// What a unit of a service's currency is worth in the reference currency, where a scheme may ask.
+    reference_rates: BTreeMap<(Mode, AssetCode), Decimal>,
+    reference_scale: u8,
     pub(super) customers: BTreeMap<(Tenant, CustomerId), RoutedCustomer>,
     payouts: BTreeMap<PayoutRequestId, Vec<Payout>>,
     /// How each request is routed.
@@ -67,8 +77,18 @@ impl Ground {
         })
     }
 
-    pub fn card_of(&self, row: &PayoutRequest) -> Option<&Card> {
-        self.cards.get(&(row.tenant(), row.card_id?))
+    /// The card that a request is for; of a wallet's user, or its own.
+    pub fn card_of(&self, row: &PayoutRequest) -> Option<TargetCard> {
+        match row.card_id {
+            Some(id) => self.cards.get(&(row.tenant(), id)).cloned().map(Box::new).map(TargetCard::Vaulted),
+            None => self.request_cards.get(&row.id).cloned().map(Box::new).map(TargetCard::OfRequest),
+        }
+    }
+
+    /// The request's amount in the reference currency, rounded down to its decimals; none without a price.
+    pub fn amount_reference(&self, row: &PayoutRequest) -> Option<Decimal> {
+        let rate = self.reference_rates.get(&(row.mode, row.currency))?;
+        exact::mul(row.amount, *rate, self.reference_scale, Rounding::Down).ok()
     }
 
     /// Later requests of the batch see what this one takes of a route's accounts.
@@ -115,10 +135,12 @@ impl Gateway {
             .filter_map(|row| Some((row.tenant(), row.customer_id?)))
             .collect();
         let asked: Vec<_> = asked.into_iter().collect();
-        let (before, cards, customers) = tokio::try_join!(
+        let bringing: Vec<_> = rows.iter().filter(|row| row.may_bring_card()).map(|r| (r.tenant(), r.id)).collect();
+        let (before, cards, request_cards, customers) = tokio::try_join!(
             biased;
             payouts::of_requests(conn, &tried),
             cards::find_all(conn, &wanted),
+            request_cards::find_all(conn, &bringing),
             customers::routed(conn, &asked),
         )?;
         let mut by_request: BTreeMap<PayoutRequestId, Vec<Payout>> = BTreeMap::new();
@@ -128,6 +150,9 @@ impl Gateway {
         let mut ground = Ground {
             routes: HashMap::new(),
             cards: cards.into_iter().map(|card| ((card.tenant(), card.id), card)).collect(),
+            request_cards: request_cards.into_iter().map(|card| (card.request_id, card)).collect(),
+            reference_rates: BTreeMap::new(),
+            reference_scale: self.reference_currency.scale,
             customers: customers.into_iter().map(|customer| ((customer.tenant(), customer.id), customer)).collect(),
             payouts: by_request,
             routing,
@@ -135,6 +160,13 @@ impl Gateway {
             lease_until,
             now,
         };
+        for row in rows.iter().filter(|row| matches!(ground.routing.get(&row.id), Some(Routing::Scheme(_)))) {
+            let pair = Pair { from: row.currency, to: self.reference_currency.code };
+            let source = &self.settings.deposit_exchange.source;
+            if let Some(rate) = cost_of_one(&*self.prices, row.mode, source, pair, now) {
+                ground.reference_rates.insert((row.mode, row.currency), rate);
+            }
+        }
         for row in rows {
             let owner = snapshot.owner_for(row.tenant(), row.funding);
             let known = ground.routes.entry(owner).or_default();
@@ -188,7 +220,14 @@ impl Gateway {
         for gate in gates {
             by_account.insert(gate.id, (breakers::breaker_of(&gate)?, gate.turnover_limits));
         }
+        let exchange = &self.settings.deposit_exchange;
         for route in ground.routes.values_mut().flatten() {
+            if route.converts() {
+                let pair = Pair { from: route.currency, to: route.deposit_currency };
+                route.deposit_rate = cost_of_one(&*self.prices, route.mode, &exchange.source, pair, now);
+                route.exchange_spread_percent = exchange.spread();
+                route.exchange_buffer_percent = exchange.buffer();
+            }
             route.available = available.get(&route.deposit_account_id).copied().unwrap_or_default();
             let Some((breaker, limits)) = by_account.get(&route.provider_account_id) else { continue };
             route.breaker = breakers::gate_of(breaker.gate(&self.settings.breaker, now));

@@ -277,7 +277,7 @@ impl Gateway {
             run_at: ground.lease_until,
             claimed: true,
         });
-        let card = ground.card_of(row).cloned();
+        let card = ground.card_of(row);
         let description = row.description.clone();
         plan.tasks.push(SendTask::new(payout.clone(), card, &row.fields, description, 1, ground.lease_until));
         Ok(())
