@@ -24,6 +24,10 @@ pub struct GatewaySettings {
     pub request_ttl_secs: u32,
     /// How often the same payout may be sent under the same reference, where the provider makes that safe.
     pub sends_max: u16,
+    /// How often a deposit account's balance is asked for where its provider reports it, in seconds.
+    pub balance_sync_secs: u32,
+    /// How often provider accounts' credentials are tried, in seconds.
+    pub account_check_secs: u32,
     /// When a provider account that fails is left alone.
     pub breaker: BreakerSettings,
     /// How deposit accounts are used that hold another currency than their route's service pays out.
@@ -236,6 +240,13 @@ impl GatewaySettings {
             problems.add("gateway.sends_max", "must be 1 to 10");
         }
         self.deposit_exchange.check(problems);
+        for (key, value) in
+            [("balance_sync_secs", self.balance_sync_secs), ("account_check_secs", self.account_check_secs)]
+        {
+            if !(1..=86_400).contains(&value) {
+                problems.add(format!("gateway.{key}"), "must be 1 to 86400");
+            }
+        }
         let breaker = &self.breaker;
         for (key, value) in [
             ("window_secs", breaker.window_secs),

@@ -39,6 +39,9 @@ pub struct TestProviderSettings {
     pub later_ms: u64,
     /// How long after it was paid a payout that comes back comes back.
     pub returned_after_ms: u64,
+    /// How long after a payout was final an account's balance may still be without it. The sandbox's never is; its callers
+    /// wait all the same.
+    pub posting_lag_ms: u64,
     /// When the provider refuses every connection.
     pub outages: Vec<Outage>,
     /// What each account holds at first, by currency. A currency that isn't named never runs out and reports no
@@ -149,6 +152,7 @@ impl TestProviderSettings {
             ("settling_time_ms", self.settling_time_ms),
             ("later_ms", self.later_ms),
             ("returned_after_ms", self.returned_after_ms),
+            ("posting_lag_ms", self.posting_lag_ms),
         ];
         for (key, value) in delays {
             if value > Self::DELAY_MS_MAX {

@@ -7,7 +7,9 @@ use super::{Gateway, GatewayError};
 use crate::domain::ids::CardId;
 use crate::store::jobs::JobKind;
 use crate::store::retry::transaction;
-use crate::store::{accounts, cards, idempotency, jobs, offers, request_cards, requests};
+use crate::store::{
+    account_health, accounts, balance_syncs, cards, idempotency, jobs, offers, request_cards, requests,
+};
 
 /// How much one step takes.
 const BITE: i64 = 1_000;
@@ -22,6 +24,7 @@ impl Gateway {
         self.expire_requests().await?;
         self.destroy_request_cards().await?;
         self.forget_old_keys().await?;
+        self.keep_accounts_watched().await?;
         self.destroy_deleted_numbers().await
     }
 
@@ -55,6 +58,17 @@ impl Gateway {
     pub async fn destroy_request_cards(&self) -> Result<usize, GatewayError> {
         transaction(&self.db, async |conn| Ok(request_cards::destroy_of_final(conn, BITE, self.clock.now()).await?))
             .await
+    }
+
+    /// Accounts that were added meanwhile get the jobs that ask after them.
+    async fn keep_accounts_watched(&self) -> Result<(), GatewayError> {
+        transaction(&self.db, async |conn| {
+            let now = self.clock.now();
+            balance_syncs::ensure_jobs(conn, now).await?;
+            account_health::ensure_jobs(conn, now).await?;
+            Ok(())
+        })
+        .await
     }
 
     /// Destroys the numbers of deleted cards that no open payout needs any more.

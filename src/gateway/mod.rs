@@ -4,6 +4,8 @@
 //! written down before (invariant 3). Use cases take slices, and one is a slice of one.
 
 pub mod access;
+pub mod account_checks;
+pub mod balance_syncs;
 pub mod batches;
 pub mod breakers;
 pub mod callback;

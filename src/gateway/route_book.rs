@@ -5,7 +5,7 @@ mod read;
 mod state;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
@@ -27,6 +27,7 @@ use crate::store::pool::Db;
 use crate::store::requests::PayoutRequest;
 use crate::vault::Vault;
 
+pub(in crate::gateway) use read::text_map;
 pub use state::{AccountState, ExchangeState, PointState, SchemeState};
 
 /// How old a snapshot may be, in seconds.
@@ -49,6 +50,8 @@ pub enum Routing {
 #[derive(Debug)]
 pub struct Snapshot {
     read_at: DateTime<Utc>,
+    /// How often the book had been told to forget when this was read.
+    generation: u64,
     /// By owner, in the given order.
     routes: HashMap<Tenant, Vec<Route>>,
     /// By tenant, in the order of their codes.
@@ -76,6 +79,7 @@ impl Default for Snapshot {
     fn default() -> Self {
         Self {
             read_at: DateTime::default(),
+            generation: 0,
             routes: HashMap::new(),
             points: HashMap::new(),
             accounts: HashMap::new(),
@@ -211,8 +215,8 @@ impl Snapshot {
 #[derive(Debug, Default)]
 pub struct RouteBook {
     current: RwLock<Arc<Snapshot>>,
-    /// Something was changed: the next reader reads again.
-    is_stale: AtomicBool,
+    /// How often something was changed: the next reader reads again.
+    generation: AtomicU64,
     /// Opens credentials that are sealed in rows; without it their accounts can't be called.
     vault: Option<Arc<Vault>>,
 }
@@ -236,24 +240,23 @@ impl RouteBook {
         credentials: &BTreeMap<String, BTreeMap<String, SecretString>>,
         now: DateTime<Utc>,
     ) -> Result<Arc<Snapshot>, GatewayError> {
+        let generation = self.generation.load(Ordering::Acquire);
         let current = self.latest();
-        let is_stale = self.is_stale.swap(false, Ordering::SeqCst);
-        if !is_stale && now.signed_duration_since(current.read_at).abs() <= TimeDelta::seconds(AGE_SECS_MAX) {
+        if current.generation == generation
+            && now.signed_duration_since(current.read_at).abs() <= TimeDelta::seconds(AGE_SECS_MAX)
+        {
             return Ok(current);
         }
         let reader = read::Reader { assets, providers, credentials, vault: self.vault.as_deref(), previous: &current };
         let failed = match tokio::time::timeout(Duration::from_secs(5), reader.read(db, now)).await {
             Ok(Ok(snapshot)) => {
-                let snapshot = Arc::new(snapshot);
+                let snapshot = Arc::new(Snapshot { generation, ..snapshot });
                 *self.current.write().unwrap_or_else(PoisonError::into_inner) = Arc::clone(&snapshot);
                 return Ok(snapshot);
             }
             Ok(Err(error)) => Some(error),
             Err(_) => None,
         };
-        if is_stale {
-            self.forget();
-        }
         match failed {
             Some(error) if current.read_at == DateTime::<Utc>::default() => return Err(error),
             Some(error) => tracing::warn!(%error, "routes could not be read again"),
@@ -262,9 +265,9 @@ impl RouteBook {
         Ok(current)
     }
 
-    /// Makes the next reader read again.
+    /// Makes the next reader read again. Until then [`RouteBook::latest`] answers what was read before, rather than nothing.
     pub fn forget(&self) {
-        self.is_stale.store(true, Ordering::SeqCst);
+        self.generation.fetch_add(1, Ordering::AcqRel);
     }
 }
 

@@ -2,10 +2,13 @@
 //! and routes, by their codes. Doing it again changes what configuration changed and nothing else; what was changed through the API
 //! since stays as it is.
 
+use std::collections::BTreeMap;
+
 use diesel_async::AsyncPgConnection;
 use rust_decimal::Decimal;
 use serde_json::{Value, json};
 
+use super::balance_syncs::balance_source;
 use super::{Gateway, GatewayError};
 use crate::config::gateway::{DepositAccountSeed, HOUSE, RouteSeed, SchemeSeed, ServiceSeed, decimal};
 use crate::domain::ids::{
@@ -13,9 +16,12 @@ use crate::domain::ids::{
 };
 use crate::domain::ledger::{self, EntryKind, FiatSide};
 use crate::domain::service::ServiceCode;
+use crate::providers::provider::AccountContext;
+use crate::store::deposit_accounts::BalanceSource;
 use crate::store::retry::transaction;
 use crate::store::{
-    deposit_accounts, entries, exchange_schemes, partners, payout_schemes, points, provider_accounts, routes, services,
+    account_health, balance_syncs, deposit_accounts, entries, exchange_schemes, partners, payout_schemes, points,
+    provider_accounts, routes, services,
 };
 
 /// Who versions of schemes that come from configuration are by.
@@ -45,6 +51,7 @@ impl Gateway {
             for account in &self.settings.provider_accounts {
                 let owner = Tenant { partner_id: house, mode: account.mode };
                 let settings = json!(account.settings);
+                let provider = self.providers.get(&account.provider);
                 let account_id = provider_accounts::ensure(
                     conn,
                     owner,
@@ -57,7 +64,16 @@ impl Gateway {
                 .await?;
                 let deposits = self.settings.deposit_accounts.iter();
                 for deposit in deposits.filter(|deposit| deposit.provider_account == account.code) {
-                    let id = self.seed_deposit(conn, owner, account_id, deposit).await?;
+                    let context = AccountContext {
+                        account_id,
+                        mode: account.mode,
+                        settings: account.settings.clone(),
+                        credentials: BTreeMap::new(),
+                    };
+                    let source = provider.map_or(BalanceSource::Books, |provider| {
+                        balance_source(provider.as_ref(), &context, deposit.currency)
+                    });
+                    let id = self.seed_deposit(conn, owner, account_id, source, deposit).await?;
                     let of_deposit = self.settings.routes.iter().filter(|r| r.deposit_account == deposit.code);
                     for route in of_deposit {
                         routes::ensure(conn, owner, id, route_row(route), now).await?;
@@ -91,9 +107,14 @@ impl Gateway {
                 };
                 points::ensure(conn, tenant, seed, now).await?;
             }
+            balance_syncs::ensure_jobs(conn, now).await?;
+            account_health::ensure_jobs(conn, now).await?;
             Ok::<_, GatewayError>(())
         })
         .await?;
+        self.routes.forget();
+        // Never without one, though the next reader reads again: what is settled goes by which balances are synced.
+        self.snapshot().await?;
         self.routes.forget();
         Ok(())
     }
@@ -129,10 +150,12 @@ impl Gateway {
         conn: &AsyncPgConnection,
         owner: Tenant,
         account_id: ProviderAccountId,
+        source: BalanceSource,
         deposit: &DepositAccountSeed,
     ) -> Result<DepositAccountId, GatewayError> {
         let now = self.clock.now();
-        let (id, _) = deposit_accounts::ensure(conn, owner, &deposit.code, account_id, deposit.currency, now).await?;
+        let (id, _) =
+            deposit_accounts::ensure(conn, owner, &deposit.code, account_id, deposit.currency, source, now).await?;
         let amount = deposit.initial_balance.as_deref().and_then(decimal).unwrap_or(Decimal::ZERO);
         let reference = format!("initial-{}", id.0.simple());
         let is_due = !amount.is_zero() && !entries::is_booked(conn, owner, EntryKind::TopUp, &reference).await?;

@@ -166,8 +166,10 @@ pub struct Capabilities {
     pub currencies: Vec<AssetCode>,
     pub card_schemes: Vec<crate::domain::card::CardScheme>,
     pub fast_funds: bool,
-    /// Whether `balance` tells anything; without it our own ledger keeps the deposit account's balance.
+    /// Whether `balance` tells anything at all; of which account, [`Provider::has_balance`] says.
     pub has_balance: bool,
+    /// How long after a payout was final its balance may still be without it.
+    pub posting_lag: Duration,
     pub has_callbacks: bool,
 }
 
@@ -219,6 +221,11 @@ pub trait Provider: Send + Sync + 'static {
         headers: &[(String, String)],
         body: &[u8],
     ) -> Result<Vec<ReportedOutcome>, CallbackError>;
+
+    /// Whether `balance` tells what the account holds in `currency`; without it our own ledger keeps that balance.
+    fn has_balance(&self, _account: &AccountContext, _currency: AssetCode) -> bool {
+        self.capabilities().has_balance
+    }
 
     /// The balance of a deposit account as the provider reports it, in units of `currency`.
     async fn balance(&self, account: &AccountContext, currency: AssetCode) -> Result<Decimal, ProviderError>;

@@ -73,7 +73,8 @@ statement! {
     } => (SqlUuid, Bool)
       = "INSERT INTO deposit_account (partner_id, mode, id, code, provider_account_id, currency, balance_source, created_at) \
          VALUES (?, ?, ?, ?, ?, ?, ?, ?) \
-         ON CONFLICT (partner_id, mode, code) DO UPDATE SET balance_source = EXCLUDED.balance_source \
+         ON CONFLICT (partner_id, mode, code) DO UPDATE SET balance_source = CASE \
+             WHEN deposit_account.balance_source = 'provider' THEN 'provider' ELSE EXCLUDED.balance_source END \
          RETURNING id, xmax = 0"
 }
 
@@ -97,12 +98,30 @@ statement! {
 
 statement! {
     struct TopUpDeposit { amount: Decimal as Numeric, id: DepositAccountId as SqlUuid }
-      = "UPDATE deposit_account SET balance = balance + ? WHERE id = ?"
+      = "UPDATE deposit_account SET balance = balance + ? WHERE id = ? AND balance_source = 'books'"
 }
 
 impl DepositAccount {
     pub fn tenant(&self) -> Tenant {
         Tenant { partner_id: self.partner_id, mode: self.mode }
+    }
+}
+
+/// Who says what is on a deposit account.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum BalanceSource {
+    /// The provider, from time to time.
+    Provider,
+    /// Our own books, with each payout.
+    Books,
+}
+
+impl BalanceSource {
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            BalanceSource::Provider => "provider",
+            BalanceSource::Books => "books",
+        }
     }
 }
 
@@ -181,13 +200,15 @@ pub async fn update(conn: &AsyncPgConnection, account: &DepositAccount, now: Dat
     Ok(written == 1)
 }
 
-/// Writes down an account that configuration names. Answers its id and whether it is new.
+/// Writes down an account that configuration names. Answers its id and whether it is new. One whose provider reports its balance
+/// stays so: our books can't know what is on it, and what is reserved for payouts that were paid would never be released.
 pub async fn ensure(
     conn: &AsyncPgConnection,
     owner: Tenant,
     code: &str,
     provider_account_id: ProviderAccountId,
     currency: AssetCode,
+    balance_source: BalanceSource,
     now: DateTime<Utc>,
 ) -> QueryResult<(DepositAccountId, bool)> {
     EnsureDepositAccount {
@@ -197,8 +218,7 @@ pub async fn ensure(
         code: code.to_owned(),
         provider_account_id,
         currency,
-        // Nothing reads providers' balances yet: our own books say what is there.
-        balance_source: "books",
+        balance_source: balance_source.as_str(),
         now,
     }
     .get_result(&mut &*conn)
@@ -238,7 +258,8 @@ pub async fn move_deposits(
     Ok(())
 }
 
-/// Adds to a deposit account's balance, with its ledger entry in the same transaction.
+/// Adds to a deposit account's balance where our books keep it, with its ledger entry in the same transaction. What a provider
+/// reports has the money in it when it is there.
 pub async fn top_up(conn: &AsyncPgConnection, id: DepositAccountId, amount: Decimal) -> QueryResult<()> {
     TopUpDeposit { amount, id }.execute(&mut &*conn).await?;
     Ok(())

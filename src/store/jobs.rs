@@ -6,7 +6,7 @@ use std::collections::HashMap;
 
 use chrono::{DateTime, Utc};
 use diesel::QueryResult;
-use diesel::sql_types::{Array, BigInt, Integer, Text, Timestamptz, Uuid as SqlUuid};
+use diesel::sql_types::{Array, BigInt, Bool, Integer, Nullable, Text, Timestamptz, Uuid as SqlUuid};
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
 use uuid::Uuid;
 
@@ -26,6 +26,10 @@ pub enum JobKind {
     Callback,
     /// Destroy a deleted card's number once no open payout needs it.
     DestroyCard,
+    /// Ask for a deposit account's balance. Never ends: done, it is due again later.
+    SyncBalance,
+    /// Try a provider account's credentials. Never ends.
+    CheckAccount,
 }
 
 impl JobKind {
@@ -36,6 +40,8 @@ impl JobKind {
             JobKind::Inquire => "inquire",
             JobKind::Callback => "callback",
             JobKind::DestroyCard => "destroy_card",
+            JobKind::SyncBalance => "sync_balance",
+            JobKind::CheckAccount => "check_account",
         }
     }
 }
@@ -107,6 +113,15 @@ statement! {
         partner_id: PartnerId as SqlUuid, mode: Mode as Text, kind: &'static str as Text, subject_id: Uuid as SqlUuid,
         epoch: i32 as Integer,
     } = "UPDATE job SET run_at = ?, last_error = ?, dead_at = ? \
+         WHERE partner_id = ? AND mode = ? AND kind = ? AND subject_id = ? AND epoch = ?"
+}
+
+statement! {
+    struct RepeatJob {
+        run_at: DateTime<Utc> as Timestamptz, is_done: bool as Bool, error: Option<String> as Nullable<Text>,
+        partner_id: PartnerId as SqlUuid, mode: Mode as Text, kind: &'static str as Text, subject_id: Uuid as SqlUuid,
+        epoch: i32 as Integer,
+    } = "UPDATE job SET run_at = ?, attempts = CASE WHEN ? THEN 0 ELSE attempts END, last_error = ? \
          WHERE partner_id = ? AND mode = ? AND kind = ? AND subject_id = ? AND epoch = ?"
 }
 
@@ -198,6 +213,30 @@ pub async fn put_off(
     .execute(&mut &*conn)
     .await?;
     Ok(())
+}
+
+/// Makes a job that never ends due again at `run_at`: after it was done, or after it failed with `error`, which counts as one
+/// attempt more. Answers whether the job is still at the claimed epoch; otherwise nothing changed, and another one goes on with it.
+pub async fn repeat(
+    conn: &AsyncPgConnection,
+    kind: JobKind,
+    job: &ClaimedJob,
+    run_at: DateTime<Utc>,
+    error: Option<&str>,
+) -> QueryResult<bool> {
+    let written = RepeatJob {
+        run_at,
+        is_done: error.is_none(),
+        error: error.map(str::to_owned),
+        partner_id: job.partner_id,
+        mode: job.mode,
+        kind: kind.as_str(),
+        subject_id: job.subject_id,
+        epoch: job.epoch,
+    }
+    .execute(&mut &*conn)
+    .await?;
+    Ok(written == 1)
 }
 
 impl ClaimedJob {

@@ -7,9 +7,11 @@
 //! Statements are written out in SQL (`statement`), since most carry whole batches as arrays (`UNNEST`); they are prepared
 //! once a connection. A use case holds the transaction; functions here take its connection.
 
+pub mod account_health;
 pub mod accounts;
 pub mod api_keys;
 pub mod audit;
+pub mod balance_syncs;
 pub mod batches;
 pub mod callbacks;
 pub mod cards;

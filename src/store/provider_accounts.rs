@@ -74,14 +74,6 @@ statement! {
 }
 
 statement! {
-    struct WriteHealth {
-        health: &'static str as Text, detail: Option<String> as Nullable<Text>, now: DateTime<Utc> as Timestamptz,
-        partner_id: PartnerId as SqlUuid, mode: Mode as Text, id: ProviderAccountId as SqlUuid,
-    } = "UPDATE provider_account SET health = ?, health_detail = ?, health_checked_at = ? \
-         WHERE partner_id = ? AND mode = ? AND id = ?"
-}
-
-statement! {
     /// What was changed through the API since (version above 1) stays as it is.
     struct EnsureProviderAccount {
         partner_id: PartnerId as SqlUuid, mode: Mode as Text, id: ProviderAccountId as SqlUuid, code: String as Text,
@@ -108,14 +100,6 @@ pub struct ProviderAccountFilter {
     pub provider: Option<String>,
     pub enabled: Option<bool>,
     pub health: Option<String>,
-}
-
-/// Whether an account works, as its last check told.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Health {
-    Healthy,
-    /// Why, in at most 500 characters; never a secret.
-    Unhealthy(String),
 }
 
 pub async fn find(
@@ -197,24 +181,6 @@ pub async fn update(conn: &AsyncPgConnection, account: &ProviderAccount, now: Da
     .execute(&mut &*conn)
     .await?;
     Ok(written == 1)
-}
-
-/// Notes what a check of the account told. The version stays: nobody changed the account.
-pub async fn write_health(
-    conn: &AsyncPgConnection,
-    tenant: Tenant,
-    id: ProviderAccountId,
-    health: Health,
-    now: DateTime<Utc>,
-) -> QueryResult<()> {
-    let (health, detail) = match health {
-        Health::Healthy => ("healthy", None),
-        Health::Unhealthy(why) => ("unhealthy", Some(why.chars().take(500).collect())),
-    };
-    WriteHealth { health, detail, now, partner_id: tenant.partner_id, mode: tenant.mode, id }
-        .execute(&mut &*conn)
-        .await?;
-    Ok(())
 }
 
 /// Writes down an account that configuration names, and answers its id.

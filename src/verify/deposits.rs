@@ -1,4 +1,4 @@
-//! Deposit accounts: reservations of open payouts, and the balances that our books keep.
+//! Deposit accounts: reservations of payouts, and the balances that our books keep.
 
 use diesel_async::AsyncPgConnection;
 
@@ -8,13 +8,13 @@ pub(super) async fn check(conn: &mut AsyncPgConnection, report: &mut Report) -> 
     report.add(
         "reservations of payouts",
         5,
-        "An open payout reserves its amount and cost, a final one nothing.",
+        "An open payout reserves its amount and cost, a final one nothing, or what it took until a reported balance has it in it.",
         store::deposits::reservations(conn).await?,
     );
     report.add(
         "reserved on deposit accounts",
         5,
-        "What a deposit account reserves is the sum of its open payouts' reservations.",
+        "What a deposit account reserves is the sum of its payouts' reservations.",
         store::deposits::reserved(conn).await?,
     );
     report.add(

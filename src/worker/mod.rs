@@ -23,11 +23,17 @@ enum Work {
     Invoke,
     Inquire,
     Callback,
+    SyncBalance,
+    CheckAccount,
 }
 
 impl Work {
-    const ALL: [Work; 4] = [Work::Dispatch, Work::Invoke, Work::Inquire, Work::Callback];
+    const ALL: [Work; 6] =
+        [Work::Dispatch, Work::Invoke, Work::Inquire, Work::Callback, Work::SyncBalance, Work::CheckAccount];
 }
+
+/// How seldom balances and accounts are looked for that are due.
+const SELDOM_POLL: Duration = Duration::from_secs(1);
 
 /// What a worker needs.
 #[derive(Clone)]
@@ -101,12 +107,12 @@ impl Worker {
             let pause = match self.step(work).await {
                 Ok(taken) => {
                     failures = 0;
-                    if taken > 0 { Duration::ZERO } else { self.settings.poll() }
+                    if taken > 0 { Duration::ZERO } else { self.poll(work) }
                 }
                 Err(error) => {
                     failures = failures.saturating_add(1);
                     tracing::warn!(?work, %error, failures, "a step failed");
-                    self.settings.poll().saturating_mul(2_u32.saturating_pow(failures.min(6)))
+                    self.poll(work).saturating_mul(2_u32.saturating_pow(failures.min(6)))
                 }
             };
             if pause.is_zero() {
@@ -126,7 +132,7 @@ impl Worker {
         match work {
             Work::Dispatch => Some(self.gateway.dispatch_hint.notified()),
             Work::Callback => Some(self.gateway.callback_hint.notified()),
-            Work::Invoke | Work::Inquire => None,
+            Work::Invoke | Work::Inquire | Work::SyncBalance | Work::CheckAccount => None,
         }
     }
 
@@ -136,6 +142,16 @@ impl Worker {
             Work::Invoke => self.invoke().await,
             Work::Inquire => self.inquire().await,
             Work::Callback => self.callback().await,
+            Work::SyncBalance => self.sync_balances().await,
+            Work::CheckAccount => self.check_accounts().await,
+        }
+    }
+
+    /// How long to wait when there is nothing to do. What is due by the minute isn't looked for by the millisecond.
+    fn poll(&self, work: Work) -> Duration {
+        match work {
+            Work::Dispatch | Work::Invoke | Work::Inquire | Work::Callback => self.settings.poll(),
+            Work::SyncBalance | Work::CheckAccount => self.settings.poll().max(SELDOM_POLL),
         }
     }
 
@@ -199,6 +215,42 @@ impl Worker {
 
     async fn callback(&self) -> Result<usize, GatewayError> {
         self.gateway.apply_callbacks(self.settings.batch_size).await
+    }
+
+    async fn sync_balances(&self) -> Result<usize, GatewayError> {
+        let (places, first) = self.places().await;
+        drop(first);
+        let due = self.gateway.claim_syncs(places).await?;
+        let taken = due.len();
+        for task in due {
+            let gateway = Arc::clone(&self.gateway);
+            let permit = Arc::clone(&self.calls).acquire_owned().await.ok();
+            tokio::spawn(async move {
+                if let Err(error) = gateway.sync(&task).await {
+                    tracing::warn!(deposit_account = %task.deposit.id, %error, "a balance sync failed; the lease's end brings it up again");
+                }
+                drop(permit);
+            });
+        }
+        Ok(taken)
+    }
+
+    async fn check_accounts(&self) -> Result<usize, GatewayError> {
+        let (places, first) = self.places().await;
+        drop(first);
+        let due = self.gateway.claim_checks(places).await?;
+        let taken = due.len();
+        for task in due {
+            let gateway = Arc::clone(&self.gateway);
+            let permit = Arc::clone(&self.calls).acquire_owned().await.ok();
+            tokio::spawn(async move {
+                if let Err(error) = gateway.check(&task).await {
+                    tracing::warn!(account = %task.account.id, %error, "an account check failed; the lease's end brings it up again");
+                }
+                drop(permit);
+            });
+        }
+        Ok(taken)
     }
 
     fn report(&self, report: Report) {

@@ -5,10 +5,12 @@
 mod support;
 
 mod acceptance;
+mod account_checks;
 mod awkward;
 mod batches;
 mod manage;
 mod outcomes;
 mod partner;
 mod requests;
+mod sync;
 mod world;

@@ -104,7 +104,13 @@ async fn a_partner_without_an_account_has_nothing_and_nothing_is_left_behind() {
     ask.customer = Some(NewCustomer { reference_id: "c-1".to_owned(), ..NewCustomer::default() });
     let refused = world.app.gateway.create_request(&partner.caller, ask).await.unwrap_err();
     assert_eq!(code_of(&refused), "INSUFFICIENT_FUNDS");
-    for table in ["payout_request", "event", "job", "entry WHERE kind = 'hold'", "customer WHERE reference = 'c-1'"] {
+    for table in [
+        "payout_request",
+        "event",
+        "job WHERE kind = 'dispatch'",
+        "entry WHERE kind = 'hold'",
+        "customer WHERE reference = 'c-1'",
+    ] {
         assert_eq!(world.test_db.count(&format!("SELECT count(*) FROM {table}")).await, 0, "{table}");
     }
     world.finish().await;

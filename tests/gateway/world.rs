@@ -199,6 +199,20 @@ impl World {
         }
     }
 
+    /// The one row that a statement answers.
+    #[allow(dead_code, reason = "other test binaries make copies of it")]
+    pub async fn row(
+        &self,
+        sql: &str,
+        parameters: &[&(dyn tokio_postgres::types::ToSql + Sync)],
+    ) -> tokio_postgres::Row {
+        let (client, driver) = self.test_db.database_url().config().connect(tokio_postgres::NoTls).await.unwrap();
+        let driver = tokio::spawn(driver);
+        let row = client.query_one(sql, parameters).await.unwrap();
+        driver.abort();
+        row
+    }
+
     /// Every invariant, held against the database as it is now.
     pub async fn verify(&self) -> landfall::verify::Report {
         let (vault, assets) = (&self.app.vault, &self.app.wallet.book.assets);

@@ -14,7 +14,7 @@
 //!
 //! **What counts.** A call is a payout that was sent and whose outcome was learnt within the window, by [`CallOutcome::of`]: failures
 //! of the route are errors, failures of the card are none (the provider did its work), and what is unknown is counted apart, since it
-//! costs more than a failure. What was never sent is no call.
+//! costs more than a failure. What was never sent is no call, and a deposit account that ran out says nothing either way.
 //!
 //! **What closing forgets.** Counts begin at the later of the window's start and [`Breaker::since`] ([`Breaker::counts_from`]), so
 //! what opened a breaker can't open it again once it was closed.
@@ -60,8 +60,12 @@ pub enum CallOutcome {
 }
 
 impl CallOutcome {
-    /// `None` for what was never sent.
+    /// `None` for what was never sent, and for what says nothing of the account's health: one deposit account that is empty, or a
+    /// limit that is used up, is no reason to leave the provider account's other routes alone.
     pub fn of(resolution: Resolution) -> Option<Self> {
+        if matches!(resolution, Resolution::InsufficientFunds | Resolution::LimitViolation) {
+            return None;
+        }
         match resolution.class() {
             ResolutionClass::Paid | ResolutionClass::FinalForCard => Some(CallOutcome::Ok),
             ResolutionClass::FinalForRoute => Some(CallOutcome::Error),
@@ -410,6 +414,7 @@ mod tests {
     fn a_failure_of_the_card_is_no_failure_of_the_provider() {
         for resolution in Resolution::ALL {
             let expected = match resolution.class() {
+                _ if matches!(resolution, Resolution::InsufficientFunds | Resolution::LimitViolation) => None,
                 ResolutionClass::Paid | ResolutionClass::FinalForCard => Some(CallOutcome::Ok),
                 ResolutionClass::FinalForRoute => Some(CallOutcome::Error),
                 ResolutionClass::NotFinal => Some(CallOutcome::Unknown),

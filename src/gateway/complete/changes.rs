@@ -18,7 +18,7 @@ use crate::domain::asset::Assets;
 use crate::domain::exact;
 use crate::domain::ids::{CustomerId, DepositAccountId, OfferId, PayoutId, PayoutRequestId, RouteId, Tenant};
 use crate::domain::ledger::Entry;
-use crate::domain::payout::{PayoutEvent, PayoutStatus, Resolution};
+use crate::domain::payout::{PayoutEvent, PayoutStatus, Resolution, ResolutionClass};
 use crate::domain::payout_request::RequestEvent;
 use crate::domain::routing::breaker::CallOutcome;
 use crate::store::cases::{self, NewCase};
@@ -178,24 +178,26 @@ impl Changes {
 
     /// Counts how a payout ended, for its route and its provider account.
     fn note_end(&mut self, payout: &mut Payout, now: DateTime<Utc>) {
-        let outcome = match payout.status {
-            PayoutStatus::Canceled => None,
-            PayoutStatus::Processed | PayoutStatus::LateProcessed | PayoutStatus::Returned => Some(CallOutcome::Ok),
+        let (has_succeeded, resolution) = match payout.status {
+            PayoutStatus::Canceled => return,
+            PayoutStatus::Processed | PayoutStatus::LateProcessed | PayoutStatus::Returned => (true, None),
             PayoutStatus::Failed
             | PayoutStatus::Created
             | PayoutStatus::Invoking
             | PayoutStatus::Pending
-            | PayoutStatus::Unknown => payout.resolution.and_then(CallOutcome::of),
+            | PayoutStatus::Unknown => (false, payout.resolution),
         };
-        let Some(outcome) = outcome else { return };
-        let (succeeded, failed) = self.outcomes.entry((payout.route_id, statistics::hour(now))).or_default();
-        match (outcome, payout.status) {
-            (CallOutcome::Error, _) => *failed += 1,
-            // A refused card says nothing of the route.
-            (CallOutcome::Ok, PayoutStatus::Failed) | (CallOutcome::Unknown, _) => {}
-            (CallOutcome::Ok, _) => *succeeded += 1,
+        // A refused card says nothing of the route; a deposit account that is empty does, though not of the provider account.
+        let has_failed = resolution.is_some_and(|resolution| resolution.class() == ResolutionClass::FinalForRoute);
+        if has_succeeded || has_failed {
+            let (succeeded, failed) = self.outcomes.entry((payout.route_id, statistics::hour(now))).or_default();
+            *succeeded += i64::from(has_succeeded);
+            *failed += i64::from(has_failed);
         }
-        self.note_call(payout, outcome, now);
+        let outcome = if has_succeeded { Some(CallOutcome::Ok) } else { resolution.and_then(CallOutcome::of) };
+        if let Some(outcome) = outcome {
+            self.note_call(payout, outcome, now);
+        }
     }
 
     fn note_call(&mut self, payout: &mut Payout, outcome: CallOutcome, now: DateTime<Utc>) {

@@ -1,16 +1,24 @@
 //! Deposit accounts: the money that payouts take.
 
+use std::collections::BTreeMap;
+
 use rust_decimal::Decimal;
 use serde_json::{Value, json};
 
 use super::form::Form;
 use super::{Attributes, code_taken, noted, version_conflict};
+use crate::domain::asset::AssetCode;
 use crate::domain::ids::{DepositAccountId, Mode};
 use crate::domain::ledger::{self, EntryKind, FiatSide};
 use crate::gateway::access::{Caller, Refusal};
+use crate::gateway::balance_syncs::balance_source;
+use crate::gateway::route_book::text_map;
 use crate::gateway::{Gateway, GatewayError};
+use crate::providers::provider::AccountContext;
+use crate::store::deposit_accounts::BalanceSource;
+use crate::store::provider_accounts::ProviderAccount;
 use crate::store::retry::transaction;
-use crate::store::{Slice, deposit_accounts, entries, provider_accounts};
+use crate::store::{Slice, balance_syncs, deposit_accounts, entries, provider_accounts};
 
 pub use crate::store::deposit_accounts::{DepositAccount, DepositAccountFilter};
 
@@ -52,6 +60,7 @@ impl Gateway {
         let (Some(account), Some(currency)) = (account, currency) else {
             return Err(GatewayError::Corrupt("a deposit account without account or currency".to_owned()).into());
         };
+        let source = self.source_of(&account, currency.code);
         let deposit = DepositAccount {
             partner_id: caller.tenant.partner_id,
             mode: caller.tenant.mode,
@@ -62,7 +71,7 @@ impl Gateway {
             currency: currency.code,
             enabled,
             balance: Decimal::ZERO,
-            balance_source: "books".to_owned(),
+            balance_source: source.as_str().to_owned(),
             reserved: Decimal::ZERO,
             synced_at: None,
             sync_error: None,
@@ -72,12 +81,26 @@ impl Gateway {
         };
         transaction(&self.db, async |conn| {
             deposit_accounts::insert(conn, &deposit).await?;
+            balance_syncs::ensure_jobs(conn, now).await?;
             noted(conn, caller, "deposit_account.create", id, None, Some(told(&deposit)), now).await
         })
         .await
         .map_err(|refusal| code_taken(refusal, "deposit_account_code_partner_id_mode_key"))?;
         self.routes.forget();
         Ok(deposit)
+    }
+
+    /// Who keeps the balance of an account in `currency` there.
+    fn source_of(&self, account: &ProviderAccount, currency: AssetCode) -> BalanceSource {
+        let Some(provider) = self.providers.get(&account.provider) else { return BalanceSource::Books };
+        // Its settings decide; nobody is called.
+        let context = AccountContext {
+            account_id: account.id,
+            mode: account.mode,
+            settings: text_map(&account.settings),
+            credentials: BTreeMap::new(),
+        };
+        balance_source(provider.as_ref(), &context, currency)
     }
 
     /// Changes what was given of a deposit account. Its balance and its reservations are not an owner's to write.

@@ -12,10 +12,11 @@ use super::{Attributes, code_taken, noted, version_conflict};
 use crate::domain::asset::Assets;
 use crate::domain::ids::ProviderAccountId;
 use crate::gateway::access::{Caller, Refusal};
+use crate::gateway::account_checks::Health;
 use crate::gateway::{Gateway, GatewayError};
-use crate::providers::provider::{AccountContext, Provider, ProviderError};
+use crate::providers::provider::Provider;
 use crate::store::Slice;
-use crate::store::provider_accounts::{self, Health};
+use crate::store::provider_accounts;
 use crate::store::retry::transaction;
 
 pub use crate::store::provider_accounts::{ProviderAccount, ProviderAccountFilter};
@@ -143,36 +144,14 @@ impl Gateway {
         caller: &Caller,
         id: ProviderAccountId,
     ) -> Result<ProviderAccount, Refusal> {
-        let account = self.find_provider_account(caller, id).await?;
-        let health = match self.providers.get(&account.provider) {
-            Some(provider) => {
-                let context = self.context_of(&account).await?;
-                match provider.check_credentials(&context).await {
-                    Ok(()) => Health::Healthy,
-                    Err(ProviderError::NotSupported) => {
-                        return Err(Refusal::conflict("NOT_SUPPORTED", "the provider has no way to check an account"));
-                    }
-                    Err(error) => Health::Unhealthy(error.to_string()),
-                }
-            }
-            None => Health::Unhealthy(format!("the provider {} isn't compiled in", account.provider)),
-        };
-        let conn = self.db.get().await?;
-        provider_accounts::write_health(&conn, caller.tenant, id, health, self.clock.now()).await?;
-        drop(conn);
+        self.find_provider_account(caller, id).await?;
+        // By the row as it is now.
+        self.routes.forget();
+        if self.check_account(caller.tenant, id).await?.health == Health::Unknown {
+            return Err(Refusal::conflict("NOT_SUPPORTED", "the provider has no way to check an account"));
+        }
         self.routes.forget();
         self.find_provider_account(caller, id).await
-    }
-
-    /// What the provider is called with, by the row as it is now.
-    async fn context_of(&self, account: &ProviderAccount) -> Result<AccountContext, Refusal> {
-        let settings = account.settings.as_object().into_iter().flatten();
-        Ok(AccountContext {
-            account_id: account.id,
-            mode: account.mode,
-            settings: settings.filter_map(|(key, value)| Some((key.clone(), value.as_str()?.to_owned()))).collect(),
-            credentials: self.credentials_set(account).await?,
-        })
     }
 
     /// The credentials in force: sealed in the row, or for the house's accounts those of configuration.

@@ -298,7 +298,8 @@ pub(in crate::gateway) fn service(row: &ServiceRow) -> Result<Service, String> {
     })
 }
 
-fn text_map(value: &Value) -> BTreeMap<String, String> {
+/// The texts of an object, by name.
+pub(in crate::gateway) fn text_map(value: &Value) -> BTreeMap<String, String> {
     value
         .as_object()
         .into_iter()

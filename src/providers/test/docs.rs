@@ -8,6 +8,7 @@ use super::behaviour::{
 };
 use super::callback::SIGNATURE_HEADER;
 use super::table::{CURRENCIES, ROWS, Row};
+use super::{BALANCE, BALANCE_BY_PROVIDER};
 use crate::config::providers::{ProvidersSettings, TestProviderSettings};
 use crate::domain::payout::{Resolution, ResolutionClass};
 
@@ -95,7 +96,10 @@ fn write_page(out: &mut String, settings: &TestProviderSettings) -> fmt::Result 
          `[providers.test]` also has `latency_ms`, `error_rate` and `seed` (that share of sends is answered with an internal error, and\n\
          half of those are paid all the same), `outages` (every connection is refused) and `balances` (what runs out is declined with\n\
          `insufficient_funds`). Callbacks are signed: the header `{SIGNATURE_HEADER}` is the HMAC-SHA256 of the body, in hexadecimal, under\n\
-         the provider account's `callback_secret`. A payout sent twice under one reference is paid once, and both sends get the same answer."
+         the provider account's `callback_secret`. A payout sent twice under one reference is paid once, and both sends get the same answer.\n\n\
+         An account whose settings say `balance = \"{BALANCE_BY_PROVIDER}\"` and `{BALANCE}_eur = \"1000.00\"` (or are under `balances`) reports\n\
+         what it holds: its first balance without what the sandbox's own book paid, and with what came back. Landfall then goes by that\n\
+         balance, asked for every `balance_sync_secs`, and keeps what it paid reserved until a balance has it in it."
     )
 }
 

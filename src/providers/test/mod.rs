@@ -34,6 +34,9 @@ use crate::domain::payout::Resolution;
 /// The adapter's code.
 pub const CODE: &str = "test";
 
+/// The account's setting that says who keeps its balances.
+const BALANCE: &str = "balance";
+const BALANCE_BY_PROVIDER: &str = "provider";
 /// A payout's prefixed id fits.
 const REFERENCE_LENGTH_MAX: usize = 36;
 const REFERENCE_ALPHABET: &str = "abcdefghijklmnopqrstuvwxyz0123456789_-";
@@ -71,7 +74,8 @@ impl TestProvider {
                 CardScheme::Mir,
             ],
             fast_funds: true,
-            has_balance: !settings.balances.is_empty(),
+            has_balance: true,
+            posting_lag: Duration::from_millis(settings.posting_lag_ms),
             has_callbacks: true,
         };
         Self { settings, capabilities, clock, book, sink: OnceLock::new() }
@@ -82,6 +86,14 @@ impl TestProvider {
     pub fn connect(&self, sink: Arc<dyn CallbackSink>) {
         // A second sink is ignored: callbacks must not change their way while payments are open.
         let _ = self.sink.set(sink);
+    }
+
+    /// What the account held in that currency before the first payment: its own setting (`balance_eur`), else what the
+    /// configuration gives every account. `None`: it never runs out.
+    fn first_balance(&self, account: &AccountContext, currency: AssetCode) -> Option<Decimal> {
+        let own = account.settings.get(&format!("{BALANCE}_{}", currency.as_str().to_ascii_lowercase()));
+        let own = own.and_then(|text| Decimal::from_str_exact(text).ok()).filter(|amount| !amount.is_sign_negative());
+        own.or_else(|| self.settings.balances.get(currency))
     }
 
     fn is_out(&self, now: DateTime<Utc>) -> bool {
@@ -122,7 +134,7 @@ impl TestProvider {
         let Some(payment) = Payment::of(account.account_id, order, behaviour, &self.settings, now) else {
             return self.time_out().await;
         };
-        let funds = self.settings.balances.get(order.currency);
+        let funds = self.first_balance(account, order.currency);
         let taken = match self.book.take(payment, funds).await {
             Ok(taken) => taken,
             // The write may have happened.
@@ -305,8 +317,14 @@ impl Provider for TestProvider {
         callback::parse(account, headers, body)
     }
 
+    /// Where the account's setting `balance` is `provider` and a first balance is known.
+    fn has_balance(&self, account: &AccountContext, currency: AssetCode) -> bool {
+        let reports = account.settings.get(BALANCE).is_some_and(|value| value == BALANCE_BY_PROVIDER);
+        reports && self.first_balance(account, currency).is_some()
+    }
+
     async fn balance(&self, account: &AccountContext, currency: AssetCode) -> Result<Decimal, ProviderError> {
-        let funds = self.settings.balances.get(currency).ok_or(ProviderError::NotSupported)?;
+        let funds = self.first_balance(account, currency).ok_or(ProviderError::NotSupported)?;
         let now = self.clock.now();
         if self.is_out(now) {
             return Err(ProviderError::Unavailable("the sandbox is in an outage".to_owned()));

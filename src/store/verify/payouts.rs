@@ -192,7 +192,11 @@ broken_rows! {
          WHEN j.kind = 'callback' THEN NOT EXISTS (SELECT 1 FROM provider_callback c \
              WHERE (c.partner_id, c.mode, c.id) = (j.partner_id, j.mode, j.subject_id)) \
          WHEN j.kind = 'destroy_card' THEN NOT EXISTS (SELECT 1 FROM card c WHERE (c.partner_id, c.mode, c.id) \
-             = (j.partner_id, j.mode, ('x' || right(replace(j.subject_id::text, '-', ''), 16))::bit(64)::bigint)) END"
+             = (j.partner_id, j.mode, ('x' || right(replace(j.subject_id::text, '-', ''), 16))::bit(64)::bigint)) \
+         WHEN j.kind = 'sync_balance' THEN NOT EXISTS (SELECT 1 FROM deposit_account d \
+             WHERE (d.partner_id, d.mode, d.id) = (j.partner_id, j.mode, j.subject_id)) \
+         WHEN j.kind = 'check_account' THEN NOT EXISTS (SELECT 1 FROM provider_account a \
+             WHERE (a.partner_id, a.mode, a.id) = (j.partner_id, j.mode, j.subject_id)) END"
 }
 
 broken_rows! {
