@@ -10,6 +10,11 @@ use chrono::{DateTime, Utc};
 
 use crate::domain::card::CardScheme;
 
+/// Each list's index and statement, its parameters as `?`: for those who look at plans.
+pub fn plans() -> impl Iterator<Item = (&'static str, &'static str)> {
+    [offers::PLANS, requests::PLANS, overview::PLANS, cases::PLANS].into_iter().flatten().copied()
+}
+
 /// A card as staff see it.
 #[derive(Clone, Debug, PartialEq, Eq, diesel::Queryable)]
 pub struct MaskedCard {

@@ -4,8 +4,38 @@ use std::collections::BTreeSet;
 
 use chrono::TimeDelta;
 
+use landfall::store::dashboard;
+
 use crate::browser::{Browser, encoded};
 use crate::world::{GOOD_CARD, RESTRICTED_CARD, World};
+
+/// More of each, ten at the same moment, of changing status.
+const MORE: &str = "INSERT INTO offer SELECT partner_id, mode, 1000000000000000 + row_number() OVER (ORDER BY id, n), customer_id, card_id, \
+         CASE WHEN n % 3 = 0 THEN 'quoted' ELSE 'expired' END, version, currency_from, currency_to, fixed_side, amount, \
+         amount_to, price, spread, fees, fee_total, total, amount_reference, amount_to_min, amount_to_max, rate_sources, \
+         history, quoted_at - (n / 10) * interval '1 s', expires_at, NULL, NULL, NULL, 0, 0, NULL, NULL \
+         FROM offer, generate_series(1, $COUNT) n; \
+     INSERT INTO payout_request (partner_id, mode, id, point_id, reference_id, customer_id, card_id, offer_id, funding, service, amount, \
+         currency, fields, description, status, resolution, amount_processed, amount_returned, attempts_limit, attempts_made, \
+         allow_partially, stop_requested, moderation_reason, expires_at, event_seq, event_mac, created_at, updated_at, final_at, \
+         point_amount, point_currency) \
+     SELECT partner_id, mode, gen_random_uuid(), point_id, 'copy-' || n, customer_id, card_id, \
+         NULL, funding, service, amount, currency, fields, description, 'failed', 'declined_error', 0, 0, attempts_limit, \
+         attempts_made, allow_partially, NULL, NULL, expires_at, event_seq, event_mac, \
+         created_at - (n / 10) * interval '1 s', updated_at, final_at, point_amount, point_currency FROM payout_request, generate_series(1, $COUNT) n; \
+     INSERT INTO staff_case SELECT partner_id, mode, gen_random_uuid(), 'late_success', id, NULL, '{}', \
+         created_at + (n / 10) * interval '1 s', NULL \
+         FROM payout_request, generate_series(1, $COUNT) n WHERE offer_id IS NOT NULL";
+
+/// Of the copies, some are open, some came back, and some payouts' fate is unknown; some jobs nobody takes any more.
+const OF_EACH: &str = "UPDATE payout_request SET final_at = NULL, status = 'pending', resolution = NULL WHERE reference_id ~ 'copy-.*[13579]$'; \
+     UPDATE payout_request SET status = 'returned', amount_processed = amount, amount_returned = 1 WHERE reference_id LIKE 'copy-%2'; \
+     INSERT INTO payout SELECT (jsonb_populate_record(p, jsonb_build_object('id', r.id, 'request_id', r.id, \
+         'provider_reference', r.reference_id, 'status', CASE WHEN r.final_at IS NULL THEN 'unknown' ELSE 'failed' END, 'final_at', r.final_at))).* \
+         FROM payout p, payout_request r WHERE r.offer_id IS NULL; \
+     INSERT INTO job (partner_id, mode, kind, subject_id, run_at, created_at, dead_at) \
+         SELECT partner_id, mode, 'inquire', id, created_at, created_at, CASE WHEN final_at IS NULL THEN created_at END \
+         FROM payout_request WHERE offer_id IS NULL";
 
 /// The addresses of the lines of a list.
 async fn lines(browser: &Browser, path: &str) -> Vec<String> {
@@ -100,22 +130,7 @@ async fn paging_shows_every_line_once_newest_first() {
     let offer = world.offer(&ada, visa).await;
     world.pay(&ada, offer).await;
     // 120 more of each, ten at the same moment, of changing status.
-    world
-        .execute(
-            "INSERT INTO offer SELECT partner_id, mode, 1000000000000000 + n, customer_id, card_id, \
-                 CASE WHEN n % 3 = 0 THEN 'quoted' ELSE 'expired' END, version, currency_from, currency_to, fixed_side, amount, \
-                 amount_to, price, spread, fees, fee_total, total, amount_reference, amount_to_min, amount_to_max, rate_sources, \
-                 history, quoted_at - (n / 10) * interval '1 s', expires_at, NULL, NULL, NULL, 0, 0, NULL, NULL \
-                 FROM offer, generate_series(1, 120) n; \
-             INSERT INTO payout_request SELECT partner_id, mode, gen_random_uuid(), point_id, 'copy-' || n, customer_id, card_id, \
-                 NULL, funding, service, amount, currency, fields, description, 'failed', 'declined_error', 0, 0, attempts_limit, \
-                 attempts_made, allow_partially, NULL, NULL, expires_at, event_seq, event_mac, \
-                 created_at - (n / 10) * interval '1 s', updated_at, final_at FROM payout_request, generate_series(1, 120) n; \
-             INSERT INTO staff_case SELECT partner_id, mode, gen_random_uuid(), 'late_success', id, NULL, '{}', \
-                 created_at + (n / 10) * interval '1 s', NULL \
-                 FROM payout_request, generate_series(1, 120) n WHERE offer_id IS NOT NULL",
-        )
-        .await;
+    world.execute(&MORE.replace("$COUNT", "120")).await;
     let browser = world.signed_in().await;
     for (list, expected) in [
         ("/dashboard/test/offers", 121),
@@ -147,4 +162,81 @@ async fn paging_shows_every_line_once_newest_first() {
         path = format!("/dashboard/test/moderation{next}");
     }
     assert_eq!(cases, 120);
+}
+
+/// Parameters of a list's statement, by what stands before them; a page's size otherwise.
+fn with_parameters(sql: &str) -> String {
+    let mut pieces = sql.split('?');
+    let mut text = pieces.next().unwrap().to_owned();
+    for piece in pieces {
+        let before = text.trim_end();
+        let ends_with = |ends: &[&str]| ends.iter().any(|end| before.ends_with(end));
+        let value = if ends_with(&["UNNEST(", "ANY ("]) {
+            "ARRAY['quoted', 'paid', 'expired']"
+        } else if ends_with(&["last_four ="]) {
+            "'1111'"
+        } else if ends_with(&["mode =", "|| '') ="]) {
+            "'test'"
+        } else if ends_with(&["id) < (", "id) > ("]) {
+            "timestamptz '2030-01-01'"
+        } else if ends_with(&["final_at >="]) {
+            "timestamptz '2026-01-01'"
+        } else if ends_with(&["timestamptz '2030-01-01',"]) {
+            if text.contains("offer") { "9000000000000000" } else { "'ffffffff-ffff-ffff-ffff-ffffffffffff'::uuid" }
+        } else {
+            "5"
+        };
+        text.push_str(value);
+        text.push_str(piece);
+    }
+    text
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn each_list_reads_by_its_index() {
+    let world = World::new().await;
+    for name in ["ada", "bob", "cleo", "dan", "eve", "fay", "gus", "hal"] {
+        let user = world.user("demo", name).await;
+        let card = world.card(&user, if name == "ada" { GOOD_CARD } else { RESTRICTED_CARD }).await;
+        let offer = world.offer(&user, card).await;
+        if name == "ada" {
+            world.pay(&user, offer).await;
+        }
+    }
+    world.execute(&MORE.replace("$COUNT", "1000")).await;
+    world.execute(OF_EACH).await;
+    world.execute("ANALYZE").await;
+    for (index, sql) in dashboard::plans() {
+        let plan = world.plan(&with_parameters(sql)).await;
+        assert!(
+            plan.contains(&format!("Scan on {index} ")) || plan.contains(&format!("using {index} ")),
+            "not by {index}: {plan}"
+        );
+    }
+}
+
+/// Statements of the engine name a mode beside a key. Without statistics one index looks like another.
+#[tokio::test(flavor = "multi_thread")]
+async fn no_look_up_of_the_engines_can_be_served_by_a_lists_index() {
+    let world = World::new().await;
+    let nobody = "'00000000-0000-0000-0000-000000000000'";
+    for sql in [
+        format!(
+            "SELECT * FROM offer WHERE partner_id = {nobody} AND mode = 'test' AND id = 1000000000000000 FOR UPDATE"
+        ),
+        format!(
+            "UPDATE offer SET version = 2 WHERE partner_id = {nobody} AND mode = 'test' AND id = 1000000000000000 AND status = 'quoted'"
+        ),
+        format!(
+            "SELECT * FROM payout_request WHERE partner_id = {nobody} AND mode = 'test' AND id = {nobody} AND final_at IS NULL"
+        ),
+        format!("SELECT * FROM payout_request WHERE mode = 'test' AND final_at IS NULL AND id = {nobody}"),
+        "SELECT * FROM offer WHERE mode = 'test' AND status = 'quoted'".to_owned(),
+        "SELECT * FROM payout_request WHERE mode = 'test' AND final_at IS NULL AND created_at > '2026-01-01'"
+            .to_owned(),
+    ] {
+        let plan = world.plan(&sql).await;
+        // What an index begins with stands first in its condition.
+        assert!(!plan.contains("Index Cond: ((mode") && !plan.contains("Index Cond: (mode"), "{sql}: {plan}");
+    }
 }

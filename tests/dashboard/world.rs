@@ -154,6 +154,16 @@ impl World {
         driver.abort();
     }
 
+    /// How the database would do that, in its words.
+    pub async fn plan(&self, sql: &str) -> String {
+        let (client, driver) = self.test_db.database_url().config().connect(tokio_postgres::NoTls).await.unwrap();
+        let driver = tokio::spawn(driver);
+        client.batch_execute("SET enable_seqscan = off").await.unwrap();
+        let lines = client.query(&format!("EXPLAIN {sql}"), &[]).await.unwrap();
+        driver.abort();
+        lines.iter().map(|line| line.get::<_, String>(0) + "\n").collect()
+    }
+
     /// A count that the database answers.
     pub async fn count(&self, sql: &str) -> i64 {
         let (client, driver) = self.test_db.database_url().config().connect(tokio_postgres::NoTls).await.unwrap();

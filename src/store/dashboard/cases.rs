@@ -15,7 +15,7 @@ use crate::domain::payout_request::RequestStatus;
 use crate::store::statement::statement;
 
 statement! {
-    // staff_case_waiting
+    // staff_case_open: what waits is little, of either mode.
     struct Waiting { mode: Mode as Text, at: DateTime<Utc> as Timestamptz, id: Uuid as SqlUuid, limit: i64 as BigInt } -> pub WaitingCase {
         partner: String as Text, id: Uuid as SqlUuid, kind: String as Text, opened_at: DateTime<Utc> as Timestamptz,
         request_id: PayoutRequestId as SqlUuid, reference_id: String as Text, status: RequestStatus as Text,
@@ -37,6 +37,9 @@ statement! {
     } = "SELECT kind, opened_at, closed_at, payout_id, evidence FROM staff_case \
          WHERE partner_id = ? AND mode = ? AND request_id = ? ORDER BY opened_at, id"
 }
+
+/// The index that each list reads by, and the list's statement.
+pub(super) const PLANS: &[(&str, &str)] = &[("staff_case_open", Waiting::SQL)];
 
 /// Up to `limit` open cases of that mode, oldest first, whosever they are.
 pub async fn waiting(

@@ -51,7 +51,7 @@ statement! {
     } => LineSql
       = concat!(line_columns!(), "FROM ( \
              SELECT n.* FROM UNNEST(?::text[]) AS s (status) CROSS JOIN LATERAL ( \
-                 SELECT * FROM offer WHERE mode = ? AND status = s.status AND (quoted_at, id) < (?, ?) \
+                 SELECT * FROM offer WHERE (mode || '') = ? AND status = s.status AND (quoted_at, id) < (?, ?) \
                  ORDER BY quoted_at DESC, id DESC LIMIT ?) n \
              ORDER BY n.quoted_at DESC, n.id DESC LIMIT ?) o \
          JOIN partner p ON p.id = o.partner_id \
@@ -128,6 +128,9 @@ pub struct OfferContext {
     /// The prices of earlier versions, oldest first.
     pub history: Value,
 }
+
+/// The index that a list over all customers reads by, and the list's statement.
+pub(super) const PLANS: &[(&str, &str)] = &[("offer_by_status", Newest::SQL), ("card_by_last_four", OfLastFour::SQL)];
 
 /// What is looked for. Everything that is named must fit.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

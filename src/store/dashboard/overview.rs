@@ -16,18 +16,18 @@ statement! {
     struct EndedSince { mode: Mode as Text, since: DateTime<Utc> as Timestamptz } -> pub Ended {
         status: RequestStatus as Text, currency: AssetCode as Text, count: i64 as BigInt, amount_processed: Decimal as Numeric,
     } = "SELECT status, currency, count(*), sum(amount_processed) FROM payout_request \
-         WHERE mode = ? AND final_at >= ? GROUP BY status, currency ORDER BY status, currency"
+         WHERE (mode || '') = ? AND final_at >= ? GROUP BY status, currency ORDER BY status, currency"
 }
 
 statement! {
-    // payout_request_open; payout_one_open_a_part; staff_case_waiting; job_dead
+    // An index of the open requests; payout_unknown; staff_case_open; job_dead
     struct OpenNow {
         requests_mode: Mode as Text, unknown_mode: Mode as Text, oldest_mode: Mode as Text, cases_mode: Mode as Text,
         case_oldest_mode: Mode as Text, dead_mode: Mode as Text,
     } -> pub Open {
         requests: i64 as BigInt, unknown: i64 as BigInt, unknown_since: Option<DateTime<Utc>> as Nullable<Timestamptz>,
         cases: i64 as BigInt, case_since: Option<DateTime<Utc>> as Nullable<Timestamptz>, dead_jobs: i64 as BigInt,
-    } = "SELECT (SELECT count(*) FROM payout_request WHERE mode = ? AND final_at IS NULL), \
+    } = "SELECT (SELECT count(*) FROM payout_request WHERE (mode || '') = ? AND final_at IS NULL), \
              (SELECT count(*) FROM payout WHERE mode = ? AND status = 'unknown'), \
              (SELECT min(created_at) FROM payout WHERE mode = ? AND status = 'unknown'), \
              (SELECT count(*) FROM staff_case WHERE mode = ? AND closed_at IS NULL), \
@@ -48,6 +48,14 @@ statement! {
          JOIN partner p ON p.id = d.partner_id \
          WHERE d.mode = ? ORDER BY p.code, d.currency, d.code"
 }
+
+/// The index that each statement reads by, and the statement.
+pub(super) const PLANS: &[(&str, &str)] = &[
+    ("payout_request_ended", EndedSince::SQL),
+    ("payout_unknown", OpenNow::SQL),
+    ("staff_case_open", OpenNow::SQL),
+    ("job_dead", OpenNow::SQL),
+];
 
 /// Payout requests that ended since then, by how and in which currency.
 pub async fn ended_since(conn: &mut AsyncPgConnection, mode: Mode, since: DateTime<Utc>) -> QueryResult<Vec<Ended>> {

@@ -72,7 +72,7 @@ macro_rules! list_statement {
             } => LineSql
               = line_sql!(
                     concat!(
-                        "(SELECT * FROM payout_request WHERE mode = ? AND (created_at, id) < (?, ?) ", $condition,
+                        "(SELECT * FROM payout_request WHERE (mode || '') = ? AND (created_at, id) < (?, ?) ", $condition,
                         " ORDER BY created_at DESC, id DESC LIMIT ?) r JOIN partner p ON p.id = r.partner_id"
                     ),
                     "ORDER BY r.created_at DESC, r.id DESC"
@@ -161,6 +161,15 @@ statement! {
          LEFT JOIN deposit_account d ON d.id = o.deposit_account_id \
          WHERE o.partner_id = ? AND o.mode = ? AND o.request_id = ? ORDER BY o.part, o.attempt"
 }
+
+/// The index that each list reads by, and the list's statement.
+pub(super) const PLANS: &[(&str, &str)] = &[
+    ("payout_request_newest", All::SQL),
+    ("payout_request_open", Open::SQL),
+    ("payout_request_newest", Paid::SQL),
+    ("payout_request_unpaid", Unpaid::SQL),
+    ("payout_request_returned", Returned::SQL),
+];
 
 /// Which requests are listed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
