@@ -9,6 +9,7 @@ use crate::store::jobs::JobKind;
 use crate::store::retry::transaction;
 use crate::store::{
     account_health, accounts, balance_syncs, cards, idempotency, jobs, offers, request_cards, requests,
+    route_statistics,
 };
 
 /// How much one step takes.
@@ -24,6 +25,7 @@ impl Gateway {
         self.expire_requests().await?;
         self.destroy_request_cards().await?;
         self.forget_old_keys().await?;
+        self.forget_old_counts().await?;
         self.keep_accounts_watched().await?;
         self.destroy_deleted_numbers().await
     }
@@ -58,6 +60,15 @@ impl Gateway {
     pub async fn destroy_request_cards(&self) -> Result<usize, GatewayError> {
         transaction(&self.db, async |conn| Ok(request_cards::destroy_of_final(conn, BITE, self.clock.now()).await?))
             .await
+    }
+
+    /// What routing counted, once no window reaches it any more.
+    async fn forget_old_counts(&self) -> Result<(), GatewayError> {
+        transaction(&self.db, async |conn| {
+            route_statistics::forget(conn, self.clock.now(), BITE).await?;
+            Ok(())
+        })
+        .await
     }
 
     /// Accounts that were added meanwhile get the jobs that ask after them.

@@ -127,11 +127,6 @@ statement! {
              breaker_probes_ok = ? WHERE id = ?"
 }
 
-statement! {
-    struct ForgetUsage { before: DateTime<Utc> as Timestamptz }
-      = "DELETE FROM route_usage WHERE window_start < ?"
-}
-
 /// What the routes of these pools were debited in these windows, and the pools' floors.
 pub async fn read_usage(conn: &AsyncPgConnection, pools: &[PoolWindow]) -> QueryResult<(Vec<UsageRow>, Vec<FloorRow>)> {
     if pools.is_empty() {
@@ -307,25 +302,65 @@ pub async fn write_breaker(
 }
 
 statement! {
-    struct ForgetPools { before: DateTime<Utc> as Timestamptz } = "DELETE FROM route_pool WHERE window_start < ?"
-}
-statement! {
-    struct ForgetOutcomes { before: DateTime<Utc> as Timestamptz } = "DELETE FROM route_outcome WHERE hour < ?"
-}
-statement! {
-    struct ForgetCalls { before: DateTime<Utc> as Timestamptz } = "DELETE FROM provider_account_outcome WHERE bucket < ?"
-}
-statement! {
-    struct ForgetTurnovers { before: NaiveDate as Date } = "DELETE FROM provider_turnover WHERE day < ?"
+    struct ForgetUsage { before: DateTime<Utc> as Timestamptz, limit: i64 as BigInt }
+      = "DELETE FROM route_usage u USING ( \
+             SELECT pool_id, window_start, route_id FROM route_usage WHERE window_start < ? LIMIT ? FOR UPDATE SKIP LOCKED) old \
+         WHERE (u.pool_id, u.window_start, u.route_id) = (old.pool_id, old.window_start, old.route_id)"
 }
 
-/// Deletes what no window reaches any more: counters from before a year and some, calls from before an hour.
-pub async fn forget(conn: &AsyncPgConnection, now: DateTime<Utc>) -> QueryResult<()> {
-    let year = now - chrono::TimeDelta::days(2 * 366);
-    ForgetUsage { before: year }.execute(&mut &*conn).await?;
-    ForgetPools { before: year }.execute(&mut &*conn).await?;
-    ForgetOutcomes { before: now - chrono::TimeDelta::days(8) }.execute(&mut &*conn).await?;
-    ForgetCalls { before: now - chrono::TimeDelta::days(1) }.execute(&mut &*conn).await?;
-    ForgetTurnovers { before: (now - chrono::TimeDelta::days(400)).date_naive() }.execute(&mut &*conn).await?;
-    Ok(())
+statement! {
+    struct ForgetPools { before: DateTime<Utc> as Timestamptz, limit: i64 as BigInt }
+      = "DELETE FROM route_pool p USING ( \
+             SELECT pool_id, window_start FROM route_pool WHERE window_start < ? LIMIT ? FOR UPDATE SKIP LOCKED) old \
+         WHERE (p.pool_id, p.window_start) = (old.pool_id, old.window_start)"
+}
+
+statement! {
+    // By the primary key, route by route.
+    struct ForgetOutcomes { before: DateTime<Utc> as Timestamptz, limit: i64 as BigInt }
+      = "DELETE FROM route_outcome o USING ( \
+             SELECT k.route_id, k.hour FROM payout_route r JOIN route_outcome k ON k.route_id = r.id \
+             WHERE k.hour < ? LIMIT ? FOR UPDATE OF k SKIP LOCKED) old \
+         WHERE (o.route_id, o.hour) = (old.route_id, old.hour)"
+}
+
+statement! {
+    // By the primary key, account by account.
+    struct ForgetCalls { before: DateTime<Utc> as Timestamptz, limit: i64 as BigInt }
+      = "DELETE FROM provider_account_outcome o USING ( \
+             SELECT k.provider_account_id, k.bucket FROM provider_account a \
+             JOIN provider_account_outcome k ON k.provider_account_id = a.id \
+             WHERE k.bucket < ? LIMIT ? FOR UPDATE OF k SKIP LOCKED) old \
+         WHERE (o.provider_account_id, o.bucket) = (old.provider_account_id, old.bucket)"
+}
+
+statement! {
+    // By the primary key, account by account.
+    struct ForgetTurnovers { before: NaiveDate as Date, limit: i64 as BigInt }
+      = "DELETE FROM provider_turnover t USING ( \
+             SELECT k.provider_account_id, k.day, k.currency FROM provider_account a \
+             JOIN provider_turnover k ON k.provider_account_id = a.id \
+             WHERE k.day < ? LIMIT ? FOR UPDATE OF k SKIP LOCKED) old \
+         WHERE (t.provider_account_id, t.day, t.currency) = (old.provider_account_id, old.day, old.currency)"
+}
+
+/// How long a strategy's counters are kept: no window is longer than a year.
+const USAGE_KEPT_DAYS: i64 = 2 * 366;
+/// Outcomes are read over a day; a week is for people.
+const OUTCOMES_KEPT_DAYS: i64 = 8;
+/// A breaker's window is minutes.
+const CALLS_KEPT_DAYS: i64 = 1;
+/// Turnover counts by the day; the year before is for people.
+const TURNOVERS_KEPT_DAYS: i64 = 400;
+
+/// Deletes what no window reaches any more, up to `limit` rows of each table. Answers how many rows it were.
+pub async fn forget(conn: &AsyncPgConnection, now: DateTime<Utc>, limit: i64) -> QueryResult<usize> {
+    let before = |days: i64| now - chrono::TimeDelta::days(days);
+    let mut forgotten = ForgetUsage { before: before(USAGE_KEPT_DAYS), limit }.execute(&mut &*conn).await?;
+    forgotten += ForgetPools { before: before(USAGE_KEPT_DAYS), limit }.execute(&mut &*conn).await?;
+    forgotten += ForgetOutcomes { before: before(OUTCOMES_KEPT_DAYS), limit }.execute(&mut &*conn).await?;
+    forgotten += ForgetCalls { before: before(CALLS_KEPT_DAYS), limit }.execute(&mut &*conn).await?;
+    let day = before(TURNOVERS_KEPT_DAYS).date_naive();
+    forgotten += ForgetTurnovers { before: day, limit }.execute(&mut &*conn).await?;
+    Ok(forgotten)
 }

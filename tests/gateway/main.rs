@@ -8,6 +8,7 @@ mod acceptance;
 mod account_checks;
 mod awkward;
 mod batches;
+mod housekeeping;
 mod manage;
 mod outcomes;
 mod partner;
