@@ -18,3 +18,4 @@ pub mod rate;
 pub mod routing;
 pub mod service;
 pub mod staff;
+pub mod states;

@@ -190,6 +190,43 @@ pub enum PayoutEvent {
     Returned,
 }
 
+impl PayoutEvent {
+    pub const ALL: [PayoutEvent; 7] = [
+        PayoutEvent::Invoked,
+        PayoutEvent::Taken,
+        PayoutEvent::Ambiguous,
+        PayoutEvent::Paid,
+        PayoutEvent::Refused,
+        PayoutEvent::Canceled,
+        PayoutEvent::Returned,
+    ];
+
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            PayoutEvent::Invoked => "invoked",
+            PayoutEvent::Taken => "taken",
+            PayoutEvent::Ambiguous => "ambiguous",
+            PayoutEvent::Paid => "paid",
+            PayoutEvent::Refused => "refused",
+            PayoutEvent::Canceled => "canceled",
+            PayoutEvent::Returned => "returned",
+        }
+    }
+
+    /// When it happens, for people.
+    pub const fn in_words(self) -> &'static str {
+        match self {
+            PayoutEvent::Invoked => "the send begins, or begins again under the same reference",
+            PayoutEvent::Taken => "the provider took it and hasn't finished",
+            PayoutEvent::Ambiguous => "bytes may have left and no answer that can be relied on came back",
+            PayoutEvent::Paid => "the provider says that it was paid: at once, when asked, or by its callback",
+            PayoutEvent::Refused => "a definitive refusal, or proof that nothing was sent",
+            PayoutEvent::Canceled => "the request stopped before it was sent",
+            PayoutEvent::Returned => "the money came back",
+        }
+    }
+}
+
 /// An event that the state doesn't allow. Nothing was changed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("a payout that is {from:?} can't take {event:?}")]
@@ -348,9 +385,43 @@ mod tests {
             (S::Processed, E::Returned, S::Returned),
         ];
         for from in PayoutStatus::ALL {
-            for event in [E::Invoked, E::Taken, E::Ambiguous, E::Paid, E::Refused, E::Canceled, E::Returned] {
+            for event in E::ALL {
                 let expected = allowed.iter().find(|(s, e, _)| *s == from && *e == event).map(|(_, _, to)| *to);
                 assert_eq!(from.apply(event).ok(), expected, "{from:?} {event:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn each_state_pair_is_moved_by_what_is_listed_and_by_nothing_else() {
+        use PayoutEvent as E;
+        use PayoutStatus as S;
+        let pairs = [
+            (S::Created, S::Invoking, E::Invoked),
+            (S::Created, S::Canceled, E::Canceled),
+            (S::Invoking, S::Pending, E::Taken),
+            (S::Invoking, S::Unknown, E::Ambiguous),
+            (S::Invoking, S::Processed, E::Paid),
+            (S::Invoking, S::Failed, E::Refused),
+            (S::Pending, S::Pending, E::Taken),
+            (S::Pending, S::Unknown, E::Ambiguous),
+            (S::Pending, S::Processed, E::Paid),
+            (S::Pending, S::Failed, E::Refused),
+            (S::Unknown, S::Unknown, E::Invoked),
+            (S::Unknown, S::Unknown, E::Ambiguous),
+            (S::Unknown, S::Pending, E::Taken),
+            (S::Unknown, S::Processed, E::Paid),
+            (S::Unknown, S::Failed, E::Refused),
+            (S::Processed, S::Returned, E::Returned),
+            (S::Failed, S::LateProcessed, E::Paid),
+            (S::Canceled, S::LateProcessed, E::Paid),
+        ];
+        for from in S::ALL {
+            for to in S::ALL {
+                let moving: Vec<E> = E::ALL.into_iter().filter(|event| from.apply(*event) == Ok(to)).collect();
+                let listed: Vec<E> =
+                    pairs.iter().filter(|(f, t, _)| (*f, *t) == (from, to)).map(|(.., e)| *e).collect();
+                assert_eq!(moving, listed, "{from} to {to}");
             }
         }
     }

@@ -44,6 +44,60 @@ pub enum RequestEvent {
     Returned,
 }
 
+impl RequestEvent {
+    pub const ALL: [RequestEvent; 12] = [
+        RequestEvent::DetailsMissing,
+        RequestEvent::MadeReady,
+        RequestEvent::DispatchStarted,
+        RequestEvent::PayoutStarted,
+        RequestEvent::FailedOver,
+        RequestEvent::PaidInFull,
+        RequestEvent::PaidInPart,
+        RequestEvent::Failed,
+        RequestEvent::Expired,
+        RequestEvent::Canceled,
+        RequestEvent::Terminated,
+        RequestEvent::Returned,
+    ];
+
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            RequestEvent::DetailsMissing => "details_missing",
+            RequestEvent::MadeReady => "made_ready",
+            RequestEvent::DispatchStarted => "dispatch_started",
+            RequestEvent::PayoutStarted => "payout_started",
+            RequestEvent::FailedOver => "failed_over",
+            RequestEvent::PaidInFull => "paid_in_full",
+            RequestEvent::PaidInPart => "paid_in_part",
+            RequestEvent::Failed => "failed",
+            RequestEvent::Expired => "expired",
+            RequestEvent::Canceled => "canceled",
+            RequestEvent::Terminated => "terminated",
+            RequestEvent::Returned => "returned",
+        }
+    }
+
+    /// When it happens, for people.
+    pub const fn in_words(self) -> &'static str {
+        match self {
+            RequestEvent::DetailsMissing => "fields are missing that the caller has to supply",
+            RequestEvent::MadeReady => "everything that is needed is there",
+            RequestEvent::DispatchStarted => "routing begins",
+            RequestEvent::PayoutStarted => "at least one payout is written down and open",
+            RequestEvent::FailedOver => {
+                "an open payout ended finally for its route, or its part has a remainder: routing runs again"
+            }
+            RequestEvent::PaidInFull => "all of it was paid",
+            RequestEvent::PaidInPart => "some of it was paid, and the rest can't be",
+            RequestEvent::Failed => "nothing was paid, and nothing more can be tried",
+            RequestEvent::Expired => "its time was over with nothing paid and nothing open",
+            RequestEvent::Canceled => "the caller canceled it, with nothing paid and nothing open",
+            RequestEvent::Terminated => "it was terminated before it began",
+            RequestEvent::Returned => "money that was paid came back",
+        }
+    }
+}
+
 /// An event that the state doesn't allow. Nothing was changed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("a payout request that is {from:?} can't take {event:?}")]
@@ -315,24 +369,49 @@ mod tests {
             (S::Processed, E::Returned, S::Returned),
             (S::PartiallyProcessed, E::Returned, S::Returned),
         ];
-        let events = [
-            E::DetailsMissing,
-            E::MadeReady,
-            E::DispatchStarted,
-            E::PayoutStarted,
-            E::FailedOver,
-            E::PaidInFull,
-            E::PaidInPart,
-            E::Failed,
-            E::Expired,
-            E::Canceled,
-            E::Terminated,
-            E::Returned,
-        ];
         for from in RequestStatus::ALL {
-            for event in events {
+            for event in E::ALL {
                 let expected = allowed.iter().find(|(s, e, _)| *s == from && *e == event).map(|(_, _, to)| *to);
                 assert_eq!(from.apply(event).ok(), expected, "{from:?} {event:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn each_state_pair_is_moved_by_what_is_listed_and_by_nothing_else() {
+        use RequestEvent as E;
+        use RequestStatus as S;
+        let pairs = [
+            (S::Created, S::WaitingDetails, E::DetailsMissing),
+            (S::Created, S::Ready, E::MadeReady),
+            (S::Created, S::Failed, E::Failed),
+            (S::WaitingDetails, S::Ready, E::MadeReady),
+            (S::WaitingDetails, S::Expired, E::Expired),
+            (S::WaitingDetails, S::Canceled, E::Canceled),
+            (S::Ready, S::Dispatching, E::DispatchStarted),
+            (S::Ready, S::Expired, E::Expired),
+            (S::Ready, S::Canceled, E::Canceled),
+            (S::Ready, S::Terminated, E::Terminated),
+            (S::Dispatching, S::Pending, E::PayoutStarted),
+            (S::Dispatching, S::PartiallyProcessed, E::PaidInPart),
+            (S::Dispatching, S::Failed, E::Failed),
+            (S::Dispatching, S::Expired, E::Expired),
+            (S::Dispatching, S::Canceled, E::Canceled),
+            (S::Pending, S::Dispatching, E::FailedOver),
+            (S::Pending, S::Processed, E::PaidInFull),
+            (S::Pending, S::PartiallyProcessed, E::PaidInPart),
+            (S::Pending, S::Failed, E::Failed),
+            (S::Pending, S::Expired, E::Expired),
+            (S::Pending, S::Canceled, E::Canceled),
+            (S::Processed, S::Returned, E::Returned),
+            (S::PartiallyProcessed, S::Returned, E::Returned),
+        ];
+        for from in S::ALL {
+            for to in S::ALL {
+                let moving: Vec<E> = E::ALL.into_iter().filter(|event| from.apply(*event) == Ok(to)).collect();
+                let listed: Vec<E> =
+                    pairs.iter().filter(|(f, t, _)| (*f, *t) == (from, to)).map(|(.., e)| *e).collect();
+                assert_eq!(moving, listed, "{from} to {to}");
             }
         }
     }
