@@ -12,10 +12,41 @@ use crate::vault::Vault;
 /// What the first event's MAC covers in place of a predecessor.
 pub use crate::vault::EVENT_CHAIN_START as CHAIN_START;
 
+/// Every kind of event. The dashboard has words for each.
+pub const KINDS: &[&str] = &[
+    "request_created",
+    "request_changed",
+    "details_supplied",
+    "processing_requested",
+    "request_split",
+    "request_not_routed",
+    "request_waits",
+    "request_goes_on",
+    "request_ended",
+    "request_canceled",
+    "request_terminated",
+    "request_expired",
+    "stop_requested",
+    "payout_planned",
+    "payout_started",
+    "payout_pending",
+    "payout_unknown",
+    "payout_to_be_resent",
+    "payout_resent",
+    "payout_processed",
+    "payout_processed_late",
+    "payout_failed",
+    "payout_canceled",
+    "payout_returned",
+    "moderation_started",
+    "case_opened",
+];
+
 /// An event about to be appended.
 #[derive(Clone, Debug)]
 pub struct Draft {
     pub payout_id: Option<PayoutId>,
+    /// One of [`KINDS`].
     pub kind: &'static str,
     pub actor: &'static str,
     pub data: Value,
@@ -32,6 +63,7 @@ pub fn append(vault: &Vault, request: &mut PayoutRequest, draft: Draft, now: Dat
 /// [`append`] for somebody whom only the call names: `actor` in place of the draft's.
 pub fn append_by(vault: &Vault, request: &mut PayoutRequest, draft: Draft, actor: &str, now: DateTime<Utc>) -> Event {
     let Draft { payout_id, kind, actor: _, mut data } = draft;
+    debug_assert!(KINDS.contains(&kind), "{kind} isn't among the kinds of events");
     note_status(request, &mut data);
     let mut event = Event {
         partner_id: request.partner_id,

@@ -325,3 +325,92 @@ async fn give_back(
     limits::write(conn, &usages, now).await?;
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use chrono::DateTime;
+
+    use super::*;
+    use crate::domain::ids::{Mode, PartnerId, ProviderAccountId};
+    use crate::store::payouts::Placement;
+
+    fn payout(status: PayoutStatus, resolution: Resolution) -> Payout {
+        let now = DateTime::UNIX_EPOCH;
+        let currency = "EUR".parse().unwrap();
+        Payout {
+            partner_id: PartnerId(Uuid::nil()),
+            mode: Mode::Test,
+            id: PayoutId::new(),
+            request_id: PayoutRequestId::new(),
+            part: 0,
+            attempt: 1,
+            route_id: RouteId(Uuid::nil()),
+            deposit_account_id: DepositAccountId(Uuid::nil()),
+            provider_account_id: ProviderAccountId(Uuid::nil()),
+            provider: "test".to_owned(),
+            status,
+            provider_reference: String::new(),
+            provider_original_id: None,
+            rrn: None,
+            arn: None,
+            amount: Decimal::TEN,
+            currency,
+            amount_reserved: Decimal::ZERO,
+            amount_processed: Decimal::ZERO,
+            amount_returned: Decimal::ZERO,
+            cost: Decimal::ZERO,
+            resolution: Some(resolution),
+            provider_code: None,
+            provider_message: None,
+            sends: 1,
+            sent_at: Some(now),
+            inquiries: 0,
+            not_found_count: 0,
+            created_at: now,
+            updated_at: now,
+            final_at: Some(now),
+            placement: Placement {
+                parent_part: None,
+                deposit_currency: currency,
+                deposit_rate: Decimal::ONE,
+                deposit_debited: Decimal::ZERO,
+                settled_from: None,
+                usage_pool: None,
+                usage_window: None,
+                is_probe: false,
+                given_up: false,
+            },
+        }
+    }
+
+    /// What a payout that ended so counts for its route (succeeded, failed) and for its provider account (ok, errors, unknowns).
+    fn counted(status: PayoutStatus, resolution: Resolution) -> ((i64, i64), (i64, i64, i64)) {
+        let mut changes = Changes::default();
+        changes.note_end(&mut payout(status, resolution), DateTime::UNIX_EPOCH);
+        let route = changes.outcomes.into_values().next().unwrap_or_default();
+        let calls = changes.calls.into_values().next().unwrap_or_default();
+        (route, (calls.ok, calls.errors, calls.unknowns))
+    }
+
+    #[test]
+    fn an_end_counts_for_its_route_and_for_its_provider_account_each_by_what_it_says_of_them() {
+        for resolution in Resolution::ALL {
+            let is_empty_deposit = matches!(resolution, Resolution::InsufficientFunds | Resolution::LimitViolation);
+            let expected = match resolution.class() {
+                ResolutionClass::Paid => continue,
+                // The provider did its work, and no other route would have done better.
+                ResolutionClass::FinalForCard => ((0, 0), (1, 0, 0)),
+                // Of the route, and no failure of the provider.
+                ResolutionClass::FinalForRoute if is_empty_deposit => ((0, 1), (0, 0, 0)),
+                ResolutionClass::FinalForRoute => ((0, 1), (0, 1, 0)),
+                ResolutionClass::NotFinal => ((0, 0), (0, 0, 1)),
+                ResolutionClass::Routing => ((0, 0), (0, 0, 0)),
+            };
+            assert_eq!(counted(PayoutStatus::Failed, resolution), expected, "{resolution}");
+        }
+        for status in [PayoutStatus::Processed, PayoutStatus::LateProcessed] {
+            assert_eq!(counted(status, Resolution::Ok), ((1, 0), (1, 0, 0)));
+        }
+        assert_eq!(counted(PayoutStatus::Canceled, Resolution::Unknown), ((0, 0), (0, 0, 0)));
+    }
+}

@@ -4,7 +4,7 @@
 use rust_decimal::Decimal;
 use serde_json::Value;
 
-use super::{case, resolution};
+use super::{case, request_status, resolution};
 use crate::domain::asset::{AssetCode, Assets};
 use crate::domain::payout::Resolution;
 use crate::http::dashboard::parts::{Amount, outside};
@@ -14,7 +14,53 @@ pub fn event(kind: &str, data: &Value, currency: AssetCode, assets: &Assets) -> 
     let told = Told { data, currency, assets };
     match kind {
         "request_created" => {
-            format!("The payout of {} was asked for.", told.amount("amount"))
+            let missing = told.names("missing");
+            let asked = format!("The payout of {} was asked for", told.amount("amount"));
+            if missing.is_empty() { format!("{asked}.") } else { format!("{asked}; it waits for {missing}.") }
+        }
+        "request_changed" => "The request was changed.".to_owned(),
+        "details_supplied" => "Details that were missing were supplied.".to_owned(),
+        "processing_requested" => "It was asked to be sent now.".to_owned(),
+        "request_split" => format!(
+            "{} {}divided over {} payouts, {}.",
+            told.amount("amount"),
+            if told.find("of_part").is_some() {
+                "of a part that no single route carries any more was "
+            } else {
+                "was "
+            },
+            told.count("parts"),
+            if told.is_true("parallel") { "sent side by side" } else { "sent one after the other" },
+        ),
+        "request_waits" => "It waits for what is under way.".to_owned(),
+        "request_goes_on" => "What is still due is routed again.".to_owned(),
+        "request_ended" => {
+            let status = told.text("status");
+            let status = status.parse().map_or(status, |known| request_status(known).text.to_lowercase());
+            match told.find("resolution") {
+                Some(_) => format!("It ended: {status}, since {}.", told.resolution()),
+                None => format!("It ended: {status}."),
+            }
+        }
+        "request_canceled" => "The request was canceled before anything was paid.".to_owned(),
+        "request_terminated" => "The request was terminated before it began.".to_owned(),
+        "request_expired" => "Its time was over with nothing paid and nothing open.".to_owned(),
+        "stop_requested" => {
+            let why = match told.text("why").as_str() {
+                "cancel" => "It was canceled".to_owned(),
+                "expiry" => "Its time is over".to_owned(),
+                other => format!("It stops ({other})"),
+            };
+            format!("{why}: nothing more is sent, and what is under way is waited for.")
+        }
+        "payout_planned" => format!(
+            "{}{} is to go out over {}; it is reserved and waits for its turn.",
+            told.amount("amount"),
+            told.part(),
+            told.text("route"),
+        ),
+        "payout_canceled" => {
+            format!("{}{} was never sent: its reservation is given back.", told.amount("amount"), told.part())
         }
         "payout_started" => format!(
             "Attempt {}{}: {} goes out over {}, under our reference {}.",
@@ -83,6 +129,21 @@ impl Told<'_> {
         amount.map_or_else(|| "an amount".to_owned(), |amount| Amount::of(amount, self.currency, self.assets).text())
     }
 
+    fn is_true(&self, key: &str) -> bool {
+        self.data.get(key).and_then(Value::as_bool) == Some(true)
+    }
+
+    /// What a list names.
+    fn names(&self, key: &str) -> String {
+        let names = self.data.get(key).and_then(Value::as_array).into_iter().flatten();
+        names.filter_map(Value::as_str).map(outside).collect::<Vec<_>>().join(", ")
+    }
+
+    /// How many a list has.
+    fn count(&self, key: &str) -> usize {
+        self.data.get(key).and_then(Value::as_array).map_or(0, Vec::len)
+    }
+
     fn resolution(&self) -> String {
         let text = self.text("resolution");
         text.parse::<Resolution>().map_or(text, |known| resolution(known).to_owned())
@@ -122,6 +183,49 @@ mod tests {
 
     use super::*;
     use crate::domain::asset::{Asset, AssetKind};
+
+    #[test]
+    fn each_kind_that_the_gateway_writes_has_words() {
+        let assets = Assets::new([Asset { code: "EUR".parse().unwrap(), kind: AssetKind::Fiat, scale: 2 }]);
+        for kind in crate::gateway::journal::KINDS {
+            let told = event(kind, &json!({}), "EUR".parse().unwrap(), &assets);
+            assert_ne!(told, kind.replace('_', " "));
+            assert!(told.ends_with(['.', ')']), "{told}");
+        }
+    }
+
+    #[test]
+    fn a_split_and_an_end_are_told() {
+        let eur = Asset { code: "EUR".parse().unwrap(), kind: AssetKind::Fiat, scale: 2 };
+        let tell = |kind, data: Value| event(kind, &data, eur.code, &Assets::new([eur])).replace('\u{a0}', " ");
+        assert_eq!(
+            tell("request_split", json!({"amount": "300", "of_part": null, "parts": [{}, {}, {}], "parallel": false})),
+            "300.00 EUR was divided over 3 payouts, sent one after the other."
+        );
+        assert_eq!(
+            tell("request_created", json!({"amount": "10", "missing": ["account", "<b>"]})),
+            "The payout of 10.00 EUR was asked for; it waits for account, <b>."
+        );
+        assert_eq!(
+            tell("stop_requested", json!({"why": "expiry"})),
+            "Its time is over: nothing more is sent, and what is under way is waited for."
+        );
+        assert_eq!(
+            tell("request_split", json!({"amount": "200", "of_part": 1, "parts": [{}, {}], "parallel": true})),
+            "200.00 EUR of a part that no single route carries any more was divided over 2 payouts, sent side by side."
+        );
+        assert_eq!(
+            tell(
+                "request_ended",
+                json!({"status": "failed", "resolution": "strategy_configured_routes_were_filtered"})
+            ),
+            "It ended: failed, since no route could carry it."
+        );
+        assert_eq!(
+            tell("payout_planned", json!({"amount": "5", "part": 1, "route": "a"})),
+            "5.00 EUR of part 2 is to go out over a; it is reserved and waits for its turn."
+        );
+    }
 
     #[test]
     fn events_are_told_and_never_with_a_card_number() {
