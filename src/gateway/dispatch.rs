@@ -87,7 +87,7 @@ impl Gateway {
                 _ if !goes_on => plan.done.push((row.tenant(), JobKind::Dispatch, row.id.0)),
                 Next::Wait => plan.done.push((row.tenant(), JobKind::Dispatch, row.id.0)),
                 Next::End(..) | Next::PartlyPaid => {
-                    written.conclusions.push(Conclusion { tenant: row.tenant(), request_id: row.id, no_route: None })
+                    written.conclusions.push(Conclusion { tenant: row.tenant(), request_id: row.id, no_route: None });
                 }
                 Next::Dispatch => {
                     let refused =

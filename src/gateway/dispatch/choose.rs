@@ -102,19 +102,22 @@ pub fn choose(row: &PayoutRequest, due: &Due, owner: Tenant, ground: &Ground) ->
     let may_split = row.terms.split_mode != SplitMode::Never && row.terms.single_route_id.is_none();
     let in_shares = row.terms.split_mode == SplitMode::Always
         && (decision.split_always || decision.strategy == Some(Strategy::Optimal));
-    if may_split && in_shares && decision.splittable.len() > 1 {
-        if let Some(parts) = divide(row, due, routes, &decision, SplitOrder::Equal)? {
-            return Ok(Choice::Parts(Box::new(decision), parts));
-        }
+    if may_split
+        && in_shares
+        && decision.splittable.len() > 1
+        && let Some(parts) = divide(row, due, routes, &decision, SplitOrder::Equal)?
+    {
+        return Ok(Choice::Parts(Box::new(decision), parts));
     }
     if let Some(best) = decision.ranked.first() {
         let route = routes[*best].clone();
         return Ok(Choice::Parts(Box::new(decision), vec![(route, due.amount)]));
     }
-    if may_split && !decision.splittable.is_empty() {
-        if let Some(parts) = divide(row, due, routes, &decision, SplitOrder::Preferred)? {
-            return Ok(Choice::Parts(Box::new(decision), parts));
-        }
+    if may_split
+        && !decision.splittable.is_empty()
+        && let Some(parts) = divide(row, due, routes, &decision, SplitOrder::Preferred)?
+    {
+        return Ok(Choice::Parts(Box::new(decision), parts));
     }
     let resolution = match decision.outcome {
         Outcome::AllFiltered => Resolution::StrategyConfiguredRoutesWereFiltered,
