@@ -92,3 +92,27 @@ async fn only_its_name_and_its_switch_change() {
     assert_eq!(gateway.list_deposit_accounts(&acme, &filter, first(5)).await.unwrap().len(), 1);
     world.finish().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_balance_that_the_provider_reports_is_asked_for_and_a_top_up_is_not_added_to_it() {
+    let world = world().await;
+    let gateway = &world.app.gateway;
+    let acme = caller(&world, "acme").await;
+    let settings = json!({ "balance": "provider", "balance_eur": "250.00" });
+    let attributes = given(json!({ "provider": "test", "settings": settings }));
+    let account = gateway.create_provider_account(&acme, &attributes).await.unwrap();
+    let id = account.id.to_string();
+    let make = |currency: &str| given(json!({ "provider_account_id": id, "currency": currency }));
+    let reported = gateway.create_deposit_account(&acme, &make("EUR")).await.unwrap();
+    let ours = gateway.create_deposit_account(&acme, &make("USD")).await.unwrap();
+    assert_eq!((reported.balance_source.as_str(), ours.balance_source.as_str()), ("provider", "books"));
+
+    let tasks = gateway.claim_syncs(10).await.unwrap();
+    assert_eq!(tasks.iter().map(|task| task.deposit.id).collect::<Vec<_>>(), [reported.id]);
+    gateway.sync(&tasks[0]).await.unwrap();
+    let top_up = given(json!({ "amount": "10", "reference": "wire-1" }));
+    gateway.top_up_deposit_account(&acme, reported.id, &top_up).await.unwrap();
+    let after = gateway.find_deposit_account(&acme, reported.id).await.unwrap();
+    assert_eq!((after.balance, after.synced_at.is_some()), (dec!(250), true));
+    world.finish().await;
+}
