@@ -100,7 +100,7 @@ statement! {
 
 macro_rules! breaker_columns {
     () => {
-        "SELECT id, turnover_limits, breaker_state, COALESCE(breaker_since, created_at), breaker_until, breaker_openings, \
+        "SELECT id, turnover_limits, breaker_state, COALESCE(breaker_since, 'epoch'), breaker_until, breaker_openings, \
              breaker_probes, breaker_probes_ok FROM provider_account WHERE id = ANY (?)"
     };
 }

@@ -13,5 +13,8 @@ mod manage;
 mod outcomes;
 mod partner;
 mod requests;
+mod routing;
+mod scripted;
+mod splitting;
 mod sync;
 mod world;

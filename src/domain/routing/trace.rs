@@ -105,9 +105,10 @@ pub struct RouteTrace {
     pub succeeded: Option<u64>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub failed: Option<u64>,
-    /// `conversion`: what it drew, of 2^64; a text, since most readers of JSON numbers lose its last digits.
-    #[serde(default, with = "text", skip_serializing_if = "Option::is_none")]
-    pub draw: Option<u64>,
+    /// `conversion`: what it drew, of a million, rounded down. Short, so that no draw passes for a card number; a replay draws
+    /// again and doesn't need the rest.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub draw: Option<u32>,
     /// `cost`: in the service's currency, with what the conversion loses.
     #[serde(default, with = "rust_decimal::serde::str_option", skip_serializing_if = "Option::is_none")]
     pub cost: Option<Decimal>,
@@ -146,7 +147,7 @@ impl RouteTrace {
             Inputs::Draw { outcomes, draw } => {
                 self.succeeded = Some(outcomes.succeeded);
                 self.failed = Some(outcomes.failed);
-                self.draw = Some(draw);
+                self.draw = u32::try_from((u128::from(draw) * 1_000_000) >> 64).ok();
             }
             Inputs::Cost { cost } => self.cost = Some(cost),
         }
@@ -254,22 +255,5 @@ impl From<StoredTrace> for Trace {
             rejected: stored.rejected,
             strategies,
         }
-    }
-}
-
-/// A whole number as a text.
-mod text {
-    use serde::{Deserialize, Deserializer, Serializer, de};
-
-    pub fn serialize<S: Serializer>(value: &Option<u64>, serializer: S) -> Result<S::Ok, S::Error> {
-        match value {
-            Some(value) => serializer.collect_str(value),
-            None => serializer.serialize_none(),
-        }
-    }
-
-    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<u64>, D::Error> {
-        let text = Option::<String>::deserialize(deserializer)?;
-        text.map(|text| text.parse().map_err(de::Error::custom)).transpose()
     }
 }

@@ -139,7 +139,7 @@ fn because(tried: &StrategyTrace, route: &RouteTrace, money: impl Fn(Decimal) ->
         }
         Strategy::Balance => Some(format!("{} was available", money(route.balance?))),
         Strategy::Conversion => {
-            let thousandths = (u128::from(route.draw?) * 1_000) >> 64;
+            let thousandths = route.draw? / 1_000;
             let (succeeded, failed) = (route.succeeded?, route.failed?);
             let percent = format!("{}.{}", thousandths / 10, thousandths % 10);
             Some(format!("of its payouts {succeeded} succeeded and {failed} failed, and it drew {percent} %"))

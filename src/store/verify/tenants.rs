@@ -12,7 +12,8 @@ broken_rows! {
          CASE WHEN d.id IS NULL THEN 'its deposit account isn''t there' \
              WHEN d.mode <> p.mode OR d.partner_id <> p.partner_id AND d.partner_id IS DISTINCT FROM h.id \
              THEN 'its deposit account is another tenant''s' END, \
-         CASE WHEN d.currency <> p.currency THEN 'pays ' || p.currency || ' from a deposit account in ' || d.currency END, \
+         CASE WHEN d.currency <> p.deposit_currency \
+             THEN 'debits ' || p.deposit_currency || ' from a deposit account in ' || d.currency END, \
          CASE WHEN a.id IS NULL THEN 'its provider account isn''t there' \
              WHEN a.mode <> p.mode OR a.partner_id <> p.partner_id AND a.partner_id IS DISTINCT FROM h.id \
              THEN 'its provider account is another tenant''s' END, \
