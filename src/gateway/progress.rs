@@ -173,7 +173,9 @@ pub fn next(request: &PayoutRequest, payouts: &[Payout], now: DateTime<Utc>) -> 
 fn ending(request: &PayoutRequest, payouts: &[Payout], now: DateTime<Utc>) -> Next {
     let failure = last_failure(payouts);
     if !request.amount_processed.is_zero() {
-        return match request.allow_partially {
+        // Whoever cancels, or lets the time pass, takes what was paid by then.
+        let is_wanted = matches!(request.stop_requested.as_deref(), Some("cancel" | "expiry"));
+        return match request.allow_partially || is_wanted || now >= request.expires_at {
             true => Next::End(RequestEvent::PaidInPart, Some(failure.unwrap_or(Resolution::Ok))),
             false => Next::PartlyPaid,
         };

@@ -1,47 +1,9 @@
-//! What follows when a payout has ended, or when nothing more can be learnt: never a guess.
-//!
-//! Another payout of the same part may start only after a failure that is final for its route (invariant 2); an unknown
-//! outcome is asked about, resent under the same reference where the provider makes that safe, or left to a person.
+//! What follows when a provider has no answer: never a guess. An unknown outcome is asked about, resent under the same reference
+//! where the provider makes that safe, or left to a person.
 
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
-
-use crate::domain::payout::{Resolution, ResolutionClass};
-
-/// What is looked at when a payout failed finally.
-#[derive(Clone, Copy, Debug)]
-pub struct FailureFacts {
-    pub resolution: Resolution,
-    pub attempts_made: u16,
-    pub attempts_limit: u16,
-    /// A cancel or an expiry was asked for, or the time is over.
-    pub stop: bool,
-}
-
-/// What follows a final failure.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum AfterFailure {
-    /// Routing runs again without the routes that failed.
-    RouteAgain,
-    /// The request ends, for this reason.
-    End(Resolution),
-}
-
-pub fn after_failure(facts: FailureFacts) -> AfterFailure {
-    match facts.resolution.class() {
-        ResolutionClass::FinalForRoute if facts.stop => AfterFailure::End(facts.resolution),
-        ResolutionClass::FinalForRoute if facts.attempts_made >= facts.attempts_limit => {
-            AfterFailure::End(facts.resolution)
-        }
-        ResolutionClass::FinalForRoute => AfterFailure::RouteAgain,
-        // `NotFinal` is never handed in as a failure; were it, ending is the side on which no money leaves twice.
-        ResolutionClass::FinalForCard
-        | ResolutionClass::Routing
-        | ResolutionClass::Paid
-        | ResolutionClass::NotFinal => AfterFailure::End(facts.resolution),
-    }
-}
 
 /// What is looked at when the provider says that it has no such payout.
 #[derive(Clone, Copy, Debug)]
@@ -106,20 +68,6 @@ mod tests {
 
     fn at(secs: i64) -> DateTime<Utc> {
         DateTime::from_timestamp(secs, 0).unwrap()
-    }
-
-    #[test]
-    fn only_a_failure_of_the_route_is_routed_again() {
-        for resolution in Resolution::ALL {
-            let facts = FailureFacts { resolution, attempts_made: 1, attempts_limit: 3, stop: false };
-            let expected = match resolution.class() {
-                ResolutionClass::FinalForRoute => AfterFailure::RouteAgain,
-                _ => AfterFailure::End(resolution),
-            };
-            assert_eq!(after_failure(facts), expected);
-            assert_eq!(after_failure(FailureFacts { stop: true, ..facts }), AfterFailure::End(resolution));
-            assert_eq!(after_failure(FailureFacts { attempts_made: 3, ..facts }), AfterFailure::End(resolution));
-        }
     }
 
     fn not_found() -> NotFoundFacts {

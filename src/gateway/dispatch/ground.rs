@@ -13,7 +13,6 @@ use super::super::invoke::TargetCard;
 use super::super::prices::cost_of_one;
 use super::super::route_book::{Routing, Snapshot};
 use super::super::{Gateway, GatewayError};
-use super::plan::Taken;
 use crate::domain::asset::AssetCode;
 use crate::domain::exact::{self, Rounding};
 use crate::domain::ids::{CardId, CustomerId, DepositAccountId, Mode, PayoutRequestId, ProviderAccountId, Tenant};
@@ -28,6 +27,16 @@ use crate::store::{deposit_accounts, route_statistics};
 
 /// How far back `conversion` looks, in hours.
 const OUTCOMES_HOURS: i64 = 24;
+
+/// What a payout takes of its route's accounts and counters.
+pub struct Taken {
+    /// In the deposit currency, as is `deposit_amount`.
+    pub reserved: Decimal,
+    pub deposit_amount: Decimal,
+    /// In the service's currency.
+    pub used: Decimal,
+    pub is_probe: bool,
+}
 
 pub struct Ground {
     /// Routes by whose they are.

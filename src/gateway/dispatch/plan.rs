@@ -12,7 +12,7 @@ use super::super::journal::{self, Draft};
 use super::super::progress::{self, Due};
 use super::super::{Gateway, GatewayError};
 use super::choose::{Choice, choose};
-use super::ground::Ground;
+use super::ground::{Ground, Taken};
 use crate::domain::exact;
 use crate::domain::ids::{DepositAccountId, PayoutId, PayoutRequestId, ProviderAccountId, RouteId, Tenant};
 use crate::domain::payout::{PayoutEvent, PayoutStatus, provider_reference};
@@ -282,16 +282,6 @@ impl Gateway {
         plan.tasks.push(SendTask::new(payout.clone(), card, &row.fields, description, 1, ground.lease_until));
         Ok(())
     }
-}
-
-/// What a payout takes of its route's accounts and counters.
-pub struct Taken {
-    /// In the deposit currency, as is `deposit_amount`.
-    pub reserved: Decimal,
-    pub deposit_amount: Decimal,
-    /// In the service's currency.
-    pub used: Decimal,
-    pub is_probe: bool,
 }
 
 fn count(
