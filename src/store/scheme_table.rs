@@ -99,10 +99,14 @@ use super::{Slice, of_tenant};
 
         statement! {
             struct ListVersions {
-                partner_id: PartnerId as SqlUuid, mode: Mode as Text, id: $id as SqlUuid, below: i32 as Integer, size: i64 as BigInt,
+                newest_first: bool as Bool, after: i32 as Integer, partner_id: PartnerId as SqlUuid, mode: Mode as Text, id: $id as SqlUuid,
+                size: i64 as BigInt,
             } => (Integer, Jsonb, Nullable<Text>, Text, Timestamptz)
-              = concat!("SELECT version, body, comment, created_by, created_at FROM ", $versions, " \
-                 WHERE partner_id = ? AND mode = ? AND scheme_id = ? AND version < ? ORDER BY version DESC LIMIT ?")
+              = concat!("WITH ask AS (SELECT ?::boolean AS newest_first, ?::integer AS after) \
+                 SELECT v.version, v.body, v.comment, v.created_by, v.created_at FROM ", $versions, " v, ask \
+                 WHERE v.partner_id = ? AND v.mode = ? AND v.scheme_id = ? \
+                   AND CASE WHEN ask.newest_first THEN v.version < ask.after ELSE v.version > ask.after END \
+                 ORDER BY CASE WHEN ask.newest_first THEN -v.version ELSE v.version END LIMIT ?")
         }
 
         statement! {
@@ -232,23 +236,18 @@ use super::{Slice, of_tenant};
                 .optional()
         }
 
-        /// At most `size` versions, the newest first, from below the version `below`.
+        /// At most `size` versions behind the version `after`; the newest first, or the oldest.
         pub async fn list_versions(
             conn: &AsyncPgConnection,
             tenant: Tenant,
             id: $id,
-            below: Option<i32>,
+            after: i32,
+            newest_first: bool,
             size: i64,
         ) -> QueryResult<Vec<SchemeVersion>> {
-            ListVersions {
-                partner_id: tenant.partner_id,
-                mode: tenant.mode,
-                id,
-                below: below.unwrap_or(i32::MAX),
-                size,
-            }
-            .load(&mut &*conn)
-            .await
+            ListVersions { newest_first, after, partner_id: tenant.partner_id, mode: tenant.mode, id, size }
+                .load(&mut &*conn)
+                .await
         }
     };
 }

@@ -2,7 +2,6 @@
 
 use chrono::{DateTime, Utc};
 use diesel::QueryResult;
-use diesel::query_builder::Query;
 use diesel::sql_types::{Bool, Integer, Jsonb, Nullable, Numeric, Text, Timestamptz, Uuid as SqlUuid};
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
 use rust_decimal::Decimal;
@@ -28,19 +27,6 @@ statement! {
 }
 
 statement! {
-    struct ListServices {
-        partner_id: PartnerId as SqlUuid, mode: Mode as Text, after: Option<String> as Nullable<Text>, size: i64 as diesel::sql_types::BigInt,
-        method: Option<String> as Nullable<Text>, currency: Option<AssetCode> as Nullable<Text>, enabled: Option<bool> as Nullable<Bool>,
-    } => <AllServices as Query>::SqlType
-      = concat!("WITH ask AS (SELECT ?::uuid AS partner_id, ?::text AS mode, ?::text AS after, ?::bigint AS size, ?::text AS method, \
-                ?::text AS currency, ?::boolean AS enabled) SELECT ", columns!(), " FROM payout_service t, ask \
-         WHERE t.partner_id = ask.partner_id AND t.mode = ask.mode AND (ask.after IS NULL OR t.code > ask.after) \
-           AND (ask.method IS NULL OR t.method = ask.method) AND (ask.currency IS NULL OR t.currency = ask.currency) \
-           AND (ask.enabled IS NULL OR t.enabled = ask.enabled) \
-         ORDER BY t.code LIMIT (SELECT size FROM ask)")
-}
-
-statement! {
     struct EnsureService {
         partner_id: PartnerId as SqlUuid, mode: Mode as Text, code: String as Text, method: String as Text, currency: AssetCode as Text,
         enabled: bool as Bool, amount_min: Option<Decimal> as Nullable<Numeric>, amount_max: Option<Decimal> as Nullable<Numeric>,
@@ -59,14 +45,6 @@ impl ServiceRow {
     }
 }
 
-/// Which services a list has; what is `None` doesn't matter.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct ServiceFilter {
-    pub method: Option<String>,
-    pub currency: Option<AssetCode>,
-    pub enabled: Option<bool>,
-}
-
 /// A service that configuration names.
 #[derive(Clone, Debug)]
 pub struct ServiceSeed {
@@ -82,27 +60,6 @@ pub struct ServiceSeed {
 /// Every service: read into memory by those who ask often.
 pub async fn all(conn: &AsyncPgConnection) -> QueryResult<Vec<ServiceRow>> {
     AllServices {}.load(&mut &*conn).await
-}
-
-/// At most `size` services by their codes, from behind the code `after`.
-pub async fn list(
-    conn: &AsyncPgConnection,
-    owner: Tenant,
-    filter: &ServiceFilter,
-    after: Option<String>,
-    size: i64,
-) -> QueryResult<Vec<ServiceRow>> {
-    ListServices {
-        partner_id: owner.partner_id,
-        mode: owner.mode,
-        after,
-        size,
-        method: filter.method.clone(),
-        currency: filter.currency,
-        enabled: filter.enabled,
-    }
-    .load(&mut &*conn)
-    .await
 }
 
 /// Writes down a service that configuration names.

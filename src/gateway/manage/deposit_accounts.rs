@@ -52,7 +52,7 @@ impl Gateway {
         if let (Some(account), Some(currency)) = (&account, currency) {
             let provider = self.providers.get(&account.provider);
             if !provider.is_some_and(|provider| provider.capabilities().currencies.contains(&currency.code)) {
-                let detail = format!("{} doesn't pay it out", account.provider);
+                let detail = format!("isn't paid out by {}", account.provider);
                 form.add("currency", "UNSUPPORTED_CURRENCY", detail);
             }
         }

@@ -47,6 +47,9 @@ impl<'a> Form<'a> {
     /// A change's attributes: of `known`, those in `fixed` were set for good when it was made.
     pub fn change(given: &'a Attributes, known: &[&str], fixed: &[&str]) -> Self {
         let mut form = Self { given, problems: Vec::new() };
+        if given.keys().all(|name| name == VERSION) {
+            form.problems.push(Problem::new(BASE, "MISSING", "There is nothing to change."));
+        }
         for name in given.keys() {
             match name.as_str() {
                 VERSION => {}
@@ -66,9 +69,9 @@ impl<'a> Form<'a> {
         }
     }
 
-    /// Tells a problem with an attribute; `name` may go deeper (`options/split_mode`).
+    /// Tells a problem with an attribute: `detail` goes on from "This". `name` may go deeper (`options/split_mode`).
     pub fn add(&mut self, name: &str, code: &'static str, detail: impl Into<String>) {
-        self.problems.push(Problem::new(format!("{BASE}/{name}"), code, detail));
+        self.problems.push(Problem::new(format!("{BASE}/{name}"), code, format!("This {}.", detail.into())));
     }
 
     /// Takes problems that stand under an attribute over: their pointers begin there.
@@ -304,5 +307,5 @@ fn unknown(name: &str) -> Problem {
     let plain = name.bytes().all(|b| b.is_ascii_alphanumeric() || b"_-".contains(&b));
     let shown = plain && digits < 6 && name.len() <= 64;
     let pointer = if shown { format!("{BASE}/{name}") } else { BASE.to_owned() };
-    Problem::new(pointer, "UNKNOWN_MEMBER", "there is no such attribute")
+    Problem::new(pointer, "UNKNOWN_MEMBER", "There is no such member.")
 }

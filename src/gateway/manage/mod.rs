@@ -20,6 +20,7 @@ use chrono::{DateTime, Utc};
 use diesel_async::AsyncPgConnection;
 use rust_decimal::Decimal;
 use serde_json::{Value, json};
+use uuid::Uuid;
 
 use super::access::audit::{self, Action, Author};
 use super::access::{Caller, Refusal};
@@ -62,4 +63,14 @@ async fn noted(
 ) -> Result<(), Refusal> {
     let action = Action { action, object: object.to_string(), before, after, result: audit::DONE };
     Ok(audit::record(conn, &Author::from(caller), action, now).await?)
+}
+
+/// A version as the id of a list's row.
+pub fn version_key(version: i32) -> Uuid {
+    Uuid::from_u128(u128::try_from(version).unwrap_or(0))
+}
+
+/// The version that a list of versions begins behind.
+fn version_of(slice: Slice) -> i32 {
+    i32::try_from(slice.after.1.as_u128()).unwrap_or(i32::MAX)
 }

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::form::Form;
-use super::{Attributes, code_taken, noted, version_conflict};
+use super::{Attributes, code_taken, noted, version_conflict, version_of};
 use crate::domain::ids::PayoutSchemeId;
 use crate::gateway::access::{Caller, Refusal};
 use crate::gateway::{Gateway, GatewayError};
@@ -113,17 +113,16 @@ impl Gateway {
         found.ok_or(Refusal::NotFound { what: "version of this payout scheme" })
     }
 
-    /// At most `size` versions, the newest first, from below the version `below`.
+    /// Versions behind the slice's `after`, whose id is that of [`super::version_key`].
     pub async fn list_payout_scheme_versions(
         &self,
         caller: &Caller,
         id: PayoutSchemeId,
-        below: Option<i32>,
-        size: i64,
+        slice: Slice,
     ) -> Result<Vec<SchemeVersion>, Refusal> {
         let conn = self.db.get().await?;
         payout_schemes::find(&conn, caller.tenant, id).await?.ok_or(Refusal::NotFound { what: WHAT })?;
-        Ok(payout_schemes::list_versions(&conn, caller.tenant, id, below, size).await?)
+        Ok(payout_schemes::list_versions(&conn, caller.tenant, id, version_of(slice), slice.newest_first, slice.limit).await?)
     }
 
     /// `None` only after a problem was told.

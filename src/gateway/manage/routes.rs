@@ -157,14 +157,14 @@ impl Gateway {
         };
         let capabilities = adapter.capabilities();
         if !capabilities.currencies.contains(&service.currency) {
-            form.add("service", "UNSUPPORTED_CURRENCY", format!("{provider} doesn't pay out {}", service.currency));
+            form.add("service", "UNSUPPORTED_CURRENCY", format!("pays out {}, which {provider} doesn't", service.currency));
         }
         if service.takes_card() && capabilities.card_schemes.is_empty() {
-            form.add("service", "UNSUPPORTED_METHOD", format!("{provider} doesn't pay to cards"));
+            form.add("service", "UNSUPPORTED_METHOD", format!("pays to cards, which {provider} doesn't"));
         }
         let is_fiat = |code| self.assets.get(code).is_some_and(|asset| asset.kind == AssetKind::Fiat);
         if deposit.currency != service.currency && !(is_fiat(deposit.currency) && is_fiat(service.currency)) {
-            let detail = format!("{} can't be converted to {}", deposit.currency, service.currency);
+            let detail = format!("holds {}, which can't be converted to {}", deposit.currency, service.currency);
             form.add("deposit_account_id", "NO_CONVERSION", detail);
         }
     }

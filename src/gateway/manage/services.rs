@@ -24,22 +24,15 @@ impl Gateway {
         snapshot.service(caller.tenant.mode, code).cloned().ok_or(Refusal::NotFound { what: WHAT })
     }
 
-    /// At most `size` services by their codes, from behind the code `after`.
-    pub async fn list_services(
-        &self,
-        caller: &Caller,
-        filter: &ServiceFilter,
-        after: Option<&str>,
-        size: usize,
-    ) -> Result<Vec<Arc<Service>>, Refusal> {
+    /// The services of the mode by their codes: few, as configuration names them.
+    pub async fn list_services(&self, caller: &Caller, filter: &ServiceFilter) -> Result<Vec<Arc<Service>>, Refusal> {
         let snapshot = self.snapshot().await?;
         let wanted = |service: &&Arc<Service>| {
-            after.is_none_or(|after| service.code.as_str() > after)
-                && filter.method.as_deref().is_none_or(|method| service.code.method() == method)
+            filter.method.as_deref().is_none_or(|method| service.code.method() == method)
                 && filter.currency.is_none_or(|currency| service.currency == currency)
                 && filter.enabled.is_none_or(|enabled| service.enabled == enabled)
         };
-        Ok(snapshot.services(caller.tenant.mode).filter(wanted).take(size).cloned().collect())
+        Ok(snapshot.services(caller.tenant.mode).filter(wanted).cloned().collect())
     }
 }
 

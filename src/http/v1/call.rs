@@ -25,6 +25,7 @@ use crate::gateway::Gateway;
 use crate::gateway::access::audit::Author;
 use crate::gateway::access::keys::{KeyRefused, USE_NOTED_SECS};
 use crate::gateway::access::{Caller, Scope};
+use crate::gateway::manage::Attributes;
 use crate::http::body::{self, Body};
 use crate::http::call::{Answer, Edge};
 use crate::http::context::RequestContext;
@@ -138,6 +139,12 @@ impl PartnerCall {
         attributes: &[&str],
     ) -> Result<Reader<'b>, V1Error> {
         Reader::of_document(body, &Wanted { kind, id: Some(&id.to_string()), attributes })
+    }
+
+    /// The attributes of a document of type `kind`, for a use case that reads them by itself; `id` as in
+    /// [`Self::change_document`].
+    pub fn attributes(&self, body: &Body, kind: &str, id: Option<String>) -> Result<Attributes, V1Error> {
+        Reader::attributes_of(body, &Wanted { kind, id: id.as_deref(), attributes: &[] }, self.mode())
     }
 
     /// An id of the path. What is no id of that kind isn't there.

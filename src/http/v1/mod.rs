@@ -9,6 +9,7 @@ pub mod cursor;
 pub mod customers;
 pub mod document;
 pub mod error;
+pub mod gateway;
 pub mod list;
 pub mod media;
 pub mod openapi;
@@ -25,6 +26,7 @@ pub fn routes(cfg: &mut web::ServiceConfig) {
     api_keys::routes(cfg);
     customers::routes(cfg);
     credits::routes(cfg);
+    gateway::routes(cfg);
 }
 
 #[cfg(test)]

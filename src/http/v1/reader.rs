@@ -69,13 +69,42 @@ pub struct Wanted<'w> {
 impl<'a> Reader<'a> {
     /// The attributes of `{"data": {"type", "attributes": {...}}}`.
     pub fn of_document(body: &'a Body, wanted: &Wanted<'_>) -> Result<Self, V1Error> {
+        let problems = Problems::default();
+        let data = Self::data_of(body, wanted, &problems)?;
+        data.required_object("attributes", wanted.attributes).ok_or_else(|| problems.refusal())
+    }
+
+    /// The same as JSON, for use cases that read attributes by themselves: which of them there are is theirs to tell, and
+    /// `wanted.attributes` says nothing. A `test_mode` that isn't the key's is refused here, and taken out.
+    pub fn attributes_of(body: &Body, wanted: &Wanted<'_>, mode: Mode) -> Result<serde_json::Map<String, Value>, V1Error> {
+        let problems = Problems::default();
+        let data = Reader::data_of(body, wanted, &problems)?;
+        if let Some(attributes) = data.required_object_of_any("attributes") {
+            attributes.test_mode(mode);
+        }
+        match data.find("attributes").and_then(|raw| json_at(raw, data.pointer("attributes"), &problems, 0)) {
+            Some(Value::Object(mut attributes)) if problems.0.borrow().is_empty() => {
+                attributes.remove("test_mode");
+                Ok(attributes)
+            }
+            _ => Err(problems.refusal()),
+        }
+    }
+
+    fn required_object_of_any(&self, name: &str) -> Option<Reader<'a>> {
+        Self::any_object_at(self.required(name)?, self.pointer(name), &Problems::default()).map(|object| Reader {
+            problems: self.problems.clone(),
+            ..object
+        })
+    }
+
+    fn data_of(body: &'a Body, wanted: &Wanted<'_>, problems: &Problems) -> Result<Self, V1Error> {
         let malformed = || V1Error::new("MALFORMED_JSON");
         let text = std::str::from_utf8(body.bytes()).map_err(|_| malformed())?;
         let whole: &RawValue = serde_json::from_str(text).map_err(|_| malformed())?;
-        let problems = Problems::default();
         let data_members: &[&str] =
             if wanted.id.is_some() { &["type", "id", "attributes"] } else { &["type", "attributes"] };
-        let top = Reader::object_at(whole, String::new(), &["data"], &problems);
+        let top = Reader::object_at(whole, String::new(), &["data"], problems);
         let Some(data) = top.and_then(|top| top.required_object("data", data_members)) else {
             return Err(problems.refusal());
         };
@@ -90,7 +119,7 @@ impl<'a> Reader<'a> {
         {
             return Err(V1Error::new("ID_MISMATCH").at(Source::Pointer("/data/id".to_owned())));
         }
-        data.required_object("attributes", wanted.attributes).ok_or_else(|| problems.refusal())
+        Ok(data)
     }
 
     /// Refuses what was found wrong so far, in every reader of the document.

@@ -1,5 +1,6 @@
 //! Payout schemes and exchange-rate schemes.
 
+use landfall::gateway::manage::{Slice, version_key};
 use serde_json::json;
 
 use super::{caller, code_of, expect_problems, first, given, world};
@@ -24,9 +25,10 @@ async fn versions_follow_each_other_and_never_change() {
     let (found, current) = gateway.find_exchange_scheme(&acme, scheme.id).await.unwrap();
     assert_eq!((found.version, current.version), (2, 2));
     assert_eq!(gateway.find_exchange_scheme_version(&acme, scheme.id, 1).await.unwrap(), version);
-    let listed = gateway.list_exchange_scheme_versions(&acme, scheme.id, None, 10).await.unwrap();
+    let listed = gateway.list_exchange_scheme_versions(&acme, scheme.id, first(10)).await.unwrap();
     assert_eq!(listed.iter().map(|version| version.version).collect::<Vec<_>>(), [2, 1]);
-    let below = gateway.list_exchange_scheme_versions(&acme, scheme.id, Some(2), 10).await.unwrap();
+    let below_two = Slice { after: (version.created_at, version_key(2)), ..first(10) };
+    let below = gateway.list_exchange_scheme_versions(&acme, scheme.id, below_two).await.unwrap();
     assert_eq!(below.len(), 1);
     let snapshot = gateway.snapshot().await.unwrap();
     assert_eq!(snapshot.exchange_scheme(acme.tenant, scheme.id).unwrap().version, 2);
