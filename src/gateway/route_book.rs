@@ -28,7 +28,7 @@ use crate::store::requests::PayoutRequest;
 use crate::vault::Vault;
 
 pub(in crate::gateway) use read::text_map;
-pub use state::{AccountState, ExchangeState, PointState, SchemeState};
+pub use state::{AccountState, ExchangeState, PointState, SchemeGround, SchemeState};
 
 /// How old a snapshot may be, in seconds.
 const AGE_SECS_MAX: i64 = 1;
@@ -198,6 +198,12 @@ impl Snapshot {
             Some(Some(compiled)) => Routing::Scheme(Arc::clone(compiled)),
             Some(None) => Routing::Broken,
         }
+    }
+
+    /// What the bodies of the owner's payout schemes may refer to.
+    pub fn known_to(&self, owner: Tenant) -> SchemeGround {
+        let services = self.services(owner.mode).map(|service| (service.code.to_string(), service.currency));
+        SchemeGround { services: services.collect(), routes: self.routes_of(owner).iter().map(Into::into).collect() }
     }
 
     /// Deposit accounts whose balance their provider reports.

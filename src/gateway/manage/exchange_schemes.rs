@@ -28,7 +28,7 @@ impl Gateway {
         let mut form = Form::create(given, &["code", "name", "body", "comment"], &["name", "body"]);
         let code = form.code("code").unwrap_or_else(|| id.to_string());
         let name = form.text("name", 200).unwrap_or_default();
-        let first = self.read_exchange_scheme_version(&mut form, caller, id, 1).await?;
+        let first = self.read_exchange_scheme_version(&mut form, caller, 1);
         form.finish()?;
         let first = first.ok_or_else(|| GatewayError::Corrupt("a scheme without a body".to_owned()))?;
         let scheme = Scheme {
@@ -62,7 +62,7 @@ impl Gateway {
         let mut form = Form::create(given, &["body", "comment", "version"], &["body"]);
         form.check_version(scheme.version)?;
         let next = scheme.version.saturating_add(1);
-        let next = self.read_exchange_scheme_version(&mut form, caller, id, next).await?;
+        let next = self.read_exchange_scheme_version(&mut form, caller, next);
         form.finish()?;
         let next = next.ok_or_else(|| GatewayError::Corrupt("a version without a body".to_owned()))?;
         transaction(&self.db, async |conn| {
@@ -123,41 +123,34 @@ impl Gateway {
     ) -> Result<Vec<SchemeVersion>, Refusal> {
         let conn = self.db.get().await?;
         exchange_schemes::find(&conn, caller.tenant, id).await?.ok_or(Refusal::NotFound { what: WHAT })?;
-        Ok(exchange_schemes::list_versions(&conn, caller.tenant, id, version_of(slice), slice.newest_first, slice.limit).await?)
+        Ok(exchange_schemes::list_versions(
+            &conn,
+            caller.tenant,
+            id,
+            version_of(slice),
+            slice.newest_first,
+            slice.limit,
+        )
+        .await?)
     }
 
     /// `None` only after a problem was told.
-    async fn read_exchange_scheme_version(
+    fn read_exchange_scheme_version(
         &self,
         form: &mut Form<'_>,
         caller: &Caller,
-        id: ExchangeSchemeId,
         version: i32,
-    ) -> Result<Option<SchemeVersion>, Refusal> {
+    ) -> Option<SchemeVersion> {
         let comment = form.text_or_null("comment", 500).flatten();
-        let Some(body) = form.any("body") else { return Ok(None) };
-        self.check_exchange_scheme(form, caller, id, version, body).await?;
-        Ok(Some(SchemeVersion {
+        let body = form.any("body")?;
+        self.compile_exchange_scheme(form, caller.tenant.mode, body);
+        Some(SchemeVersion {
             version,
             body: body.clone(),
             comment,
             created_by: caller.actor(),
             created_at: self.clock.now(),
-        }))
-    }
-
-    async fn check_exchange_scheme(
-        &self,
-        form: &mut Form<'_>,
-        _caller: &Caller,
-        _id: ExchangeSchemeId,
-        _version: i32,
-        body: &Value,
-    ) -> Result<(), Refusal> {
-        if !body.is_object() {
-            form.add("body", "WRONG_TYPE", "is an object");
-        }
-        Ok(())
+        })
     }
 }
 

@@ -12,6 +12,7 @@ pub mod payout_schemes;
 pub mod points;
 pub mod provider_accounts;
 pub mod routes;
+pub mod scheme_check;
 pub mod services;
 
 use std::fmt::Display;

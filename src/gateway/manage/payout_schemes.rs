@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 use super::form::Form;
 use super::{Attributes, code_taken, noted, version_conflict, version_of};
 use crate::domain::ids::PayoutSchemeId;
+use crate::domain::routing::SchemeRef;
 use crate::gateway::access::{Caller, Refusal};
 use crate::gateway::{Gateway, GatewayError};
 use crate::store::retry::transaction;
@@ -122,7 +123,8 @@ impl Gateway {
     ) -> Result<Vec<SchemeVersion>, Refusal> {
         let conn = self.db.get().await?;
         payout_schemes::find(&conn, caller.tenant, id).await?.ok_or(Refusal::NotFound { what: WHAT })?;
-        Ok(payout_schemes::list_versions(&conn, caller.tenant, id, version_of(slice), slice.newest_first, slice.limit).await?)
+        Ok(payout_schemes::list_versions(&conn, caller.tenant, id, version_of(slice), slice.newest_first, slice.limit)
+            .await?)
     }
 
     /// `None` only after a problem was told.
@@ -135,7 +137,7 @@ impl Gateway {
     ) -> Result<Option<SchemeVersion>, Refusal> {
         let comment = form.text_or_null("comment", 500).flatten();
         let Some(body) = form.any("body") else { return Ok(None) };
-        self.check_payout_scheme(form, caller, id, version, body).await?;
+        self.compile_payout_scheme(form, caller.tenant, SchemeRef { id, version }, body).await?;
         Ok(Some(SchemeVersion {
             version,
             body: body.clone(),
@@ -143,20 +145,6 @@ impl Gateway {
             created_by: caller.actor(),
             created_at: self.clock.now(),
         }))
-    }
-
-    async fn check_payout_scheme(
-        &self,
-        form: &mut Form<'_>,
-        _caller: &Caller,
-        _id: PayoutSchemeId,
-        _version: i32,
-        body: &Value,
-    ) -> Result<(), Refusal> {
-        if !body.is_object() {
-            form.add("body", "WRONG_TYPE", "is an object");
-        }
-        Ok(())
     }
 }
 

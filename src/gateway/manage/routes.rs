@@ -157,7 +157,11 @@ impl Gateway {
         };
         let capabilities = adapter.capabilities();
         if !capabilities.currencies.contains(&service.currency) {
-            form.add("service", "UNSUPPORTED_CURRENCY", format!("pays out {}, which {provider} doesn't", service.currency));
+            form.add(
+                "service",
+                "UNSUPPORTED_CURRENCY",
+                format!("pays out {}, which {provider} doesn't", service.currency),
+            );
         }
         if service.takes_card() && capabilities.card_schemes.is_empty() {
             form.add("service", "UNSUPPORTED_METHOD", format!("pays to cards, which {provider} doesn't"));

@@ -1,6 +1,6 @@
 //! Reads a snapshot: few statements, and nothing compiled or opened again that the snapshot before holds in the same version.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
@@ -12,7 +12,7 @@ use super::{AccountState, ExchangeState, PointState, SchemeState, ServiceState, 
 use crate::config::gateway::HOUSE;
 use crate::domain::asset::{AssetCode, Assets};
 use crate::domain::ids::Tenant;
-use crate::domain::routing::{BreakerGate, Known, KnownRoute, Route, Scheme, SchemeRef};
+use crate::domain::routing::{BreakerGate, Route, Scheme, SchemeRef};
 use crate::domain::service::{Service, ServiceField};
 use crate::gateway::GatewayError;
 use crate::gateway::manage::credentials;
@@ -248,13 +248,8 @@ fn compiled(
     body: &payout_schemes::CurrentBody,
 ) -> Option<Arc<Scheme>> {
     let owner = scheme.tenant();
-    let routes: Vec<KnownRoute> =
-        snapshot.routes_of(owner).iter().map(|route| KnownRoute { enabled: true, ..route.into() }).collect();
-    let services: HashMap<_, _> =
-        snapshot.services(owner.mode).map(|service| (service.code.to_string(), service.currency)).collect();
-    let known =
-        Known { scheme: SchemeRef { id: scheme.id, version: body.version }, services: &services, routes: &routes };
-    match Scheme::compile(&body.body, &known) {
+    let known = snapshot.known_to(owner).as_if_enabled();
+    match Scheme::compile(&body.body, &known.of(SchemeRef { id: scheme.id, version: body.version })) {
         Ok(scheme) => Some(Arc::new(scheme)),
         Err(problems) => {
             tracing::error!(scheme = %scheme.id, ?problems, "a payout scheme can't be read: what it routes waits for a version that can");

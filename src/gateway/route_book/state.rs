@@ -1,6 +1,6 @@
 //! What a snapshot holds of points, provider accounts and schemes.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
@@ -11,7 +11,7 @@ use crate::domain::asset::AssetCode;
 use crate::domain::ids::{ExchangeSchemeId, PayoutPointId, PayoutSchemeId, ProviderAccountId, Tenant};
 use crate::domain::payout_point::PointOptions;
 use crate::domain::payout_request::Funding;
-use crate::domain::routing::Scheme;
+use crate::domain::routing::{Known, KnownRoute, Scheme, SchemeRef};
 use crate::providers::provider::AccountContext;
 
 /// A payout point.
@@ -74,4 +74,27 @@ pub struct ExchangeState {
     pub code: String,
     pub version: i32,
     pub body: Value,
+}
+
+/// What the bodies of an owner's payout schemes may refer to.
+#[derive(Clone, Debug)]
+pub struct SchemeGround {
+    /// Services with their currencies.
+    pub services: HashMap<String, AssetCode>,
+    pub routes: Vec<KnownRoute>,
+}
+
+impl SchemeGround {
+    pub fn of(&self, scheme: SchemeRef) -> Known<'_> {
+        Known { scheme, services: &self.services, routes: &self.routes }
+    }
+
+    /// For bodies that were checked when they were saved: a route that was disabled since doesn't make them unreadable.
+    #[must_use]
+    pub fn as_if_enabled(mut self) -> Self {
+        for route in &mut self.routes {
+            route.enabled = true;
+        }
+        self
+    }
 }

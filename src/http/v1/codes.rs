@@ -53,6 +53,42 @@ pub const CODES: &[CodeRow] = &[
     row("UNKNOWN_ACCOUNT", 422, "There is no such account of the key's partner"),
     row("UNKNOWN_SERVICE", 422, "There is no such payout service in the key's mode"),
     row("UNKNOWN_SCHEME", 422, "There is no such scheme that may serve here"),
+    // Schemes, by where in their body the problem stands.
+    row("SCHEME_TOO_LARGE", 422, "A scheme is too large"),
+    row("SCHEME_TOO_DEEP", 422, "A scheme is nested too deeply"),
+    row("NO_SERVICES", 422, "A payout scheme has no service"),
+    row("NEVER_ROUTES", 422, "A payout scheme can never route the service"),
+    row("UNKNOWN_NODE", 422, "A node is of no known kind"),
+    row("UNUSED_NODE", 422, "Nothing leads to a named node"),
+    row("UNKNOWN_REFERENCE", 422, "There is no node of that name"),
+    row("CYCLE", 422, "A node leads back to itself"),
+    row("UNREACHABLE_BRANCH", 422, "A branch can never be taken"),
+    row("REASON_INVALID", 422, "A refusal names no reason"),
+    row("UNKNOWN_CONDITION", 422, "A condition is of no known kind"),
+    row("EMPTY_GROUP", 422, "A group has no condition"),
+    row("UNKNOWN_ATTRIBUTE", 422, "There is no such attribute"),
+    row("UNKNOWN_OPERATOR", 422, "There is no such operator"),
+    row("WRONG_OPERATOR", 422, "The operator doesn't go with the attribute"),
+    row("WRONG_OPERAND", 422, "What is compared with doesn't go with the operator"),
+    row("EMPTY_RANGE", 422, "A range has no value in it"),
+    row("UNKNOWN_TIME_ZONE", 422, "There is no such time zone"),
+    row("TIME_ZONE_UNUSED", 422, "The attribute knows no time zone"),
+    row("STRATEGIES_COUNT", 422, "A leaf has too few or too many strategies"),
+    row("UNKNOWN_STRATEGY", 422, "There is no such strategy"),
+    row("WINDOW_INVALID", 422, "A window is out of its bounds"),
+    row("SPLIT_ALWAYS_UNUSED", 422, "The strategy divides nothing"),
+    row("ROUTES_COUNT", 422, "A strategy has too few or too many routes"),
+    row("UNKNOWN_ROUTE", 422, "There is no such route of the key's partner"),
+    row("ROUTE_OF_OTHER_SERVICE", 422, "The route serves another service"),
+    row("ROUTE_OF_OTHER_CURRENCY", 422, "The route pays out another currency"),
+    row("DUPLICATE_ROUTE", 422, "A strategy names a route twice"),
+    row("WEIGHT_INVALID", 422, "A weight is out of its bounds"),
+    row("WEIGHTS_ZERO", 422, "All weights are zero"),
+    row("SUPERFLUOUS", 422, "A value means nothing here"),
+    row("UNKNOWN_SOURCE", 422, "There is no such source of prices in the key's mode"),
+    row("SAME_CURRENCY", 422, "A currency needs no rate to itself"),
+    row("DUPLICATE_PAIR", 422, "Two rules are of one pair"),
+    row("SAME_SOURCE", 422, "The second source is the first"),
     row("MODE_MISMATCH", 422, "The key is of the other mode"),
     // Keys and what they may do.
     row("SCOPE_MISSING", 403, "The key doesn't have the scope"),
@@ -63,6 +99,7 @@ pub const CODES: &[CodeRow] = &[
     // Writes.
     row("VERSION_CONFLICT", 409, "It was changed since it was read"),
     row("CODE_TAKEN", 409, "Another one has this code"),
+    row("SCHEME_BROKEN", 409, "The version names what is gone"),
     row("NOT_SUPPORTED", 409, "The provider has no such operation"),
     row("REFERENCE_TAKEN", 409, "The reference names something else already"),
     row("IDEMPOTENCY_MISMATCH", 422, "The idempotency key was used for another request"),
@@ -124,6 +161,13 @@ mod tests {
         for row in CODES {
             assert!(row.code.bytes().all(|b| b.is_ascii_uppercase() || b == b'_'), "{}", row.code);
             assert!((400..600).contains(&row.status), "{}", row.code);
+        }
+    }
+
+    #[test]
+    fn what_is_wrong_with_schemes_has_titles() {
+        for (_, code) in crate::gateway::manage::scheme_check::CODES {
+            assert!(find(code).is_some_and(|row| row.status == 422), "{code}");
         }
     }
 }

@@ -1,9 +1,10 @@
 //! Payout schemes and exchange-rate schemes.
 
+use landfall::domain::ids::Mode;
 use landfall::gateway::manage::{Slice, version_key};
-use serde_json::json;
+use serde_json::{Value, json};
 
-use super::{caller, code_of, expect_problems, first, given, world};
+use super::{caller, caller_in, code_of, count, expect_problems, first, given, world};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn versions_follow_each_other_and_never_change() {
@@ -77,5 +78,127 @@ async fn a_points_schemes_are_of_those_whose_accounts_pay() {
     assert_eq!(code_of(gateway.find_exchange_scheme(&acme, houses.id).await), "NOT_FOUND");
     assert_eq!(code_of(gateway.publish_exchange_scheme(&acme, houses.id, &scheme).await), "NOT_FOUND");
     assert_eq!(gateway.list_exchange_schemes(&acme, None, first(10)).await.unwrap().len(), 1);
+    world.finish().await;
+}
+
+fn direct(routes: Value) -> Value {
+    json!({ "strategies": [{ "strategy": "direct", "routes": routes }] })
+}
+
+fn card_eur(node: Value) -> Value {
+    json!({ "services": { "card_eur": node } })
+}
+
+fn branch(condition: Value) -> Value {
+    card_eur(
+        json!({ "if": condition, "then": direct(json!(["sandbox-a-card-eur"])), "else": { "reject": "Not today." } }),
+    )
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_payout_scheme_that_cannot_route_is_never_saved() {
+    let world = world().await;
+    let gateway = &world.app.gateway;
+    let house = caller(&world, "house").await;
+    let eur = "/body/services/card_eur";
+    let at = |rest: &str| format!("{eur}{rest}");
+    let compare = |attribute: &str, operator: &str, value: Value| {
+        branch(json!({ "attribute": attribute, "operator": operator, "value": value }))
+    };
+    let weights =
+        json!([{ "route": "sandbox-a-card-eur", "weight": 0 }, { "route": "sandbox-b-card-eur", "weight": 0 }]);
+    let cycle =
+        json!({ "services": { "card_eur": { "ref": "a" } }, "nodes": { "a": { "ref": "b" }, "b": { "ref": "a" } } });
+    for (body, pointer, code) in [
+        (json!([]), "/body".to_owned(), "WRONG_TYPE"),
+        (json!({ "services": {} }), "/body/services".to_owned(), "NO_SERVICES"),
+        (card_eur(json!({ "reject": "Never." })), at(""), "NEVER_ROUTES"),
+        (cycle, "/body/nodes/b/ref".to_owned(), "CYCLE"),
+        (
+            card_eur(json!({ "strategies": [{ "strategy": "weight", "routes": weights }] })),
+            at("/strategies/0/routes"),
+            "WEIGHTS_ZERO",
+        ),
+        (card_eur(direct(json!(["sandbox-a-card-usd"]))), at("/strategies/0/routes/0"), "ROUTE_OF_OTHER_SERVICE"),
+        (card_eur(direct(json!(["nowhere"]))), at("/strategies/0/routes/0"), "UNKNOWN_ROUTE"),
+        (compare("shoe_size", "=", json!(44)), at("/if/attribute"), "UNKNOWN_ATTRIBUTE"),
+        (compare("amount", "starts_with", json!("1")), at("/if/operator"), "WRONG_OPERATOR"),
+        (compare("amount", ">", json!("much")), at("/if/value"), "WRONG_OPERAND"),
+        (compare("card.iin8", "=", json!("4111 1111 1111 1111")), at("/if/value"), "CARD_NUMBER"),
+        (compare("amount", ">=", json!(0)), at("/else"), "UNREACHABLE_BRANCH"),
+    ] {
+        let given = given(json!({ "name": "x", "body": body }));
+        expect_problems(gateway.create_payout_scheme(&house, &given).await, &[(&pointer, code)]);
+    }
+    let elsewhere = given(json!({ "name": "x", "body": { "services": { "card_xyz": { "reject": "x" } } } }));
+    expect_problems(
+        gateway.create_payout_scheme(&house, &elsewhere).await,
+        &[("/body/services/card_xyz", "NEVER_ROUTES"), ("/body/services/card_xyz", "UNKNOWN_SERVICE")],
+    );
+    let many = card_eur(json!({ "if": { "any": [] }, "then": direct(json!(["nowhere"])), "else": { "reject": " " } }));
+    expect_problems(
+        gateway.create_payout_scheme(&house, &given(json!({ "name": "x", "code": "A B", "body": many }))).await,
+        &[
+            (&at("/else/reject"), "REASON_INVALID"),
+            (&at("/if/any"), "EMPTY_GROUP"),
+            (&at("/then/strategies/0/routes/0"), "UNKNOWN_ROUTE"),
+            ("/code", "INVALID_VALUE"),
+        ],
+    );
+    assert_eq!(count(&world, "SELECT count(*) AS n FROM payout_scheme WHERE code <> 'default'").await, 0);
+    assert_eq!(count(&world, "SELECT count(*) AS n FROM audit WHERE action = 'payout_scheme.create'").await, 0);
+    world.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_payout_scheme_names_routes_of_its_owner_and_mode_only() {
+    let world = world().await;
+    let gateway = &world.app.gateway;
+    let house = caller(&world, "house").await;
+    let scheme =
+        given(json!({ "code": "first", "name": "First", "body": card_eur(direct(json!(["sandbox-a-card-eur"]))) }));
+    let unknown = [("/body/services/card_eur/strategies/0/routes/0", "UNKNOWN_ROUTE")];
+    for other in [caller(&world, "acme").await, caller_in(&world, "house", Mode::Live).await] {
+        expect_problems(gateway.create_payout_scheme(&other, &scheme).await, &unknown);
+    }
+    let (made, _) = gateway.create_payout_scheme(&house, &scheme).await.unwrap();
+    // A later version is checked as the first is, and a refused one leaves the one in force.
+    let bad = given(json!({ "body": card_eur(direct(json!(["nowhere"]))) }));
+    expect_problems(gateway.publish_payout_scheme(&house, made.id, &bad).await, &unknown);
+    let snapshot = gateway.snapshot().await.unwrap();
+    let state = snapshot.payout_scheme(house.tenant, made.id).unwrap();
+    assert_eq!((state.version, state.compiled.is_some()), (1, true));
+    // A scheme of disabled routes alone can never route.
+    let route = snapshot.routes_of(house.tenant).iter().find(|route| route.code == "sandbox-a-card-eur").unwrap().id;
+    gateway.change_route(&house, route, &given(json!({ "enabled": false }))).await.unwrap();
+    let again = given(json!({ "body": card_eur(direct(json!([route.to_string()]))) }));
+    let never = [("/body/services/card_eur", "NEVER_ROUTES")];
+    expect_problems(gateway.publish_payout_scheme(&house, made.id, &again).await, &never);
+    world.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_exchange_scheme_with_a_wrong_rule_is_never_saved() {
+    let world = world().await;
+    let gateway = &world.app.gateway;
+    let acme = caller(&world, "acme").await;
+    let rules = json!([
+        { "from": "USD", "to": "EUR", "kind": "fixed", "price": "0" },
+        { "from": "USD", "to": "XXX", "kind": "commercial", "source": "nobody" },
+        { "from": "EUR", "to": "EUR", "kind": "fixed", "price": "1" },
+    ]);
+    expect_problems(
+        gateway.create_exchange_scheme(&acme, &given(json!({ "name": "x", "body": { "rules": rules } }))).await,
+        &[
+            ("/body/rules/0/price", "OUT_OF_RANGE"),
+            ("/body/rules/1/source", "UNKNOWN_SOURCE"),
+            ("/body/rules/1/to", "UNKNOWN_CURRENCY"),
+            ("/body/rules/2/to", "SAME_CURRENCY"),
+        ],
+    );
+    let sound =
+        json!([{ "from": "USD", "to": "EUR", "kind": "commercial", "source": "board", "markup_percent": "1.5" }]);
+    gateway.create_exchange_scheme(&acme, &given(json!({ "name": "x", "body": { "rules": sound } }))).await.unwrap();
+    assert_eq!(count(&world, "SELECT count(*) AS n FROM exchange_scheme").await, 1);
     world.finish().await;
 }
