@@ -8,6 +8,7 @@
 mod choose;
 mod ground;
 mod plan;
+mod taken;
 
 use std::collections::BTreeSet;
 
@@ -27,8 +28,10 @@ use crate::store::{deposit_accounts, events, payouts, route_statistics};
 use progress::Next;
 
 pub use choose::Choice;
-pub(super) use ground::Ground;
+pub(super) use choose::{Wish, card_facts, choose_by, customer_facts, facts_of};
+pub(super) use ground::{Basis, Ground};
 use plan::Plan;
+pub(super) use taken::Taken;
 
 /// What one dispatch transaction wrote.
 #[derive(Default)]

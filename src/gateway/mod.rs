@@ -24,6 +24,7 @@ pub mod requests;
 pub mod route_book;
 pub mod seed;
 pub mod settle;
+pub mod simulate;
 pub mod statistics;
 pub mod submit;
 pub mod waiters;

@@ -85,6 +85,11 @@ statement! {
 }
 
 statement! {
+    struct LookAtDeposits { ids: Vec<DepositAccountId> as Array<SqlUuid> } => (SqlUuid, Numeric, Bool)
+      = "SELECT id, balance - reserved, balance_source = 'books' FROM deposit_account WHERE id = ANY (?)"
+}
+
+statement! {
     struct MoveDeposits {
         ids: Vec<DepositAccountId> as Array<SqlUuid>, reserved: Vec<Decimal> as Array<Numeric>, debited: Vec<Decimal> as Array<Numeric>,
     } = "WITH k AS MATERIALIZED ( \
@@ -231,6 +236,14 @@ pub async fn lock_deposits(conn: &AsyncPgConnection, ids: &[DepositAccountId]) -
         return Ok(Vec::new());
     }
     LockDeposits { ids: ids.to_vec() }.load(&mut &*conn).await
+}
+
+/// The same without locks: for what changes nothing.
+pub async fn look_at_deposits(conn: &AsyncPgConnection, ids: &[DepositAccountId]) -> QueryResult<Vec<DepositRow>> {
+    if ids.is_empty() {
+        return Ok(Vec::new());
+    }
+    LookAtDeposits { ids: ids.to_vec() }.load(&mut &*conn).await
 }
 
 /// What changes on a deposit account: `reserved` is added to the reservations, `debited` leaves the balance where

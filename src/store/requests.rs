@@ -357,3 +357,27 @@ pub async fn any_open_of_card(conn: &AsyncPgConnection, tenant: Tenant, card_id:
         OpenOfCard { partner_id: tenant.partner_id, mode: tenant.mode, card_id }.get_result(&mut &*conn).await?;
     Ok(open)
 }
+
+statement! {
+    struct LatestOfHouse { mode: Mode as Text, size: i64 as BigInt } => RequestSql
+      = concat!("SELECT ", request_columns!(), " FROM payout_request r WHERE r.mode = ? AND r.funding <> 'own_deposit' \
+             AND r.single_route_id IS NULL AND r.status NOT IN ('created', 'waiting_details') \
+         ORDER BY r.created_at DESC, r.id DESC LIMIT ?")
+}
+
+statement! {
+    struct LatestOfOwner { tenant: String as Text, size: i64 as BigInt } => RequestSql
+      = concat!("SELECT ", request_columns!(), " FROM payout_request r WHERE (r.partner_id::text || r.mode) = ? \
+             AND r.funding = 'own_deposit' AND r.single_route_id IS NULL AND r.status NOT IN ('created', 'waiting_details') \
+         ORDER BY r.created_at DESC, r.id DESC LIMIT ?")
+}
+
+/// The newest requests that routing chose for over the house's accounts, whoever made them; the newest first.
+pub async fn latest_of_house(conn: &AsyncPgConnection, mode: Mode, size: i64) -> QueryResult<Vec<PayoutRequest>> {
+    LatestOfHouse { mode, size }.load(&mut &*conn).await
+}
+
+/// The newest requests that routing chose for over the tenant's own accounts; the newest first.
+pub async fn latest_of_owner(conn: &AsyncPgConnection, tenant: Tenant, size: i64) -> QueryResult<Vec<PayoutRequest>> {
+    LatestOfOwner { tenant: super::of_tenant(tenant), size }.load(&mut &*conn).await
+}

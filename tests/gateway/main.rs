@@ -15,6 +15,7 @@ mod partner;
 mod requests;
 mod routing;
 mod scripted;
+mod simulate;
 mod splitting;
 mod sync;
 mod world;

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use chrono::{DateTime, Utc};
 use rust_decimal::Decimal;
 use serde_json::{Value, json};
 
@@ -12,15 +13,17 @@ use super::super::progress::Due;
 use super::super::route_book::Routing;
 use super::ground::Ground;
 use crate::domain::asset::AssetCode;
+use crate::domain::card::CardScheme;
 use crate::domain::exact;
-use crate::domain::ids::{DepositAccountId, ProviderAccountId, Tenant};
+use crate::domain::ids::{DepositAccountId, PayoutRequestId, ProviderAccountId, Tenant};
 use crate::domain::payout::Resolution;
 use crate::domain::payout_request::SplitMode;
 use crate::domain::routing::split::{self, Draw, Lane, PARTS_MAX, SplitOrder, SplitRequest};
 use crate::domain::routing::strategy::Strategy;
 use crate::domain::routing::{
-    BreakerGate, CardFacts, CustomerFacts, Decision, Facts, Outcome, Route, Scheme, Situation, decide,
+    BreakerGate, CardFacts, CustomerFacts, Decision, Facts, Outcome, Route, Scheme, Situation, Statistics, decide,
 };
+use crate::store::customers::RoutedCustomer;
 use crate::store::requests::PayoutRequest;
 
 /// Where an amount goes.
@@ -43,41 +46,7 @@ pub fn choose(row: &PayoutRequest, due: &Due, owner: Tenant, ground: &Ground) ->
         return Ok(nowhere(due, Resolution::InvalidDetails, json!({"why": "the card's number is destroyed"})));
     }
     let customer = row.customer_id.and_then(|id| ground.customers.get(&(row.tenant(), id)));
-    let customer = customer.map_or_else(CustomerFacts::default, |customer| CustomerFacts {
-        reference: Some(&customer.reference),
-        kyc_level: u8::try_from(customer.kyc_level).ok(),
-        country: customer.country.as_deref(),
-        metadata: Some(&customer.metadata),
-        paid_count: u64::try_from(customer.paid_count).ok(),
-        failed_count: u64::try_from(customer.failed_count).ok(),
-    });
-    let card = card.as_ref().map_or_else(CardFacts::default, |card| CardFacts {
-        scheme: Some(card.scheme()),
-        iin6: card.iin().get(..6),
-        iin8: card.iin().get(..8),
-        ..CardFacts::default()
-    });
-    let facts = Facts {
-        request_id: row.id,
-        now: ground.now,
-        amount: row.amount,
-        amount_reference: ground.amount_reference(row),
-        currency: row.currency,
-        service: &row.service,
-        mode: row.mode,
-        card,
-        customer,
-        metadata: Some(&row.terms.metadata),
-    };
-    let situation = Situation {
-        request_id: row.id,
-        part: due.part,
-        attempt: due.attempt,
-        amount: due.amount,
-        facts: &facts,
-        attempted: &due.attempted,
-        attempts_per_route_limit: u16::try_from(row.terms.attempts_per_route_limit).unwrap_or(1),
-    };
+    let facts = facts_of(row, card.as_ref(), customer, ground.amount_reference(row), ground.now);
     let named;
     let routes = match row.terms.single_route_id {
         None => ground.routes_of(owner),
@@ -98,14 +67,95 @@ pub fn choose(row: &PayoutRequest, due: &Due, owner: Tenant, ground: &Ground) ->
             return Ok(nowhere(due, Resolution::StrategyReceivedNoRoutes, why));
         }
     };
-    let decision = decide(&scheme, routes, &situation, &ground.statistics);
-    let may_split = row.terms.split_mode != SplitMode::Never && row.terms.single_route_id.is_none();
-    let in_shares = row.terms.split_mode == SplitMode::Always
-        && (decision.split_always || decision.strategy == Some(Strategy::Optimal));
+    choose_by(&scheme, &Wish::of(row), due, routes, &facts, &ground.statistics)
+}
+
+/// What of a request decides how its amount may be cut and where it may go again.
+#[derive(Clone, Copy, Debug)]
+pub struct Wish {
+    pub request_id: PayoutRequestId,
+    pub split_mode: SplitMode,
+    pub attempts_per_route_limit: i16,
+    /// A single payout on a named route.
+    pub is_single: bool,
+}
+
+impl Wish {
+    pub fn of(row: &PayoutRequest) -> Self {
+        Self {
+            request_id: row.id,
+            split_mode: row.terms.split_mode,
+            attempts_per_route_limit: row.terms.attempts_per_route_limit,
+            is_single: row.terms.single_route_id.is_some(),
+        }
+    }
+}
+
+/// What conditions look at in a request.
+pub fn facts_of<'a>(
+    row: &'a PayoutRequest,
+    card: Option<&'a TargetCard>,
+    customer: Option<&'a RoutedCustomer>,
+    amount_reference: Option<Decimal>,
+    now: DateTime<Utc>,
+) -> Facts<'a> {
+    Facts {
+        request_id: row.id,
+        now,
+        amount: row.amount,
+        amount_reference,
+        currency: row.currency,
+        service: &row.service,
+        mode: row.mode,
+        card: card.map_or_else(CardFacts::default, |card| card_facts(Some(card.scheme()), card.iin())),
+        customer: customer.map_or_else(CustomerFacts::default, customer_facts),
+        metadata: Some(&row.terms.metadata),
+    }
+}
+
+/// What they look at in a card, by its first six or eight digits.
+pub fn card_facts(scheme: Option<CardScheme>, iin: &str) -> CardFacts<'_> {
+    CardFacts { scheme, iin6: iin.get(..6), iin8: iin.get(..8), ..CardFacts::default() }
+}
+
+/// What they look at in a customer.
+pub fn customer_facts(customer: &RoutedCustomer) -> CustomerFacts<'_> {
+    CustomerFacts {
+        reference: Some(&customer.reference),
+        kyc_level: u8::try_from(customer.kyc_level).ok(),
+        country: customer.country.as_deref(),
+        metadata: Some(&customer.metadata),
+        paid_count: u64::try_from(customer.paid_count).ok(),
+        failed_count: u64::try_from(customer.failed_count).ok(),
+    }
+}
+
+/// Chooses by a scheme, for a request that is there or could be.
+pub fn choose_by(
+    scheme: &Scheme,
+    wish: &Wish,
+    due: &Due,
+    routes: &[Route],
+    facts: &Facts<'_>,
+    statistics: &Statistics,
+) -> Result<Choice, GatewayError> {
+    let situation = Situation {
+        request_id: wish.request_id,
+        part: due.part,
+        attempt: due.attempt,
+        amount: due.amount,
+        facts,
+        attempted: &due.attempted,
+        attempts_per_route_limit: u16::try_from(wish.attempts_per_route_limit).unwrap_or(1),
+    };
+    let decision = decide(scheme, routes, &situation, statistics);
+    let may_split = wish.split_mode != SplitMode::Never && !wish.is_single;
+    let in_shares =
+        wish.split_mode == SplitMode::Always && (decision.split_always || decision.strategy == Some(Strategy::Optimal));
     if may_split
         && in_shares
         && decision.splittable.len() > 1
-        && let Some(parts) = divide(row, due, routes, &decision, SplitOrder::Equal)?
+        && let Some(parts) = divide(wish, due, routes, &decision, SplitOrder::Equal)?
     {
         return Ok(Choice::Parts(Box::new(decision), parts));
     }
@@ -115,7 +165,7 @@ pub fn choose(row: &PayoutRequest, due: &Due, owner: Tenant, ground: &Ground) ->
     }
     if may_split
         && !decision.splittable.is_empty()
-        && let Some(parts) = divide(row, due, routes, &decision, SplitOrder::Preferred)?
+        && let Some(parts) = divide(wish, due, routes, &decision, SplitOrder::Preferred)?
     {
         return Ok(Choice::Parts(Box::new(decision), parts));
     }
@@ -166,7 +216,7 @@ impl Budgets {
 
 /// Divides an amount over the routes that could carry a part. `None`: no valid split, or none that could be found in time.
 fn divide(
-    row: &PayoutRequest,
+    wish: &Wish,
     due: &Due,
     routes: &[Route],
     decision: &Decision,
@@ -199,13 +249,13 @@ fn divide(
         Ok(Some(parts)) => parts,
         Ok(None) => return Ok(None),
         Err(error) => {
-            tracing::warn!(request = %row.id, %error, "no split was found");
+            tracing::warn!(request = %wish.request_id, %error, "no split was found");
             return Ok(None);
         }
     };
     let sum = parts.iter().try_fold(Decimal::ZERO, |sum, part| exact::add(sum, part.amount))?;
     if sum != due.amount {
-        return Err(GatewayError::Corrupt(format!("a split of {} comes to {sum} for {}", due.amount, row.id)));
+        return Err(GatewayError::Corrupt(format!("a split of {} comes to {sum} for {}", due.amount, wish.request_id)));
     }
     Ok(Some(parts.into_iter().map(|part| (over[part.lane].clone(), part.amount)).collect()))
 }

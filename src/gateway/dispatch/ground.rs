@@ -13,11 +13,12 @@ use super::super::invoke::TargetCard;
 use super::super::prices::cost_of_one;
 use super::super::route_book::{Routing, Snapshot};
 use super::super::{Gateway, GatewayError};
+use super::taken::Taken;
 use crate::domain::asset::AssetCode;
 use crate::domain::exact::{self, Rounding};
 use crate::domain::ids::{CardId, CustomerId, DepositAccountId, Mode, PayoutRequestId, ProviderAccountId, Tenant};
 use crate::domain::rate::Pair;
-use crate::domain::routing::{BreakerGate, Outcomes, PoolId, Route, Scheme, Statistics, window_start};
+use crate::domain::routing::{BreakerGate, Outcomes, PoolId, PoolUse, Route, Scheme, Statistics, window_start};
 use crate::store::cards::{self, Card};
 use crate::store::customers::{self, RoutedCustomer};
 use crate::store::payouts::{self, Payout};
@@ -27,16 +28,6 @@ use crate::store::{deposit_accounts, route_statistics};
 
 /// How far back `conversion` looks, in hours.
 const OUTCOMES_HOURS: i64 = 24;
-
-/// What a payout takes of its route's accounts and counters.
-pub struct Taken {
-    /// In the deposit currency, as is `deposit_amount`.
-    pub reserved: Decimal,
-    pub deposit_amount: Decimal,
-    /// In the service's currency.
-    pub used: Decimal,
-    pub is_probe: bool,
-}
 
 pub struct Ground {
     /// Routes by whose they are.
@@ -51,9 +42,20 @@ pub struct Ground {
     payouts: BTreeMap<PayoutRequestId, Vec<Payout>>,
     /// How each request is routed.
     routing: BTreeMap<PayoutRequestId, Routing>,
-    pub(super) statistics: Statistics,
+    pub(in crate::gateway) statistics: Statistics,
     pub(super) lease_until: DateTime<Utc>,
     pub(super) now: DateTime<Utc>,
+    holds: bool,
+}
+
+/// How a batch is to be looked at.
+pub struct Basis {
+    /// How each request is routed.
+    pub routing: BTreeMap<PayoutRequestId, Routing>,
+    pub lease_until: DateTime<Utc>,
+    pub now: DateTime<Utc>,
+    /// Deposit accounts are locked until the commit; otherwise nothing is, and nothing may be written by it.
+    pub holds: bool,
 }
 
 impl Ground {
@@ -100,8 +102,19 @@ impl Ground {
         exact::mul(row.amount, *rate, self.reference_scale, Rounding::Down).ok()
     }
 
-    /// Later requests of the batch see what this one takes of a route's accounts.
-    pub(super) fn take(&mut self, route: &Route, taken: &Taken) -> Result<(), GatewayError> {
+    /// The card and the customer that a request pays, as far as they are known.
+    pub fn of_request(&self, row: &PayoutRequest) -> (Option<TargetCard>, Option<&RoutedCustomer>) {
+        let customer = row.customer_id.and_then(|id| self.customers.get(&(row.tenant(), id)));
+        (self.card_of(row), customer)
+    }
+
+    /// Later requests of the batch see what this one takes of a route's accounts, and what it counts in its strategy's pool.
+    pub fn take(&mut self, route: &Route, pool: Option<&PoolUse>, taken: &Taken) -> Result<(), GatewayError> {
+        if let Some(pool) = pool {
+            let usage = self.statistics.usage.entry((pool.id, route.id)).or_default();
+            *usage = exact::add(*usage, taken.used)?;
+            self.statistics.floors.insert(pool.id, pool.floor);
+        }
         for other in self.routes.values_mut().flatten() {
             if other.deposit_account_id == route.deposit_account_id {
                 other.available = exact::sub(other.available, taken.reserved)?;
@@ -122,14 +135,25 @@ impl Ground {
 impl Gateway {
     pub(super) async fn ground(
         &self,
-        conn: &mut AsyncPgConnection,
+        conn: &AsyncPgConnection,
         snapshot: &Snapshot,
         rows: &[PayoutRequest],
         lease_until: DateTime<Utc>,
         now: DateTime<Utc>,
     ) -> Result<Ground, GatewayError> {
-        let conn = &*conn;
-        let routing: BTreeMap<_, _> = rows.iter().map(|row| (row.id, snapshot.routing_of(row))).collect();
+        let routing = rows.iter().map(|row| (row.id, snapshot.routing_of(row))).collect();
+        self.ground_on(conn, snapshot, rows, Basis { routing, lease_until, now, holds: true }).await
+    }
+
+    /// The same with requests routed as the basis says.
+    pub(in crate::gateway) async fn ground_on(
+        &self,
+        conn: &AsyncPgConnection,
+        snapshot: &Snapshot,
+        rows: &[PayoutRequest],
+        basis: Basis,
+    ) -> Result<Ground, GatewayError> {
+        let Basis { routing, lease_until, now, holds } = basis;
         let tried: Vec<_> = rows.iter().filter(|row| row.attempts_made > 0).map(|row| (row.tenant(), row.id)).collect();
         let sorted = |mut keys: Vec<(Tenant, CardId)>| {
             keys.sort_unstable();
@@ -168,6 +192,7 @@ impl Gateway {
             statistics: Statistics::default(),
             lease_until,
             now,
+            holds,
         };
         for row in rows.iter().filter(|row| matches!(ground.routing.get(&row.id), Some(Routing::Scheme(_)))) {
             let pair = Pair { from: row.currency, to: self.reference_currency.code };
@@ -214,9 +239,14 @@ impl Gateway {
         };
         let since = now - TimeDelta::hours(OUTCOMES_HOURS);
         // The locks first: what is read after them stands still until the commit.
+        let holds = ground.holds;
+        let available = async || match holds {
+            true => deposit_accounts::lock_deposits(conn, &deposits).await,
+            false => deposit_accounts::look_at_deposits(conn, &deposits).await,
+        };
         let (locked, gates, turnovers, (usage, floors), outcomes) = tokio::try_join!(
             biased;
-            deposit_accounts::lock_deposits(conn, &deposits),
+            available(),
             route_statistics::read_gates(conn, &accounts),
             route_statistics::read_turnovers(conn, &accounts, now.date_naive()),
             route_statistics::read_usage(conn, &pools),

@@ -12,7 +12,8 @@ use super::super::journal::{self, Draft};
 use super::super::progress::{self, Due};
 use super::super::{Gateway, GatewayError};
 use super::choose::{Choice, choose};
-use super::ground::{Ground, Taken};
+use super::ground::Ground;
+use super::taken::Taken;
 use crate::domain::exact;
 use crate::domain::ids::{DepositAccountId, PayoutId, PayoutRequestId, ProviderAccountId, RouteId, Tenant};
 use crate::domain::payout::{PayoutEvent, PayoutStatus, provider_reference};
@@ -189,19 +190,9 @@ impl Gateway {
                 given_up: false,
             },
         };
-        let taken = Taken {
-            reserved: needs.reserved,
-            deposit_amount: needs.deposit_amount,
-            used: if place.lifts { used(decision, route, amount)? } else { amount },
-            is_probe,
-        };
+        let taken = Taken::of(route, decision, amount, place.lifts)?;
         count(plan, route, decision, &taken, now)?;
-        ground.take(route, &taken)?;
-        if let Some(pool) = pool {
-            let usage = ground.statistics.usage.entry((pool.id, route.id)).or_default();
-            *usage = exact::add(*usage, taken.used)?;
-            ground.statistics.floors.insert(pool.id, pool.floor);
-        }
+        ground.take(route, pool, &taken)?;
         row.attempts_made = row.attempts_made.saturating_add(1);
         plan.dirty.insert(row.id);
         let mut payout = payout;
@@ -307,11 +298,4 @@ fn count(
         *plan.probes.entry(route.provider_account_id).or_default() += 1;
     }
     Ok(())
-}
-
-/// What a payout adds to its route's usage: its amount, and what lifts a route that came back to its peers.
-fn used(decision: &Decision, route: &Route, amount: Decimal) -> Result<Decimal, GatewayError> {
-    let lifts = decision.pool.iter().flat_map(|pool| &pool.lifts);
-    let lift = lifts.filter(|(id, _)| *id == route.id).map(|(_, lift)| *lift).next().unwrap_or_default();
-    Ok(exact::add(amount, lift)?)
 }

@@ -42,7 +42,8 @@ pub fn complete(path: &str, operation: &mut Operation) {
         added.push(parameter("sort", ParameterIn::Query, "The order; newest first unless given.", sort));
     }
     let is_write = method != "GET";
-    if is_write {
+    // What changes nothing is safe to send again.
+    if is_write && !path.ends_with("/simulate") {
         let what =
             "Makes the request safe to send again for 24 hours: 1 to 255 visible ASCII characters, one key a request.";
         let key = text().min_length(Some(1)).max_length(Some(255));

@@ -76,7 +76,11 @@ impl<'a> Reader<'a> {
 
     /// The same as JSON, for use cases that read attributes by themselves: which of them there are is theirs to tell, and
     /// `wanted.attributes` says nothing. A `test_mode` that isn't the key's is refused here, and taken out.
-    pub fn attributes_of(body: &Body, wanted: &Wanted<'_>, mode: Mode) -> Result<serde_json::Map<String, Value>, V1Error> {
+    pub fn attributes_of(
+        body: &Body,
+        wanted: &Wanted<'_>,
+        mode: Mode,
+    ) -> Result<serde_json::Map<String, Value>, V1Error> {
         let problems = Problems::default();
         let data = Reader::data_of(body, wanted, &problems)?;
         if let Some(attributes) = data.required_object_of_any("attributes") {
@@ -92,10 +96,8 @@ impl<'a> Reader<'a> {
     }
 
     fn required_object_of_any(&self, name: &str) -> Option<Reader<'a>> {
-        Self::any_object_at(self.required(name)?, self.pointer(name), &Problems::default()).map(|object| Reader {
-            problems: self.problems.clone(),
-            ..object
-        })
+        Self::any_object_at(self.required(name)?, self.pointer(name), &Problems::default())
+            .map(|object| Reader { problems: self.problems.clone(), ..object })
     }
 
     fn data_of(body: &'a Body, wanted: &Wanted<'_>, problems: &Problems) -> Result<Self, V1Error> {

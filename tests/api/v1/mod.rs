@@ -4,9 +4,11 @@ mod auth;
 mod credits;
 mod customers;
 mod documents;
+mod entities;
 mod idempotency;
 mod keys;
 mod lists;
+mod schemes;
 
 use std::collections::BTreeSet;
 
