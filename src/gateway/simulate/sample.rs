@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::{Decided, whole};
-use crate::domain::card::{CardScheme, Iin};
+use crate::domain::card::{CardScheme, Iin, IinDigits};
 use crate::domain::ids::{CustomerId, PayoutPointId, PayoutRequestId, Tenant};
 use crate::domain::payout_request::{Funding, RequestStatus, SplitMode};
 use crate::domain::routing::{Facts, Scheme};
@@ -149,8 +149,13 @@ impl Gateway {
         let rows = [sample.row];
         let ground = self.ground_for(snapshot, scheme, &rows, self.clock.now()).await?;
         let [row] = &rows;
+        // No more than what is kept of real ones.
+        let kept = match self.iin_digits {
+            IinDigits::Six => sample.iin.get(..6).unwrap_or_default(),
+            IinDigits::Eight => &sample.iin,
+        };
         let facts = Facts {
-            card: card_facts(sample.scheme, &sample.iin),
+            card: card_facts(sample.scheme, kept),
             customer: sample.customer.as_ref().map(customer_facts).unwrap_or_default(),
             ..facts_of(row, None, None, ground.amount_reference(row), sample.at)
         };

@@ -35,7 +35,8 @@ saved: the key may be used again.
 a bearer token, or as the user of Basic with an empty password. The key fixes partner and mode. Amounts are taken as numbers or \
 strings, by their digits, and answered as decimal strings. Unknown members are refused; errors (`ErrorDocument`) name all problems of \
 a document at once, by JSON pointers. Lists go by `page[size]` and `page[cursor]`; rows that are added meanwhile move no page. Each \
-POST and PATCH takes an `Idempotency-Key`, kept for 24 hours per API key; an answer that held a secret is replayed without it.";
+POST and PATCH but `simulate`, which changes nothing, takes an `Idempotency-Key`, kept for 24 hours per API key; an answer that held \
+a secret is replayed without it.";
 
 #[derive(OpenApi)]
 #[openapi(
