@@ -9,7 +9,8 @@ use crate::domain::ids::{Mode, PartnerId, Tenant};
 use crate::domain::ledger::{self, EntryKind, Holder};
 use crate::domain::money::Money;
 use crate::store::Slice;
-use crate::store::partner_funds::{self, StatementLine};
+use crate::store::partner_funds;
+pub use crate::store::partner_funds::StatementLine;
 use crate::store::retry::transaction;
 use crate::store::{accounts, entries, partners};
 
@@ -52,11 +53,11 @@ impl Gateway {
         let reference = &credit.reference;
         if !(1..=128).contains(&reference.chars().count()) || reference.chars().any(char::is_control) {
             let detail = "has 1 to 128 characters";
-            return Err(Refusal::invalid("/data/attributes/reference", "INVALID_LENGTH", detail));
+            return Err(Refusal::invalid("/data/attributes/reference_id", "WRONG_LENGTH", detail));
         }
         if crate::domain::card::strike_numbers(reference) != reference.as_str() {
             let detail = "holds what passes for a card number";
-            return Err(Refusal::invalid("/data/attributes/reference", "CARD_NUMBER_NOT_HERE", detail));
+            return Err(Refusal::invalid("/data/attributes/reference_id", "CARD_NUMBER", detail));
         }
         transaction(&self.db, async |conn| {
             let now = self.clock.now();
@@ -97,7 +98,7 @@ impl Gateway {
                 _ => Ok(own),
             };
         }
-        let pointer = "/data/attributes/partner_id";
+        let pointer = "/data/attributes/partner";
         let partner_id =
             partner_id.ok_or_else(|| Refusal::invalid(pointer, "PARTNER_REQUIRED", "the house names the partner"))?;
         let mut conn = self.db.get().await?;

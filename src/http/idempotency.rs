@@ -14,6 +14,7 @@ use std::sync::Arc;
 
 use actix_web::HttpRequest;
 use chrono::TimeDelta;
+use zeroize::Zeroizing;
 
 use super::body::Body;
 use super::call::Answer;
@@ -66,9 +67,18 @@ impl KeyedRequest {
         Self {
             owner: KeyOwner { tenant, principal, key: key.0 },
             operation: format!("{} {}", request.method(), request.path()),
-            body_mac: gateway.vault.body_hmac(body.bytes()),
+            body_mac: mac_of(gateway, request.query_string(), body),
         }
     }
+}
+
+/// What was asked: the body, and the query where there is one.
+fn mac_of(gateway: &Gateway, query: &str, body: &Body) -> [u8; 32] {
+    if query.is_empty() {
+        return gateway.vault.body_hmac(body.bytes());
+    }
+    let asked = Zeroizing::new([query.as_bytes(), b"\0", body.bytes()].concat());
+    gateway.vault.body_hmac(&asked)
 }
 
 /// What a saved key means for a request that names it again.

@@ -59,15 +59,16 @@ macro_rules! list_of_events {
         statement! {
             struct $name {
                 tenant: String as Text, at: DateTime<Utc> as Timestamptz, id: Uuid as SqlUuid, size: i64 as BigInt,
-                kind: Option<String> as Nullable<Text>, request: Option<PayoutRequestId> as Nullable<SqlUuid>,
+                kind: Option<String> as Nullable<Text>, from: Option<DateTime<Utc>> as Nullable<Timestamptz>,
+                to: Option<DateTime<Utc>> as Nullable<Timestamptz>,
             } => EventSql
               = concat!("WITH ask AS MATERIALIZED (SELECT ?::text AS tenant, ?::timestamptz AS at, ?::uuid AS id, ?::bigint AS size, \
-                     ?::text AS kind, ?::uuid AS request) \
+                     ?::text AS kind, ?::timestamptz AS since, ?::timestamptz AS before) \
                  SELECT e.partner_id, e.mode, e.request_id, e.seq, e.id, e.payout_id, e.kind, e.actor, e.data, e.mac, e.at FROM event e \
                  WHERE (e.partner_id::text || e.mode) = (SELECT tenant FROM ask) \
                      AND (e.at, e.id) ", $compare, " ((SELECT at FROM ask), (SELECT id FROM ask)) \
                      AND ((SELECT kind FROM ask) IS NULL OR e.kind = (SELECT kind FROM ask)) \
-                     AND ((SELECT request FROM ask) IS NULL OR e.request_id = (SELECT request FROM ask)) \
+                     AND ((SELECT since FROM ask) IS NULL OR e.at >= (SELECT since FROM ask)) AND ((SELECT before FROM ask) IS NULL OR e.at < (SELECT before FROM ask)) \
                  ORDER BY e.at ", $order, ", e.id ", $order, " LIMIT (SELECT size FROM ask)")
         }
     };
@@ -80,6 +81,18 @@ list_of_events!(EventsOldest, ">", "ASC");
 pub struct EventFilter {
     pub kind: Option<String>,
     pub request_id: Option<PayoutRequestId>,
+    /// Happened at or after.
+    pub from: Option<DateTime<Utc>>,
+    /// Happened before.
+    pub to: Option<DateTime<Utc>>,
+}
+
+impl EventFilter {
+    fn fits(&self, event: &Event) -> bool {
+        self.kind.as_ref().is_none_or(|kind| event.kind == *kind)
+            && self.from.is_none_or(|from| event.at >= from)
+            && self.to.is_none_or(|to| event.at < to)
+    }
 }
 
 /// A page of a tenant's events, by when they happened.
@@ -89,12 +102,18 @@ pub async fn list(
     filter: &EventFilter,
     slice: Slice,
 ) -> QueryResult<Vec<Event>> {
+    // A request has few events: they aren't looked for in the whole log.
+    if let Some(request) = filter.request_id {
+        let mut found = of_request(conn, tenant, request).await?;
+        found.retain(|event| filter.fits(event));
+        return Ok(slice.of(found, |event| (event.at, event.id.0)));
+    }
     let (at, id) = slice.after;
-    let (size, kind, request) = (slice.limit, filter.kind.clone(), filter.request_id);
+    let (size, kind, from, to) = (slice.limit, filter.kind.clone(), filter.from, filter.to);
     let tenant = of_tenant(tenant);
     match slice.newest_first {
-        true => EventsNewest { tenant, at, id, size, kind, request }.load(&mut &*conn).await,
-        false => EventsOldest { tenant, at, id, size, kind, request }.load(&mut &*conn).await,
+        true => EventsNewest { tenant, at, id, size, kind, from, to }.load(&mut &*conn).await,
+        false => EventsOldest { tenant, at, id, size, kind, from, to }.load(&mut &*conn).await,
     }
 }
 

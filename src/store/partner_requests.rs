@@ -14,7 +14,7 @@ use super::payouts::{Payout, PayoutSql, payout_columns};
 use super::requests::{PayoutRequest, RequestSql, request_columns};
 use super::statement::statement;
 use super::{Slice, of_tenant};
-use crate::domain::ids::{BatchId, Mode, PartnerId, PayoutId, PayoutRequestId, Tenant};
+use crate::domain::ids::{BatchId, Mode, PartnerId, PayoutId, PayoutPointId, PayoutRequestId, Tenant};
 use crate::domain::payout::PayoutStatus;
 use crate::domain::payout_request::RequestStatus;
 
@@ -80,16 +80,16 @@ macro_rules! list_of_requests {
                 tenant: String as Text, at: DateTime<Utc> as Timestamptz, id: Uuid as SqlUuid,
                 size: i64 as BigInt, status: Option<RequestStatus> as Nullable<Text>, service: Option<String> as Nullable<Text>,
                 reference: Option<String> as Nullable<Text>, customer: Option<String> as Nullable<Text>,
-                batch: Option<BatchId> as Nullable<SqlUuid>, from: Option<DateTime<Utc>> as Nullable<Timestamptz>,
+                point: Option<PayoutPointId> as Nullable<SqlUuid>, from: Option<DateTime<Utc>> as Nullable<Timestamptz>,
                 to: Option<DateTime<Utc>> as Nullable<Timestamptz>,
             } => RequestSql
               = concat!("WITH ask AS MATERIALIZED (SELECT ?::text AS tenant, ?::timestamptz AS at, ?::uuid AS id, ?::bigint AS size, \
-                     ?::text AS status, ?::text AS service, ?::text AS reference, ?::text AS customer, ?::uuid AS batch, \
+                     ?::text AS status, ?::text AS service, ?::text AS reference, ?::text AS customer, ?::uuid AS point, \
                      ?::timestamptz AS since, ?::timestamptz AS before) \
                  SELECT ", request_columns!(), " FROM payout_request r \
                  WHERE (r.partner_id::text || r.mode) = (SELECT tenant FROM ask) AND (r.created_at, r.id) ", $compare, " ((SELECT at FROM ask), (SELECT id FROM ask)) \
                      AND ((SELECT status FROM ask) IS NULL OR r.status = (SELECT status FROM ask)) AND ((SELECT service FROM ask) IS NULL OR r.service = (SELECT service FROM ask)) \
-                     AND ((SELECT reference FROM ask) IS NULL OR r.reference_id = (SELECT reference FROM ask)) AND ((SELECT batch FROM ask) IS NULL OR r.batch_id = (SELECT batch FROM ask)) \
+                     AND ((SELECT reference FROM ask) IS NULL OR r.reference_id = (SELECT reference FROM ask)) AND ((SELECT point FROM ask) IS NULL OR r.point_id = (SELECT point FROM ask)) \
                      AND ((SELECT customer FROM ask) IS NULL OR EXISTS (SELECT 1 FROM customer u \
                          WHERE (u.partner_id, u.mode, u.id) = (r.partner_id, r.mode, r.customer_id) AND u.reference = (SELECT customer FROM ask))) \
                      AND ((SELECT since FROM ask) IS NULL OR r.created_at >= (SELECT since FROM ask)) AND ((SELECT before FROM ask) IS NULL OR r.created_at < (SELECT before FROM ask)) \
@@ -106,14 +106,14 @@ macro_rules! list_of_payouts {
             struct $name {
                 tenant: String as Text, at: DateTime<Utc> as Timestamptz, id: Uuid as SqlUuid,
                 size: i64 as BigInt, status: Option<PayoutStatus> as Nullable<Text>,
-                request: Option<PayoutRequestId> as Nullable<SqlUuid>, from: Option<DateTime<Utc>> as Nullable<Timestamptz>,
+                from: Option<DateTime<Utc>> as Nullable<Timestamptz>,
                 to: Option<DateTime<Utc>> as Nullable<Timestamptz>,
             } => PayoutSql
               = concat!("WITH ask AS MATERIALIZED (SELECT ?::text AS tenant, ?::timestamptz AS at, ?::uuid AS id, ?::bigint AS size, \
-                     ?::text AS status, ?::uuid AS request, ?::timestamptz AS since, ?::timestamptz AS before) \
+                     ?::text AS status, ?::timestamptz AS since, ?::timestamptz AS before) \
                  SELECT ", payout_columns!(), " FROM payout p \
                  WHERE (p.partner_id::text || p.mode) = (SELECT tenant FROM ask) AND (p.created_at, p.id) ", $compare, " ((SELECT at FROM ask), (SELECT id FROM ask)) \
-                     AND ((SELECT status FROM ask) IS NULL OR p.status = (SELECT status FROM ask)) AND ((SELECT request FROM ask) IS NULL OR p.request_id = (SELECT request FROM ask)) \
+                     AND ((SELECT status FROM ask) IS NULL OR p.status = (SELECT status FROM ask)) \
                      AND ((SELECT since FROM ask) IS NULL OR p.created_at >= (SELECT since FROM ask)) AND ((SELECT before FROM ask) IS NULL OR p.created_at < (SELECT before FROM ask)) \
                  ORDER BY p.created_at ", $order, ", p.id ", $order, " LIMIT (SELECT size FROM ask)")
         }
@@ -131,6 +131,7 @@ pub struct RequestFilter {
     /// The partner's own reference of its customer.
     pub customer: Option<String>,
     pub batch: Option<BatchId>,
+    pub point_id: Option<PayoutPointId>,
     /// Made at or after.
     pub created_from: Option<DateTime<Utc>>,
     /// Made before.
@@ -144,6 +145,7 @@ impl RequestFilter {
             && self.service.as_ref().is_none_or(|service| row.service == *service)
             && self.reference_id.as_ref().is_none_or(|reference| row.reference_id == *reference)
             && self.batch.is_none_or(|batch| row.terms.batch_id == Some(batch))
+            && self.point_id.is_none_or(|point| row.point_id == point)
             && self.created_from.is_none_or(|from| row.created_at >= from)
             && self.created_to.is_none_or(|to| row.created_at < to)
     }
@@ -158,6 +160,15 @@ pub struct PayoutFilter {
     pub created_from: Option<DateTime<Utc>>,
     /// Made before.
     pub created_to: Option<DateTime<Utc>>,
+}
+
+impl PayoutFilter {
+    fn fits(&self, row: &Payout) -> bool {
+        self.status.is_none_or(|status| row.status == status)
+            && self.request_id.is_none_or(|request| row.request_id == request)
+            && self.created_from.is_none_or(|from| row.created_at >= from)
+            && self.created_to.is_none_or(|to| row.created_at < to)
+    }
 }
 
 /// The tenant's requests of these references.
@@ -189,7 +200,7 @@ pub async fn list(
                 service: filter.service.clone(),
                 reference: filter.reference_id.clone(),
                 customer: filter.customer.clone(),
-                batch: filter.batch,
+                point: filter.point_id,
                 from: filter.created_from,
                 to: filter.created_to,
             }
@@ -197,12 +208,20 @@ pub async fn list(
             .await
         };
     }
-    // A reference names one request: it isn't looked for in a list.
-    if let (Some(reference), None) = (&filter.reference_id, &filter.customer) {
-        let starts = slice.after == Slice::start(slice.newest_first);
-        let mut found = by_references(conn, tenant, vec![reference.clone()]).await?;
-        found.retain(|row| starts && filter.fits(row));
-        return Ok(found);
+    // A reference names one request, and a batch is a file's: they aren't looked for in the whole list.
+    let named = match (&filter.reference_id, filter.batch) {
+        (Some(reference), _) => Some(by_references(conn, tenant, vec![reference.clone()]).await?),
+        (None, Some(batch)) => Some(of_batch(conn, tenant, batch, 0, i64::MAX).await?),
+        (None, None) => None,
+    };
+    if let Some(mut found) = named {
+        if let Some(reference) = &filter.customer {
+            let whose =
+                super::customers::find_profile_by_reference(conn, tenant, reference).await?.map(|profile| profile.id);
+            found.retain(|row| whose.is_some() && row.customer_id == whose);
+        }
+        found.retain(|row| filter.fits(row));
+        return Ok(slice.of(found, |row| (row.created_at, row.id.0)));
     }
     if slice.newest_first { ask!(ListNewest) } else { ask!(ListOldest) }
 }
@@ -221,13 +240,18 @@ pub async fn list_payouts(
                 id: slice.after.1,
                 size: slice.limit,
                 status: filter.status,
-                request: filter.request_id,
                 from: filter.created_from,
                 to: filter.created_to,
             }
             .load(&mut &*conn)
             .await
         };
+    }
+    // A request has few payouts: they aren't looked for in the whole list.
+    if let Some(request) = filter.request_id {
+        let mut found = super::payouts::of_requests(conn, &[(tenant, request)]).await?;
+        found.retain(|row| filter.fits(row));
+        return Ok(slice.of(found, |row| (row.created_at, row.id.0)));
     }
     if slice.newest_first { ask!(PayoutsNewest) } else { ask!(PayoutsOldest) }
 }

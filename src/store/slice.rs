@@ -21,6 +21,17 @@ impl Slice {
         if self.newest_first { key < self.after } else { key > self.after }
     }
 
+    /// The part of `rows`, which are few, that lies in it, in its order.
+    pub fn of<R>(self, mut rows: Vec<R>, key: impl Fn(&R) -> (DateTime<Utc>, Uuid)) -> Vec<R> {
+        rows.retain(|row| self.has(key(row)));
+        rows.sort_by_key(&key);
+        if self.newest_first {
+            rows.reverse();
+        }
+        rows.truncate(usize::try_from(self.limit).unwrap_or(0));
+        rows
+    }
+
     /// Before all rows.
     pub fn start(newest_first: bool) -> (DateTime<Utc>, Uuid) {
         // Years 9999 and 1: PostgreSQL takes both.

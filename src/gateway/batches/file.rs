@@ -86,6 +86,10 @@ pub(super) fn read(content: &[u8]) -> Result<Vec<Row>, Problem> {
         let line = before.iter().filter(|byte| **byte == b'\n').count() + 1;
         return Err(refused("NOT_UTF8", format!("line {line} isn't UTF-8: save the file in that encoding")));
     }
+    if let Some(at) = content.iter().position(|byte| *byte == 0) {
+        let line = content.iter().take(at).filter(|byte| **byte == b'\n').count() + 1;
+        return Err(refused("NOT_UTF8", format!("line {line} has zero bytes, as UTF-16 does: save the file in UTF-8")));
+    }
     let mut reader = csv::ReaderBuilder::new()
         .has_headers(false)
         .flexible(true)

@@ -49,6 +49,9 @@ fn bytes_that_are_not_utf8_are_told_with_their_line() {
     let (code, detail) = refused(b"service,service_amount\ntest_usd,1\ntest_usd,\xe9\n");
     assert_eq!(code, "NOT_UTF8");
     assert!(detail.contains("line 3"), "{detail}");
+    let (code, detail) = refused(b"s\0e\0r\0v\0i\0c\0e\0");
+    assert_eq!(code, "NOT_UTF8");
+    assert!(detail.contains("line 1") && detail.contains("UTF-16"), "{detail}");
 }
 
 #[test]

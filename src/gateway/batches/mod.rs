@@ -17,7 +17,8 @@ use crate::domain::exact;
 use crate::domain::ids::{BatchId, PayoutPointId};
 use crate::domain::payout_request::RequestStatus;
 use crate::store::Slice;
-use crate::store::batches::{self, Batch, BatchProblem};
+use crate::store::batches;
+pub use crate::store::batches::{Batch, BatchProblem};
 use crate::store::partner_requests;
 use crate::store::retry::transaction;
 use file::{Column, Row};
@@ -64,10 +65,10 @@ impl Gateway {
         let (tenant, now) = (caller.tenant, self.clock.now());
         let chars = name.chars().count();
         if !(1..=200).contains(&chars) || name.chars().any(char::is_control) {
-            return Err(Refusal::invalid("/name", "INVALID_LENGTH", "a batch's name has 1 to 200 characters"));
+            return Err(Refusal::invalid("/name", "WRONG_LENGTH", "a batch's name has 1 to 200 characters"));
         }
         if crate::domain::card::strike_numbers(name) != name {
-            return Err(Refusal::invalid("/name", "CARD_NUMBER_NOT_HERE", "holds what passes for a card number"));
+            return Err(Refusal::invalid("/name", "CARD_NUMBER", "holds what passes for a card number"));
         }
         let rows = file::read(content).map_err(|problem| Refusal::Invalid(vec![problem]))?;
         let digest = Sha256::digest(content).to_vec();

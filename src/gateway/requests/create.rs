@@ -335,7 +335,7 @@ fn problems_of(refusal: &Refusal) -> Vec<Problem> {
             vec![Problem::new("", code, detail.clone())]
         }
         Refusal::NotFound { what } => vec![Problem::new("", "NOT_FOUND", format!("there is no such {what}"))],
-        Refusal::Failed(_) => vec![Problem::new("", "INTERNAL", "could not be made")],
+        Refusal::Failed(_) => vec![Problem::new("", "INTERNAL_ERROR", "could not be made")],
     }
 }
 

@@ -17,4 +17,4 @@ pub(in crate::gateway) use create::BatchDraft;
 pub use create::Submitted;
 pub use new_request::{NewCustomer, NewRequest, RequestOptions};
 pub use patch::Patch;
-pub use read::{CardMask, EventFilter, RequestView};
+pub use read::{CardMask, Event, EventFilter, Payout, PayoutFilter, PayoutRequest, RequestFilter, RequestView};

@@ -10,11 +10,14 @@ use crate::domain::card::{CardExpiry, CardScheme};
 use crate::domain::ids::{CustomerId, PayoutId, PayoutRequestId, Tenant};
 use crate::store::Slice;
 use crate::store::customers::{self, CustomerBrief};
-pub use crate::store::events::EventFilter;
-use crate::store::events::{self, Event};
-use crate::store::partner_requests::{self, PayoutFilter, RequestFilter};
-use crate::store::payouts::{self, Payout};
-use crate::store::requests::{self, PayoutRequest};
+use crate::store::events;
+pub use crate::store::events::{Event, EventFilter};
+use crate::store::partner_requests;
+pub use crate::store::partner_requests::{PayoutFilter, RequestFilter};
+use crate::store::payouts;
+pub use crate::store::payouts::Payout;
+use crate::store::requests;
+pub use crate::store::requests::PayoutRequest;
 use crate::store::{cards, request_cards};
 
 /// What may be shown of a card.

@@ -8,7 +8,7 @@ use crate::domain::ids::Mode;
 
 /// Where a request's attributes stand in its document.
 pub(super) const ATTRIBUTES: &str = "/data/attributes";
-const CODE_CARD: &str = "CARD_NUMBER_NOT_HERE";
+const CODE_CARD: &str = "CARD_NUMBER";
 const METADATA_KEYS_MAX: usize = 50;
 const METADATA_CHARS_MAX: usize = 500;
 
@@ -25,7 +25,7 @@ impl Problems {
     pub fn text(&mut self, attribute: &str, text: &str, chars_max: usize) {
         let count = text.chars().take(chars_max + 1).count();
         if count == 0 || count > chars_max {
-            self.add(attribute, "INVALID_LENGTH", format!("has 1 to {chars_max} characters"));
+            self.add(attribute, "WRONG_LENGTH", format!("has 1 to {chars_max} characters"));
         } else if text.chars().any(char::is_control) {
             self.add(attribute, "INVALID_CHARACTERS", "has control characters");
         } else if holds_card_number(text) {
@@ -48,7 +48,7 @@ impl Problems {
     /// A flat object of texts, numbers and truths.
     pub fn metadata(&mut self, attribute: &str, metadata: &Map<String, Value>) {
         if metadata.len() > METADATA_KEYS_MAX {
-            self.add(attribute, "TOO_MANY_KEYS", format!("has at most {METADATA_KEYS_MAX} keys"));
+            self.add(attribute, "TOO_MANY", format!("has at most {METADATA_KEYS_MAX} keys"));
             return;
         }
         for (key, value) in metadata {
@@ -65,7 +65,7 @@ impl Problems {
                 Value::String(text) => self.text(&pointer, text, METADATA_CHARS_MAX),
                 Value::Number(number) => self.text(&pointer, &number.to_string(), 64),
                 Value::Array(_) | Value::Object(_) => {
-                    self.add(&pointer, "INVALID_TYPE", "is a text, a number, true, false or null");
+                    self.add(&pointer, "WRONG_TYPE", "is a text, a number, true, false or null");
                 }
             }
         }

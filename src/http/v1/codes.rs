@@ -3,6 +3,8 @@
 
 use actix_web::http::StatusCode;
 
+use super::codes_of_requests;
+
 /// A code with the status that it comes with by itself, and its title, which never changes with the occurrence.
 pub struct CodeRow {
     pub code: &'static str,
@@ -10,7 +12,7 @@ pub struct CodeRow {
     pub title: &'static str,
 }
 
-const fn row(code: &'static str, status: u16, title: &'static str) -> CodeRow {
+pub(super) const fn row(code: &'static str, status: u16, title: &'static str) -> CodeRow {
     CodeRow { code, status, title }
 }
 
@@ -113,9 +115,14 @@ pub fn find(code: &str) -> Option<&'static CodeRow> {
     CODES.iter().find(|row| row.code == code)
 }
 
+/// A code of this table or of the resources' own.
+pub fn find_any(code: &str) -> Option<&'static CodeRow> {
+    find(code).or_else(|| codes_of_requests::CODES.iter().find(|row| row.code == code))
+}
+
 /// A code's title; of a code without one (the wallet's codes have messages instead), its status in words.
 pub fn title(code: &str, status: StatusCode) -> &'static str {
-    find(code).map_or_else(|| status.canonical_reason().unwrap_or("Refused"), |row| row.title)
+    find_any(code).map_or_else(|| status.canonical_reason().unwrap_or("Refused"), |row| row.title)
 }
 
 /// The table's part of `docs/errors.md`.
@@ -129,10 +136,18 @@ pub fn markdown() -> String {
     );
     page.push_str(EXAMPLE);
     page.push_str("\n```\n\n| code | status | title |\n|---|---|---|\n");
-    for row in CODES {
-        page.push_str(&format!("| `{}` | {} | {} |\n", row.code, row.status, row.title));
-    }
+    page.push_str(&rows(CODES));
+    page.push_str(
+        "\n### Payout requests, batches and balances\n\n\
+         In a batch's report by line the same codes stand beside each line, without a status.\n\n\
+         | code | status | title |\n|---|---|---|\n",
+    );
+    page.push_str(&rows(codes_of_requests::CODES));
     page
+}
+
+fn rows(codes: &[CodeRow]) -> String {
+    codes.iter().map(|row| format!("| `{}` | {} | {} |\n", row.code, row.status, row.title)).collect()
 }
 
 const EXAMPLE: &str = r#"{

@@ -156,7 +156,7 @@ pub async fn create(call: PartnerCall, payload: web::Payload) -> Result<HttpResp
 }
 
 /// Whose customer is credited: the caller's own, or the named partner's in the caller's mode.
-async fn tenant_of(call: &PartnerCall, partner: Option<&str>) -> Result<Tenant, V1Error> {
+pub async fn tenant_of(call: &PartnerCall, partner: Option<&str>) -> Result<Tenant, V1Error> {
     let Some(code) = partner else { return Ok(call.caller.tenant) };
     match call.wallet.user(code, call.mode(), "", None).await {
         Ok(user) => Ok(user.tenant),

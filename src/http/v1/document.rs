@@ -58,6 +58,13 @@ impl<T> Resource<T> {
         Self { kind, id, attributes, relationships: BTreeMap::new(), links }
     }
 
+    /// With another path than the collection's and its id.
+    #[must_use]
+    pub fn found_at(mut self, path: impl Into<String>) -> Self {
+        self.links.own = path.into();
+        self
+    }
+
     /// Adds what it belongs to.
     #[must_use]
     pub fn related(mut self, name: &'static str, kind: &'static str, id: Option<impl ToString>) -> Self {

@@ -2,18 +2,27 @@
 //! key's check; the resources are a file each, and what they mean is the gateway's.
 
 pub mod api_keys;
+pub mod batches;
 pub mod call;
 pub mod codes;
+pub mod codes_of_requests;
 pub mod credits;
 pub mod cursor;
 pub mod customers;
 pub mod document;
 pub mod error;
+pub mod events;
 pub mod gateway;
 pub mod list;
 pub mod media;
+pub mod numbered;
 pub mod openapi;
+pub mod partner_accounts;
+pub mod payout_requests;
+pub mod payouts;
 pub mod reader;
+pub mod request_body;
+pub mod request_view;
 
 use actix_web::web;
 
@@ -27,6 +36,11 @@ pub fn routes(cfg: &mut web::ServiceConfig) {
     customers::routes(cfg);
     credits::routes(cfg);
     gateway::routes(cfg);
+    payout_requests::routes(cfg);
+    payouts::routes(cfg);
+    batches::routes(cfg);
+    partner_accounts::routes(cfg);
+    events::routes(cfg);
 }
 
 #[cfg(test)]
