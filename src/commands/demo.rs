@@ -8,9 +8,17 @@ use chrono::TimeDelta;
 use clap::Args;
 use landfall::app::{App, Database};
 use landfall::config::Settings;
+use landfall::domain::asset::AssetCode;
 use landfall::domain::ids::Mode;
+use landfall::gateway::access::audit::Author;
+use landfall::gateway::access::keys::NewKey;
+use landfall::gateway::access::{Caller, Refusal, Scope};
+use landfall::gateway::funds::PartnerCredit;
+use landfall::gateway::manage::Slice;
+use landfall::gateway::manage::points::PointFilter;
 use landfall::http::auth::mint_development_token;
 use reqwest::{Client, Method, Response};
+use rust_decimal::Decimal;
 use secrecy::ExposeSecret;
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -19,6 +27,9 @@ use super::{Failure, system_clock};
 
 /// A published test number that reaches nobody.
 const CARD_NUMBER: u64 = 4_111_111_111_111_111;
+
+/// Who the demonstration is of.
+const PARTNER: &str = "demo";
 
 #[derive(Args)]
 pub struct Arguments {
@@ -47,6 +58,7 @@ pub async fn how_to_go_on(app: &App, address: SocketAddr) -> Result<(), Failure>
     let user = "alice";
     let token = mint_development_token(&app.settings, user, Some(1), TimeDelta::hours(24), app.clock.now())?;
     fund(app, user).await?;
+    let partner = partner(app).await?;
     let admin = app.staff.ensure_development_admin(&app.settings.modes, &app.settings.data_dir).await?;
     println!();
     println!("Landfall serves on http://{address}");
@@ -62,8 +74,63 @@ pub async fn how_to_go_on(app: &App, address: SocketAddr) -> Result<(), Failure>
     println!("export TOKEN={token}");
     println!("curl -s http://{address}/v4/payout/data -H \"Authorization: Bearer $TOKEN\"");
     println!();
+    println!(
+        "  a partner         {PARTNER}, with {} {} more on its balance; its test key for 24 hours, and its payout point:",
+        partner.credit.amount, partner.credit.currency
+    );
+    println!();
+    println!("export KEY={}", partner.key);
+    println!("export POINT={}", partner.point);
+    println!(
+        "curl -s http://{address}/v1/payout-gateway/payout-requests -H \"Authorization: Bearer $KEY\" -H 'Content-Type: application/json' \\"
+    );
+    println!("  -d '{}'", sample("'$POINT'"));
+    println!();
     println!("Ctrl-C ends it.");
     Ok(())
+}
+
+/// The documented sample request.
+fn sample(point: &str) -> Value {
+    json!({ "data": { "type": "payout-request", "attributes": {
+        "point_amount": 1, "point_id": point, "point_currency": "USD", "service": "test_usd", "test_mode": true,
+        "fields": { "account": "some_random_string" },
+    } } })
+}
+
+/// What a new partner needs to ask for a payout.
+struct Partner {
+    key: String,
+    point: String,
+    credit: PartnerCredit,
+}
+
+/// The demonstration's partner with a new key and money on its balance.
+async fn partner(app: &App) -> Result<Partner, Failure> {
+    let tenant = app.wallet.user(PARTNER, Mode::Test, "demo", None).await?.tenant;
+    let new = NewKey {
+        name: "demonstration".to_owned(),
+        scopes: Scope::ALL.into_iter().collect(),
+        allowed_ips: Vec::new(),
+        expires_at: Some(app.clock.now() + TimeDelta::hours(24)),
+    };
+    let (key, secret) = app.gateway.make_key(&Author::command(tenant), false, new).await.map_err(said)?;
+    let caller = Caller { tenant, key_id: key.id, scopes: key.scopes, is_house: false, origin: None };
+    let credit = PartnerCredit {
+        partner_id: None,
+        currency: "USD".parse::<AssetCode>()?,
+        amount: Decimal::ONE_THOUSAND,
+        reference: format!("demo-{}", Uuid::now_v7().simple()),
+    };
+    app.gateway.credit_partner(&caller, &credit).await.map_err(said)?;
+    let slice = Slice { newest_first: false, after: Slice::start(false), limit: 1 };
+    let points = app.gateway.list_points(&caller, &PointFilter::default(), slice).await.map_err(said)?;
+    let point = points.first().ok_or_else(|| format!("partner {PARTNER} has no payout point"))?;
+    Ok(Partner { key: secret.expose().to_owned(), point: point.id.to_string(), credit })
+}
+
+fn said(refusal: Refusal) -> Failure {
+    refusal.to_string().into()
 }
 
 async fn fund(app: &App, user: &str) -> Result<(), Failure> {

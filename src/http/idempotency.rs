@@ -5,7 +5,8 @@
 //! data, an unknown thing, and every failure of ours (5xx). A process that dies loses its key by its lease; if it
 //! died after its work was committed and before its answer was saved, the work is done once more, which every write
 //! here can bear: the same card is the same card, an offer holds nothing, an address is what it was, and a deleted card
-//! stays deleted (the repeat is told 404).
+//! stays deleted (the repeat is told 404), a reference stands for one payout request or credit, and a batch that was made twice
+//! sends nothing by itself.
 //!
 //! Bodies are compared by HMAC and never stored. An answer that holds a secret is saved without it.
 

@@ -37,7 +37,7 @@ pub struct EventAttributes {
     /// What happened.
     #[schema(example = "request_created")]
     kind: String,
-    /// Who did it: an API key's id, a person of the house, or `gateway`.
+    /// Who did it: an API key's id, a person of the house, `wallet` or `gateway`.
     #[schema(example = "key_019aa5f0b1c27d3e8f4a5b6c7d8e9f01")]
     actor: String,
     /// What is known of it; its members depend on `kind`. A decision has its whole trace here.

@@ -35,8 +35,8 @@ pub struct PayoutAttributes {
     /// The payout request that it is of.
     #[schema(example = "porq_019aa5f0b1c27d3e8f4a5b6c7d8e9f01")]
     request_id: String,
-    /// Which part of the amount it pays, from 1.
-    #[schema(example = 1)]
+    /// Which part of the amount it pays, from 0.
+    #[schema(example = 0)]
     part: i16,
     /// The part that it is a piece of, where that was planned anew; null: none.
     parent_part: Option<i16>,

@@ -143,7 +143,7 @@ pub struct MissingField {
 #[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct PayoutCard {
     /// Whose card it is.
-    #[schema(value_type = String, example = "visa")]
+    #[schema(value_type = String, example = "VISA")]
     scheme: &'static str,
     /// Its first and last digits.
     #[schema(example = "4111***1111")]
@@ -207,8 +207,8 @@ pub struct PayoutBrief {
     /// Its id.
     #[schema(example = "po_019aa5f0b1c27d3e8f4a5b6c7d8e9f01")]
     id: String,
-    /// Which part of the amount it pays, from 1.
-    #[schema(example = 1)]
+    /// Which part of the amount it pays, from 0.
+    #[schema(example = 0)]
     part: i16,
     /// Which attempt at the part it is, from 1.
     #[schema(example = 1)]

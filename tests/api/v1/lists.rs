@@ -8,7 +8,7 @@ use super::Partner;
 use crate::world::World;
 
 /// All ids of a list, page by page; `between` runs after each page.
-async fn walk(partner: &Partner<'_>, first: &str, mut between: impl AsyncFnMut()) -> Vec<String> {
+pub async fn walk(partner: &Partner<'_>, first: &str, mut between: impl AsyncFnMut()) -> Vec<String> {
     let mut ids = Vec::new();
     let mut next = Some(first.to_owned());
     while let Some(path) = next {

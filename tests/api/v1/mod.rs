@@ -1,13 +1,22 @@
 //! The partners' API, with keys made for each test.
 
+mod apart;
 mod auth;
+mod batches;
 mod credits;
 mod customers;
 mod documents;
 mod entities;
+mod funds;
+mod idempotency;
 mod idempotency;
 mod keys;
+mod keys;
 mod lists;
+mod lists;
+mod requests;
+mod requests_listed;
+mod revoked;
 mod schemes;
 
 use std::collections::BTreeSet;
