@@ -3,6 +3,7 @@
 
 mod expiry;
 mod holder;
+mod identifiers;
 mod iin;
 mod pan;
 mod scheme;
@@ -11,6 +12,7 @@ mod strike;
 
 pub use expiry::{CardExpiry, ExpiryError};
 pub use holder::{HolderName, HolderNameError};
+pub use identifiers::without_ids;
 pub use iin::{CardCheckError, CardNumberRules, IinTable, IinTableError, identify};
 pub use pan::{Iin, IinDigits, IinError, Pan, PanError, masked_pan};
 pub use scheme::{CardScheme, UnknownScheme};

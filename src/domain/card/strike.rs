@@ -3,7 +3,7 @@
 
 use std::borrow::Cow;
 
-use super::Pan;
+use super::{Pan, without_ids};
 
 /// What stands where a number was.
 const STRUCK: &str = "[card number]";
@@ -12,7 +12,7 @@ const DIGITS_MIN: usize = 13;
 const DIGITS_MAX: usize = 19;
 
 /// `text` without anything that could be a card number: 13 to 19 digits that pass the check digit, also in groups with
-/// spaces or hyphens between. Our own integer ids never pass it.
+/// spaces or hyphens between. Our own integer ids never pass it, and digits within a UUID or a hexadecimal id are left alone.
 ///
 /// ```
 /// use landfall::domain::card::strike_numbers;
@@ -20,7 +20,8 @@ const DIGITS_MAX: usize = 19;
 /// assert_eq!(strike_numbers("to 4111 1111-1111 1111, ref 12345"), "to [card number], ref 12345");
 /// ```
 pub fn strike_numbers(text: &str) -> Cow<'_, str> {
-    let bytes = text.as_bytes();
+    let masked = without_ids(text);
+    let bytes = masked.as_slice();
     let mut groups = Vec::new();
     let mut out = String::new();
     let mut copied = 0;
@@ -113,6 +114,8 @@ mod tests {
             "arn 74537604221222012345678",
             "2026-11-21 09:42:00",
             "4111 **** **** 1111",
+            "order 41111111-1111-1111-0000-000000000000",
+            "porq_a4111111111111111aaaaaaaaaaaaaaa",
         ] {
             assert_eq!(strike_numbers(text), text);
         }
