@@ -1,6 +1,8 @@
-//! `bench`: payouts a second end to end and the latency of each v4 endpoint, with PostgreSQL's own TPC-B (`pgbench`) on
-//! the same server in the same run, since absolute figures differ from machine to machine.
+//! `bench`: payouts a second end to end, the wallet's and a gateway partner's, and the latency of each v4 endpoint, with PostgreSQL's
+//! own TPC-B (`pgbench`) on the same server in the same run, since absolute figures differ from machine to machine. It ends with
+//! `verify` over all that it wrote.
 
+mod gateway;
 mod load;
 mod pgbench;
 
@@ -9,7 +11,8 @@ use std::path::Path;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use clap::Args;
+use clap::{Args, ValueEnum};
+use gateway::{Partner, Tally};
 use landfall::app::{App, Database};
 use landfall::config::Settings;
 use landfall::domain::ids::Mode;
@@ -27,6 +30,9 @@ pub struct Arguments {
     /// How many clients at once, one run each.
     #[arg(long, value_delimiter = ',', default_value = "1,8,32,64")]
     clients: Vec<usize>,
+    /// What is measured.
+    #[arg(long, value_delimiter = ',', value_enum, default_value = "wallet,gateway,endpoints")]
+    scenarios: Vec<Scenario>,
     /// How long payouts are measured for each number of clients, in seconds.
     #[arg(long, default_value_t = 8)]
     seconds: u64,
@@ -34,6 +40,19 @@ pub struct Arguments {
     #[arg(long, default_value_t = 1)]
     endpoint_seconds: u64,
 }
+
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Scenario {
+    /// Offer and pay until the final result.
+    Wallet,
+    /// A partner's payout request from submit to final, with failover.
+    Gateway,
+    /// Each endpoint of the wallet's API by itself.
+    Endpoints,
+}
+
+/// What is measured for numbers of clients: how many payouts a second.
+type Rates = Vec<(usize, u64)>;
 
 pub async fn run(mut settings: Settings, arguments: &Arguments) -> Result<ExitCode, Failure> {
     if settings.is_live() {
@@ -48,14 +67,16 @@ pub async fn run(mut settings: Settings, arguments: &Arguments) -> Result<ExitCo
         .limits
         .kyc_yearly
         .insert("3".to_owned(), landfall::config::pricing::ExactText(OVERRIDES[0].1.to_owned()));
+    gateway::configure(&mut settings);
     let outcome = measure(settings, &dir, arguments).await;
     if let Err(error) = std::fs::remove_dir_all(&dir) {
         super::complain(&format!("{} is left behind: {error}", dir.display()));
     }
-    outcome.map(|()| ExitCode::SUCCESS)
+    outcome.map(|is_clean| if is_clean { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-async fn measure(settings: Settings, dir: &Path, arguments: &Arguments) -> Result<(), Failure> {
+/// Answers whether `verify` found nothing.
+async fn measure(settings: Settings, dir: &Path, arguments: &Arguments) -> Result<bool, Failure> {
     let database = Database::open(&settings).await?;
     let app = App::build(settings, system_clock(), database.db.clone()).await?;
     let address = free_address()?;
@@ -66,43 +87,20 @@ async fn measure(settings: Settings, dir: &Path, arguments: &Arguments) -> Resul
         let idle = memory_mb(&server)?;
         let most = arguments.clients.iter().copied().max().unwrap_or(1);
         let target = Target::prepare(&app, address, most).await?;
-        println!("payouts: offer and pay until the final result, through HTTP, worker and sandbox provider included");
-        println!();
-        let mut runs: Vec<(usize, Measured)> = Vec::new();
-        for clients in &arguments.clients {
-            let measured = target.payouts(*clients, Duration::from_secs(arguments.seconds)).await?;
-            print_payouts(*clients, &measured);
-            runs.push((*clients, measured));
-        }
+        let partner = Partner::prepare(&app, address, most).await?;
+        let load = Load { target, partner, arguments };
+        let rates = load.payouts().await?;
         let loaded = memory_mb(&server)?;
         println!();
         let tpcb = pgbench::run(&app.settings, &database, &arguments.clients, arguments.seconds).await?;
         println!();
-        println!("{:>8} {:>12} {:>12} {:>8}", "clients", "payouts/s", "TPC-B/s", "ratio");
-        for (clients, measured) in &runs {
-            if let Some((_, rate)) = tpcb.iter().find(|(c, _)| c == clients) {
-                println!(
-                    "{clients:>8} {:>12} {rate:>12} {:>8}",
-                    measured.per_second(),
-                    ratio(measured.per_second(), *rate)
-                );
-            }
-        }
-        println!();
-        println!(
-            "{:<28} {:>8} {:>10} {:>10} {:>10} {:>10}",
-            "endpoint", "clients", "req/s", "p50 ms", "p95 ms", "p99 ms"
-        );
-        for endpoint in Endpoint::ALL {
-            for clients in &arguments.clients {
-                let seconds = Duration::from_secs(arguments.endpoint_seconds);
-                let measured = target.endpoint(endpoint, *clients, seconds).await?;
-                print_line(endpoint.name(), *clients, &measured);
-            }
+        print_ratios(&rates, &tpcb);
+        if arguments.scenarios.contains(&Scenario::Endpoints) {
+            load.endpoints().await?;
         }
         println!();
         println!("memory of the server: {idle} MB idle, {loaded} MB after the payouts");
-        Ok::<_, Failure>(())
+        verify(&app).await
     }
     .await;
     if let Some(pid) = server.id().and_then(|pid| i32::try_from(pid).ok()) {
@@ -112,6 +110,78 @@ async fn measure(settings: Settings, dir: &Path, arguments: &Arguments) -> Resul
     drop(app);
     database.close().await;
     outcome
+}
+
+/// A running server and how it is to be loaded.
+struct Load<'a> {
+    target: Target,
+    partner: Partner,
+    arguments: &'a Arguments,
+}
+
+impl Load<'_> {
+    /// Payouts a second of each scenario that makes any.
+    async fn payouts(&self) -> Result<Vec<(&'static str, Rates)>, Failure> {
+        let time = Duration::from_secs(self.arguments.seconds);
+        let mut rates = Vec::new();
+        if self.arguments.scenarios.contains(&Scenario::Wallet) {
+            println!(
+                "wallet payouts: offer and pay until the final result, through HTTP, worker and sandbox provider included"
+            );
+            println!();
+            let mut of_wallet = Rates::new();
+            for clients in &self.arguments.clients {
+                let measured = self.target.payouts(*clients, time).await?;
+                print_payouts(*clients, &measured);
+                of_wallet.push((*clients, measured.per_second()));
+            }
+            rates.push(("wallet payouts/s", of_wallet));
+            println!();
+        }
+        if self.arguments.scenarios.contains(&Scenario::Gateway) {
+            println!(
+                "gateway payouts: a partner's request under /v1/ from submit to final; one send in ten is declined and fails over"
+            );
+            println!();
+            let mut of_gateway = Rates::new();
+            for clients in &self.arguments.clients {
+                let tally = self.partner.run(*clients, time).await?;
+                print_gateway(*clients, &tally);
+                of_gateway.push((*clients, tally.finals.per_second()));
+            }
+            rates.push(("gateway payouts/s", of_gateway));
+        }
+        Ok(rates)
+    }
+
+    async fn endpoints(&self) -> Result<(), Failure> {
+        println!();
+        println!(
+            "{:<28} {:>8} {:>10} {:>10} {:>10} {:>10}",
+            "endpoint", "clients", "req/s", "p50 ms", "p95 ms", "p99 ms"
+        );
+        for endpoint in Endpoint::ALL {
+            for clients in &self.arguments.clients {
+                let seconds = Duration::from_secs(self.arguments.endpoint_seconds);
+                let measured = self.target.endpoint(endpoint, *clients, seconds).await?;
+                print_line(endpoint.name(), *clients, &measured);
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Checks every invariant over what the load left behind.
+async fn verify(app: &App) -> Result<bool, Failure> {
+    let assets = app.settings.pricing.to_domain()?.assets;
+    let report = landfall::verify::run(&app.db, &app.vault, &assets, app.clock.now()).await?;
+    println!();
+    if report.is_clean() {
+        println!("verify: clean");
+    } else {
+        print!("{report}");
+    }
+    Ok(report.is_clean())
 }
 
 fn free_address() -> Result<SocketAddr, Failure> {
@@ -166,6 +236,39 @@ fn print_payouts(clients: usize, measured: &Measured) {
         measured.count(),
         measured.failures,
     );
+}
+
+fn print_gateway(clients: usize, tally: &Tally) {
+    let Tally { submits, finals, .. } = tally;
+    println!(
+        "{clients:>3} clients: {:>6} payouts/s   submit p50 {} ms, p99 {} ms   until final p50 {} ms, p99 {} ms",
+        finals.per_second(),
+        submits.millis(50),
+        submits.millis(99),
+        finals.millis(50),
+        finals.millis(99),
+    );
+    println!(
+        "             {} requests, {} payouts, {} of them after a failover ({} %); {} unpaid, {} failed",
+        finals.count(),
+        tally.payouts,
+        tally.failed_over,
+        tally.failed_over_percent(),
+        tally.unpaid,
+        finals.failures,
+    );
+}
+
+/// Each scenario's payouts beside TPC-B with as many clients.
+fn print_ratios(rates: &[(&'static str, Rates)], tpcb: &[(usize, u64)]) {
+    println!("{:<18} {:>8} {:>12} {:>12} {:>8}", "scenario", "clients", "a second", "TPC-B/s", "ratio");
+    for (scenario, rates) in rates {
+        for (clients, per_second) in rates {
+            if let Some((_, rate)) = tpcb.iter().find(|(c, _)| c == clients) {
+                println!("{scenario:<18} {clients:>8} {per_second:>12} {rate:>12} {:>8}", ratio(*per_second, *rate));
+            }
+        }
+    }
 }
 
 fn print_line(name: &str, clients: usize, measured: &Measured) {

@@ -11,7 +11,7 @@ use reqwest::{Client, Method};
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
 
-use super::super::Failure;
+use super::super::{Failure, complain};
 
 /// One client's user, with a card and a balance.
 struct User {
@@ -37,6 +37,21 @@ pub struct Measured {
 }
 
 impl Measured {
+    pub fn note(&mut self, took: Duration) {
+        self.micros.push(u64::try_from(took.as_micros()).unwrap_or(u64::MAX));
+    }
+
+    pub fn add(&mut self, other: Self) {
+        self.micros.extend(other.micros);
+        self.failures += other.failures;
+    }
+
+    /// All is measured, in `took`.
+    pub fn close(&mut self, took: Duration) {
+        self.took = took;
+        self.micros.sort_unstable();
+    }
+
     pub fn count(&self) -> usize {
         self.micros.len()
     }
@@ -206,10 +221,10 @@ impl Target {
                         Work::Endpoint(endpoint) => target.ask(user, endpoint).await,
                     };
                     match took {
-                        Ok(took) => measured.micros.push(u64::try_from(took.as_micros()).unwrap_or(u64::MAX)),
+                        Ok(took) => measured.note(took),
                         Err(error) => {
                             if measured.failures == 0 {
-                                tracing::warn!(%error, "a request failed");
+                                complain(&format!("a request failed: {error}"));
                             }
                             measured.failures += 1;
                         }
@@ -220,12 +235,9 @@ impl Target {
         }
         let mut all = Measured::default();
         while let Some(measured) = tasks.join_next().await {
-            let measured = measured?;
-            all.micros.extend(measured.micros);
-            all.failures += measured.failures;
+            all.add(measured?);
         }
-        all.took = begun.elapsed();
-        all.micros.sort_unstable();
+        all.close(begun.elapsed());
         Ok(all)
     }
 }
