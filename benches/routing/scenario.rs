@@ -1,24 +1,21 @@
-//! What a routing decision costs: 50 routes, a tree of 20 nodes, each strategy, with its trace.
-
-#![allow(clippy::unwrap_used, reason = "a bench that can't go on fails")]
+//! What decisions are measured on: 50 routes and a tree of 20 nodes, for each strategy.
 
 use std::collections::HashMap;
-use std::hint::black_box;
 
-use criterion::{Criterion, criterion_group, criterion_main};
 use landfall::domain::asset::AssetCode;
 use landfall::domain::card::CardScheme;
 use landfall::domain::ids::{DepositAccountId, Mode, PayoutRequestId, PayoutSchemeId, ProviderAccountId, RouteId};
 use landfall::domain::routing::{
-    BreakerGate, Facts, Known, KnownRoute, Outcomes, Route, Scheme, SchemeRef, Situation, Statistics, Strategy, decide,
+    BreakerGate, Decision, Facts, Known, KnownRoute, Outcomes, Route, Scheme, SchemeRef, Situation, Statistics,
+    Strategy, decide,
 };
 use rust_decimal::{Decimal, dec};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-const ROUTES: u32 = 50;
+pub const ROUTES: u32 = 50;
 /// Ten branches, nine refusals and the leaf that is reached last.
-const BRANCHES: u32 = 10;
+pub const BRANCHES: u32 = 10;
 
 fn route(n: u32, currency: AssetCode) -> Route {
     Route {
@@ -66,46 +63,50 @@ fn tree(strategy: Strategy, routes: &[Route]) -> Value {
     json!({"services": {"card_eur": node}})
 }
 
-fn decisions(criterion: &mut Criterion) {
-    let currency: AssetCode = "EUR".parse().unwrap();
-    let routes: Vec<Route> = (0..ROUTES).map(|n| route(n, currency)).collect();
-    let services = HashMap::from([("card_eur".to_owned(), currency)]);
-    let known_routes: Vec<KnownRoute> = routes.iter().map(KnownRoute::from).collect();
-    let scheme = SchemeRef { id: PayoutSchemeId::new(), version: 1 };
-    let known = Known { scheme, services: &services, routes: &known_routes };
-    let now = "2026-11-21T12:00:00Z".parse().unwrap();
-    let mut group = criterion.benchmark_group("decide over 50 routes");
-    for strategy in Strategy::ALL {
+/// Everything that a decision of one strategy is made from.
+pub struct Scenario {
+    scheme: Scheme,
+    routes: Vec<Route>,
+    statistics: Statistics,
+    facts: Facts<'static>,
+}
+
+impl Scenario {
+    pub fn new(strategy: Strategy) -> Self {
+        let currency: AssetCode = "EUR".parse().unwrap();
+        let routes: Vec<Route> = (0..ROUTES).map(|n| route(n, currency)).collect();
+        let services = HashMap::from([("card_eur".to_owned(), currency)]);
+        let known_routes: Vec<KnownRoute> = routes.iter().map(KnownRoute::from).collect();
+        let scheme = SchemeRef { id: PayoutSchemeId::new(), version: 1 };
+        let known = Known { scheme, services: &services, routes: &known_routes };
         let scheme = Scheme::compile(&tree(strategy, &routes), &known).unwrap();
-        let mut stats = Statistics::default();
+        let mut statistics = Statistics::default();
         for (n, route) in routes.iter().enumerate() {
             let n = u64::try_from(n).unwrap();
-            stats.outcomes.insert(route.id, Outcomes { succeeded: 900 + n, failed: 100 });
+            statistics.outcomes.insert(route.id, Outcomes { succeeded: 900 + n, failed: 100 });
             for pool in scheme.pools() {
-                stats.usage.insert((pool.id, route.id), Decimal::from(1_000 + n * 31 % 97));
-                stats.floors.insert(pool.id, dec!(100));
+                statistics.usage.insert((pool.id, route.id), Decimal::from(1_000 + n * 31 % 97));
+                statistics.floors.insert(pool.id, dec!(100));
             }
         }
         let facts = Facts {
             request_id: PayoutRequestId::new(),
-            now,
+            now: "2026-11-21T12:00:00Z".parse().unwrap(),
             ..Facts::bare(Mode::Live, currency, "card_eur", dec!(250.75), Some(CardScheme::Visa))
         };
+        Self { scheme, routes, statistics, facts }
+    }
+
+    pub fn decide(&self) -> Decision {
         let situation = Situation {
-            request_id: facts.request_id,
+            request_id: self.facts.request_id,
             part: 0,
             attempt: 1,
-            amount: facts.amount,
-            facts: &facts,
+            amount: self.facts.amount,
+            facts: &self.facts,
             attempted: &[],
             attempts_per_route_limit: 1,
         };
-        group.bench_function(strategy.as_str(), |bencher| {
-            bencher.iter(|| decide(black_box(&scheme), black_box(&routes), black_box(&situation), black_box(&stats)));
-        });
+        decide(&self.scheme, &self.routes, &situation, &self.statistics)
     }
-    group.finish();
 }
-
-criterion_group!(benches, decisions);
-criterion_main!(benches);
