@@ -25,7 +25,7 @@ lint: ## formatting, clippy, and the dependency checks that are installed
 fmt: ## format the code
 	$(CARGO) fmt --all
 
-bench: ground ## payouts a second end to end, beside PostgreSQL's own TPC-B in the same run (release build)
+bench: ground ## payouts a second end to end, the wallet's and the gateway's, beside PostgreSQL's own TPC-B (release build)
 	$(CARGO) build --release
 	./target/release/landfall bench
 
