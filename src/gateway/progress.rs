@@ -85,6 +85,11 @@ pub fn is_stopped(request: &PayoutRequest, payouts: &[Payout], now: DateTime<Utc
     request.stop_requested.is_some() || now >= request.expires_at || (given_up && !request.allow_partially)
 }
 
+/// Whether all of it was paid.
+pub fn is_covered(request: &PayoutRequest) -> bool {
+    request.amount_processed >= request.amount
+}
+
 /// Whether the payout was the last try that its part gets, the parts counted that it was made of.
 pub fn is_last_try(request: &PayoutRequest, payout: &Payout, payouts: &[Payout]) -> bool {
     let limit = usize::try_from(request.attempts_limit).unwrap_or(0);
@@ -145,16 +150,17 @@ fn attempted(payout: &Payout, payouts: &[Payout]) -> Vec<RouteId> {
 
 /// What happens next.
 pub fn next(request: &PayoutRequest, payouts: &[Payout], now: DateTime<Utc>) -> Result<Next, ArithmeticError> {
-    if request.status.is_final()
-        || request.moderation_reason.is_some()
-        || matches!(request.status, RequestStatus::Created | RequestStatus::WaitingDetails)
-    {
+    if request.status.is_final() || matches!(request.status, RequestStatus::Created | RequestStatus::WaitingDetails) {
         return Ok(Next::Wait);
     }
     let is_under_way = payouts.iter().any(is_sent);
-    if request.amount_processed >= request.amount {
+    // Also in moderation: nothing is left to be sent or released that a person could decide about.
+    if is_covered(request) {
         let next = if is_under_way { Next::Wait } else { Next::End(RequestEvent::PaidInFull, Some(Resolution::Ok)) };
         return Ok(next);
+    }
+    if request.moderation_reason.is_some() {
+        return Ok(Next::Wait);
     }
     if !is_stopped(request, payouts, now) {
         // One after the other: nothing is begun while a part is under way.

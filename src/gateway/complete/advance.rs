@@ -21,7 +21,10 @@ impl Gateway {
         changes: &mut Changes,
         now: DateTime<Utc>,
     ) -> Result<(), GatewayError> {
-        if subject.request.moderation_reason.is_none() && progress::is_stopped(subject.request, subject.payouts, now) {
+        let is_moderated = subject.request.moderation_reason.is_some();
+        let is_stopped = !is_moderated && progress::is_stopped(subject.request, subject.payouts, now);
+        // One part that paid for more than itself may have covered the parts that wait for their turn.
+        if is_stopped || progress::is_covered(subject.request) {
             self.cancel_planned(subject, changes, now)?;
         }
         match progress::next(subject.request, subject.payouts, now)? {
@@ -45,6 +48,8 @@ impl Gateway {
                     // The last open part was paid while another was about to be placed that a larger payment has covered.
                     request.status = apply(request.status, RequestEvent::PayoutStarted, request.id)?;
                 }
+                // What a person was to decide about has come out by itself; the case tells what there was.
+                request.moderation_reason = None;
                 let resolution = found.or(resolution);
                 changes.end_request(&self.assets, request, subject.offer.as_deref_mut(), event, resolution, now)?;
                 let data = json!({
