@@ -66,6 +66,10 @@ impl Gateway {
             "arn": payout.arn,
         });
         changes.event(request, Some(payout.id), "payout_processed", data);
+        if amount > payout.amount && !progress::is_covered(request) {
+            // What the other parts ask for is more than is left to be paid.
+            self.moderate(subject, Some(index), "processed_more_than_asked", changes)?;
+        }
         Ok(())
     }
 
