@@ -71,7 +71,11 @@ impl Gateway {
             due.truncate(1);
         }
         let begun_before = plan.tasks.len();
-        for due in &due {
+        for due in &mut due {
+            if due.parent_part.is_some() && due.attempt == 1 {
+                // A remainder's new part counts on from what this round has written down, however many parts that was.
+                due.part = part_next(ground.payouts_of(row.id));
+            }
             match choose(row, due, owner, ground)? {
                 Choice::Nowhere(no_route) => refused.push(no_route),
                 Choice::Parts(decision, parts) => self.write_parts(row, ground, plan, due, &decision, parts)?,
@@ -98,8 +102,7 @@ impl Gateway {
                 Place { part: due.part, attempt: due.attempt, parent_part: due.parent_part, begins: true, lifts: true };
             return self.write_payout(row, ground, plan, route, decision, *amount, &place);
         }
-        let before = ground.payouts_of(row.id);
-        let mut part = before.iter().map(|payout| payout.part).max().map_or(0, |part| part.saturating_add(1));
+        let mut part = part_next(ground.payouts_of(row.id));
         let draft = Draft {
             payout_id: due.origin,
             kind: "request_split",
@@ -273,6 +276,11 @@ impl Gateway {
         plan.tasks.push(SendTask::new(payout.clone(), card, &row.fields, description, 1, ground.lease_until));
         Ok(())
     }
+}
+
+/// The number of the next part that a request gets.
+fn part_next(payouts: &[Payout]) -> i16 {
+    payouts.iter().map(|payout| payout.part).max().map_or(0, |part| part.saturating_add(1))
 }
 
 fn count(
