@@ -28,6 +28,11 @@ impl Gateway {
         changes: &mut Changes,
         now: DateTime<Utc>,
     ) -> Result<(), GatewayError> {
+        if subject.request.stop_requested.is_some() || subject.request.moderation_reason.is_some() {
+            // Nothing more is sent of it, and "not found" is no end: without a person it would be asked about for ever.
+            self.ask_again(&subject.payouts[index], changes, now);
+            return self.moderate(subject, Some(index), "not_found_at_provider", changes);
+        }
         let payout = &mut subject.payouts[index];
         payout.not_found_count = 0;
         changes.no_jobs_of(payout);
