@@ -32,9 +32,10 @@ use verdict::Verdict;
 /// Where an outcome comes from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Source {
-    /// Our own send, done under the invoke job of this epoch.
+    /// Our own send: the so-many-th of its payout, done under the invoke job of this epoch. A resend's job counts its epochs anew.
     Send {
         epoch: i32,
+        sends: i16,
     },
     Inquiry,
     Callback,
@@ -86,7 +87,10 @@ impl Gateway {
                 let request_id = subject.request.id;
                 for report in reports.iter().filter(|report| report.request_id == request_id) {
                     let current = epochs.get(&(JobKind::Invoke.as_str().to_owned(), report.payout_id.0)).copied();
-                    let is_stale = matches!(report.source, Source::Send { epoch } if current != Some(epoch));
+                    let sent =
+                        subject.payouts.iter().find(|payout| payout.id == report.payout_id).map(|payout| payout.sends);
+                    let is_stale = matches!(report.source, Source::Send { epoch, sends }
+                        if current != Some(epoch) || sent != Some(sends));
                     self.apply(&mut subject, report, is_stale, &mut changes, now)?;
                 }
                 self.advance(&mut subject, None, &mut changes, now)?;

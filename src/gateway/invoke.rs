@@ -132,7 +132,7 @@ impl Gateway {
             Ok(outcome) => outcome,
             Err(_) => Outcome::Unknown { why: format!("no answer within {} ms", send_timeout.as_millis()) },
         };
-        Some(self.report(payout, Source::Send { epoch: task.epoch }, outcome))
+        Some(self.report(payout, Source::Send { epoch: task.epoch, sends: payout.sends }, outcome))
     }
 
     pub(super) fn report(&self, payout: &Payout, source: Source, outcome: Outcome) -> Report {
