@@ -182,7 +182,11 @@ impl Gateway {
                 payout.provider_message = message;
                 self.refused(subject, index, resolution, report.source, changes, now)
             }
-            Verdict::Returned { amount, ids } => {
+            Verdict::Returned { amount, mut ids } => {
+                if !payout.status.is_open() {
+                    // What was debited is booked already.
+                    ids.debited = None;
+                }
                 verdict::remember_ids(payout, ids);
                 self.paid_and_returned(subject, index, amount, report.source, changes, now)
             }
