@@ -120,11 +120,14 @@ impl Gateway {
             .capabilities()
             .clone();
         let payout = &mut subject.payouts[index];
+        let asset = self.assets.get(payout.currency);
+        let scale =
+            asset.ok_or_else(|| GatewayError::Corrupt(format!("{} is no longer configured", payout.currency)))?.scale;
         changes.payouts.insert(payout.id);
         if report.source == Source::Inquiry {
             payout.inquiries += 1;
         }
-        let verdict = verdict::judge(payout, report, is_stale, &capabilities, self.settings.sends_max, now);
+        let verdict = verdict::judge(payout, report, is_stale, &capabilities, self.settings.sends_max, scale, now);
         tracing::debug!(payout = %payout.id, source = report.source.as_str(), ?verdict, "provider outcome");
         match verdict {
             Verdict::Ignore { why } => {

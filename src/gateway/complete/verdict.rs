@@ -60,6 +60,7 @@ pub(super) fn judge(
     is_stale: bool,
     capabilities: &Capabilities,
     sends_max: u16,
+    scale: u8,
     now: DateTime<Utc>,
 ) -> Verdict {
     let counts_as_not_found = matches!(report.outcome, Outcome::NotFound);
@@ -67,7 +68,7 @@ pub(super) fn judge(
         payout.not_found_count = 0;
     }
     match report.outcome.clone() {
-        Outcome::Processed { amount, ids } => processed(payout, amount, ids),
+        Outcome::Processed { amount, ids } => processed(payout, amount, ids, scale),
         Outcome::Pending { ids } if payout.status.is_open() => Verdict::Open {
             event: PayoutEvent::Taken,
             resolution: Resolution::Unknown,
@@ -91,7 +92,12 @@ pub(super) fn judge(
     }
 }
 
-fn processed(payout: &Payout, amount: Decimal, ids: ProviderIds) -> Verdict {
+/// `scale` is the currency's: an amount with more decimals can't have reached a card, and what it leaves couldn't be paid.
+fn processed(payout: &Payout, amount: Decimal, ids: ProviderIds, scale: u8) -> Verdict {
+    if amount.normalize().scale() > u32::from(scale) {
+        let evidence = json!({"asked": payout.amount.to_string(), "processed": amount.to_string()});
+        return Verdict::Case { kind: "processed_amount_unpayable", evidence };
+    }
     let contradiction = |kind| Verdict::Case {
         kind,
         evidence: json!({"amount_processed_before": payout.amount_processed.to_string(), "amount_processed": amount.to_string()}),

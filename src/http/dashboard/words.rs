@@ -119,6 +119,7 @@ pub fn case(kind: &str) -> String {
         "late_success" => "Paid after it counted as failed",
         "not_found_at_provider" => "The provider doesn't find a payout that we sent",
         "processed_more_than_asked" => "The provider paid more than we asked for",
+        "processed_amount_unpayable" => "The provider reports an amount that its currency doesn't have",
         "partly_paid" => "Paid in part, and the rest can't be",
         "processed_amount_changed" => "The provider changed the amount that it paid",
         "processed_unsent" => "The provider reports a payment that we didn't send",
