@@ -78,6 +78,9 @@ impl Gateway {
             .filter(|report| matches!(report.source, Source::Send { .. }))
             .map(|report| (report.tenant, JobKind::Invoke, report.payout_id.0))
             .collect();
+        // Which accounts are synced has to be known: one that isn't would be taken for one that our books keep, and what was paid out of
+        // it would be free before a balance has it in it. A process that has just started knows none yet.
+        self.snapshot().await?;
         let told = transaction(&self.db, async |conn| {
             let now = self.clock.now();
             let mut ground = self.lock_ground(conn, &keys).await?;

@@ -298,3 +298,17 @@ async fn a_sync_beside_payouts_that_end_keeps_the_sums() {
     background.stopped().await;
     world.finish().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_process_that_has_just_started_keeps_what_was_paid_reserved_too() {
+    let world = with_lag(60_000).await;
+    sync(&world).await;
+    let accepted = world.accepted("alice", PAID, "100").await;
+    let reports = world.send_due().await;
+    let other = world.another_process(synced, Vec::new()).await;
+    other.gateway.complete(&reports).await.unwrap();
+    let paid = world.payouts(&accepted).await.remove(0);
+    assert_eq!((paid.status, paid.amount_reserved), (PayoutStatus::Processed, TAKEN));
+    assert_eq!(sums(&world).await, (dec!(1000), TAKEN));
+    world.finish().await;
+}

@@ -60,6 +60,14 @@ impl World {
         world
     }
 
+    /// A process of its own over the same database, with the same keys.
+    #[allow(dead_code, reason = "other test binaries make copies of it")]
+    pub async fn another_process(&self, change: impl FnOnce(&mut Settings), adapters: Vec<Arc<dyn Provider>>) -> App {
+        let mut settings = settings(&self._dir);
+        change(&mut settings);
+        App::build_with(settings, Arc::new(self.clock.clone()), self.test_db.db(), adapters).await.unwrap()
+    }
+
     /// Puts fresh prices on the board.
     pub fn quote_rates(&self) {
         let tick = |pair: &str, bid: &str, ask: &str| landfall::rates::source::Tick {
