@@ -249,10 +249,11 @@ impl Gateway {
                 data: json!({"sends": payout.sends, "provider_reference": payout.provider_reference}),
             };
             log.push(journal::append(&self.vault, row, draft, now));
-            resent.push((payout.clone(), row.clone(), job.epoch));
+            resent.push((payout.clone(), job.epoch));
         }
-        let touched: Vec<Payout> = resent.iter().map(|(payout, ..)| payout.clone()).collect();
-        let heads: Vec<_> = resent.iter().map(|(_, row, _)| row.clone()).collect();
+        let touched: Vec<Payout> = resent.iter().map(|(payout, _)| payout.clone()).collect();
+        // Each once, as it is after the last of its payouts: of two versions of a row, either might be the one that is written.
+        let heads: Vec<_> = rows.into_iter().filter(|row| touched.iter().any(|p| p.request_id == row.id)).collect();
         payouts::write(conn, &touched, now).await?;
         requests::write(conn, &heads, now).await?;
         events::insert(conn, &log).await?;
@@ -261,7 +262,8 @@ impl Gateway {
         let came_along: Vec<_> = heads.iter().filter(|row| row.may_bring_card()).map(|r| (r.tenant(), r.id)).collect();
         let (vaulted, came_along) =
             tokio::try_join!(biased; cards::find_all(conn, &wanted), request_cards::find_all(conn, &came_along))?;
-        for (payout, row, epoch) in resent {
+        for (payout, epoch) in resent {
+            let Some(row) = heads.iter().find(|row| row.id == payout.request_id) else { continue };
             let of_request = || came_along.iter().find(|card| card.request_id == row.id).cloned();
             let card = match row.card_id {
                 Some(id) => vaulted.iter().find(|card| card.id == id).cloned().map(Box::new).map(TargetCard::Vaulted),
