@@ -12,7 +12,7 @@ mod taken;
 
 use std::collections::BTreeSet;
 
-use chrono::TimeDelta;
+use chrono::{DateTime, TimeDelta, Utc};
 use diesel_async::AsyncPgConnection;
 
 use super::complete::conclude::Conclusion;
@@ -21,9 +21,10 @@ use super::route_book::Snapshot;
 use super::{Gateway, GatewayError, breakers, progress};
 use crate::domain::ids::PayoutRequestId;
 use crate::domain::payout_request::RequestStatus;
-use crate::store::jobs::{self, JobKind};
+use crate::store::error::DbError;
+use crate::store::jobs::{self, ClaimedJob, JobKind};
 use crate::store::requests::{self, PayoutRequest};
-use crate::store::retry::transaction;
+use crate::store::retry::{TransactionError, transaction};
 use crate::store::{deposit_accounts, events, payouts, route_statistics};
 use progress::Next;
 
@@ -41,13 +42,45 @@ struct Written {
     claimed: usize,
 }
 
+impl Written {
+    fn join(&mut self, other: Written) {
+        self.tasks.extend(other.tasks);
+        self.conclusions.extend(other.conclusions);
+        self.claimed += other.claimed;
+    }
+}
+
+/// Jobs that were taken, and for how long.
+struct Claims {
+    jobs: Vec<ClaimedJob>,
+    lease_until: DateTime<Utc>,
+}
+
+/// Whether the database is to blame, and not one of the requests.
+fn is_of_the_database(error: &GatewayError) -> bool {
+    match error.db_error() {
+        None | Some(DbError::Conflict(_) | DbError::Refused(_) | DbError::Other(_)) => false,
+        Some(
+            DbError::Unavailable(_)
+            | DbError::Timeout(_)
+            | DbError::Collision(_)
+            | DbError::RetriesExhausted { .. }
+            | DbError::CommitUnknown(_)
+            | DbError::Aborted,
+        ) => true,
+    }
+}
+
 impl Gateway {
     /// Dispatches up to `batch_size` due requests. Answers the payouts to be sent now, and how many jobs were taken.
     pub async fn dispatch(&self, batch_size: usize) -> Result<(Vec<SendTask>, usize), GatewayError> {
         let snapshot = self.snapshot().await?;
-        let written = transaction(&self.db, async |conn| self.write_payouts(conn, &snapshot, batch_size).await).await?;
+        let claims = self.claim_dispatches(batch_size).await?;
+        if claims.jobs.is_empty() {
+            return Ok((Vec::new(), 0));
+        }
+        let (written, mut failed) = self.write_claimed(&snapshot, &claims).await?;
         // One by one: what is wrong with one request doesn't keep the others from their end.
-        let mut failed = None;
         for conclusion in &written.conclusions {
             if let Err(error) = self.conclude(std::slice::from_ref(conclusion)).await {
                 tracing::error!(request = %conclusion.request_id, %error, "a request could not be concluded");
@@ -61,18 +94,57 @@ impl Gateway {
         }
     }
 
+    /// Takes due jobs, in a transaction of its own: whoever changes a request locks it before its jobs, so that a job may not stay
+    /// locked while its request is waited for. What is decided is decided by the requests as they are once they are locked.
+    async fn claim_dispatches(&self, batch_size: usize) -> Result<Claims, GatewayError> {
+        transaction(&self.db, async |conn| {
+            let now = self.clock.now();
+            let lease_until = now + TimeDelta::from_std(self.lease).unwrap_or(TimeDelta::minutes(1));
+            let jobs = jobs::claim(conn, JobKind::Dispatch, now, lease_until, batch_size).await?;
+            Ok(Claims { jobs, lease_until })
+        })
+        .await
+    }
+
+    /// Writes all in one transaction; where one request can't be written, each in its own, so that the others go on. Answers the last
+    /// failure too: its job comes up again with its lease.
+    async fn write_claimed(
+        &self,
+        snapshot: &Snapshot,
+        claims: &Claims,
+    ) -> Result<(Written, Option<GatewayError>), GatewayError> {
+        let write = async |jobs: &[ClaimedJob]| {
+            transaction(&self.db, async |conn| self.write_payouts(conn, snapshot, jobs, claims.lease_until).await).await
+        };
+        let error = match write(&claims.jobs).await {
+            Ok(written) => return Ok((written, None)),
+            Err(error) => error,
+        };
+        if claims.jobs.len() == 1 || is_of_the_database(&error) {
+            return Err(error);
+        }
+        tracing::warn!(%error, requests = claims.jobs.len(), "a batch could not be dispatched; one by one now");
+        let (mut written, mut failed) = (Written::default(), None);
+        for job in &claims.jobs {
+            match write(std::slice::from_ref(job)).await {
+                Ok(one) => written.join(one),
+                Err(error) => {
+                    tracing::error!(request = %PayoutRequestId(job.subject_id), %error, "a request could not be dispatched");
+                    failed = Some(error);
+                }
+            }
+        }
+        Ok((written, failed))
+    }
+
     async fn write_payouts(
         &self,
         conn: &mut AsyncPgConnection,
         snapshot: &Snapshot,
-        batch_size: usize,
+        claimed: &[ClaimedJob],
+        lease_until: DateTime<Utc>,
     ) -> Result<Written, GatewayError> {
         let now = self.clock.now();
-        let lease_until = now + TimeDelta::from_std(self.lease).unwrap_or(TimeDelta::minutes(1));
-        let claimed = jobs::claim(conn, JobKind::Dispatch, now, lease_until, batch_size).await?;
-        if claimed.is_empty() {
-            return Ok(Written::default());
-        }
         let keys: Vec<_> = claimed.iter().map(|job| (job.tenant(), PayoutRequestId(job.subject_id))).collect();
         let mut rows = requests::lock(conn, &keys).await?;
         let mut ground = self.ground(conn, snapshot, &rows, lease_until, now).await?;

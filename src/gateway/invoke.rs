@@ -17,7 +17,7 @@ use crate::domain::payout::{PayoutEvent, PayoutStatus};
 use crate::providers::provider::{Destination, Outcome, PayoutOrder};
 use crate::store::cards::{self, Card};
 use crate::store::events;
-use crate::store::jobs::{self, JobKind};
+use crate::store::jobs::{self, ClaimedJob, JobKind};
 use crate::store::payouts::{self, Payout};
 use crate::store::request_cards::{self, RequestCard};
 use crate::store::requests;
@@ -199,17 +199,28 @@ impl Gateway {
 
     /// Takes due invoke jobs: resends that were decided, and payouts whose sender is gone.
     pub async fn claim_invokes(&self, batch_size: usize) -> Result<Invokes, GatewayError> {
-        transaction(&self.db, async |conn| self.claim_invokes_in(conn, batch_size).await).await
+        // In a transaction of its own, as dispatch does it: a job doesn't stay locked while its payout's request is waited for.
+        let (claimed, lease_until) = transaction(&self.db, async |conn| {
+            let now = self.clock.now();
+            let lease_until = now + TimeDelta::from_std(self.lease).unwrap_or(TimeDelta::minutes(1));
+            let claimed = jobs::claim(conn, JobKind::Invoke, now, lease_until, batch_size).await?;
+            Ok::<_, GatewayError>((claimed, lease_until))
+        })
+        .await?;
+        if claimed.is_empty() {
+            return Ok(Invokes::default());
+        }
+        transaction(&self.db, async |conn| self.begin_invokes(conn, &claimed, lease_until).await).await
     }
 
-    async fn claim_invokes_in(&self, conn: &mut AsyncPgConnection, batch_size: usize) -> Result<Invokes, GatewayError> {
+    async fn begin_invokes(
+        &self,
+        conn: &mut AsyncPgConnection,
+        claimed: &[ClaimedJob],
+        lease_until: DateTime<Utc>,
+    ) -> Result<Invokes, GatewayError> {
         let now = self.clock.now();
-        let lease_until = now + TimeDelta::from_std(self.lease).unwrap_or(TimeDelta::minutes(1));
-        let claimed = jobs::claim(conn, JobKind::Invoke, now, lease_until, batch_size).await?;
         let mut invokes = Invokes { claimed: claimed.len(), ..Invokes::default() };
-        if claimed.is_empty() {
-            return Ok(invokes);
-        }
         let keys: Vec<_> = claimed.iter().map(|job| (job.tenant(), job.subject_id)).collect();
         let seen = payouts::find(conn, &keys).await?;
         let mut request_keys: Vec<_> = seen.iter().map(|p| (p.tenant(), p.request_id)).collect();
@@ -218,9 +229,15 @@ impl Gateway {
         let mut rows = requests::lock(conn, &request_keys).await?;
         // Read again: under their requests' locks they stand still.
         let mut current = payouts::find(conn, &keys).await?;
+        let sends: Vec<_> = keys.iter().map(|(tenant, id)| (*tenant, JobKind::Invoke, *id)).collect();
+        let epochs = jobs::epochs(conn, &sends).await?;
         let mut done = Vec::new();
         let (mut resent, mut log) = (Vec::new(), Vec::new());
-        for job in &claimed {
+        for job in claimed {
+            if epochs.get(&(JobKind::Invoke.as_str().to_owned(), job.subject_id)) != Some(&job.epoch) {
+                // Whoever changed the payout meanwhile has seen to what follows.
+                continue;
+            }
             let Some(payout) = current.iter_mut().find(|p| p.id.0 == job.subject_id) else {
                 done.push((job.tenant(), JobKind::Invoke, job.subject_id));
                 continue;
