@@ -6,6 +6,7 @@ mod support;
 
 mod acceptance;
 mod account_checks;
+mod attacks;
 mod awkward;
 mod batches;
 mod housekeeping;

@@ -1,7 +1,7 @@
 //! A provider that answers by a script, with a ledger of its own of what it paid; and a world whose `test_usd` goes over lanes of
 //! it: each a route to a deposit account at a provider account of its own.
 
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -37,6 +37,14 @@ pub enum Says {
     NotSent,
     /// Takes it and pays, and no answer comes.
     PaysSilently,
+    /// Takes it, pays, and tells so when it is asked.
+    PaysLater,
+    /// Takes it, and declines for the route when it is asked.
+    DeclinesLater,
+    /// Says that it declines, and pays.
+    LiesAndPays,
+    /// Never gets it, and nobody can tell.
+    Loses,
 }
 
 #[derive(Default)]
@@ -45,6 +53,7 @@ struct Script {
     always: HashMap<String, Says>,
     /// By reference: the lane and the amount.
     paid: BTreeMap<String, (String, Decimal)>,
+    declined: BTreeSet<String>,
     sends: HashMap<String, usize>,
 }
 
@@ -55,7 +64,11 @@ pub struct Scripted {
 
 impl Scripted {
     pub fn new() -> Arc<Self> {
-        let capabilities = Capabilities {
+        Self::that(|_| {})
+    }
+
+    pub fn that(change: impl FnOnce(&mut Capabilities)) -> Arc<Self> {
+        let mut capabilities = Capabilities {
             resend: ResendSafety::Never,
             reference_length_max: 36,
             reference_alphabet: "abcdefghijklmnopqrstuvwxyz0123456789_-",
@@ -69,6 +82,7 @@ impl Scripted {
             posting_lag: Duration::ZERO,
             has_callbacks: false,
         };
+        change(&mut capabilities);
         Arc::new(Self { capabilities, script: Mutex::default() })
     }
 
@@ -89,6 +103,11 @@ impl Scripted {
 
     pub fn paid(&self) -> Decimal {
         self.script.lock().unwrap().paid.values().map(|(_, amount)| *amount).sum()
+    }
+
+    /// What it paid under one of our references.
+    pub fn paid_for(&self, reference: &str) -> Option<Decimal> {
+        self.script.lock().unwrap().paid.get(reference).map(|(_, amount)| *amount)
     }
 
     pub fn sends_to(&self, lane: &str) -> usize {
@@ -117,6 +136,10 @@ impl Provider for Scripted {
     async fn send(&self, account: &AccountContext, order: &PayoutOrder, _: &Destination) -> Outcome {
         let lane = account.settings["lane"].clone();
         let mut script = self.script.lock().unwrap();
+        let may_repeat = matches!(self.capabilities.resend, ResendSafety::SameReferenceWithin(_));
+        if may_repeat && let Some((_, amount)) = script.paid.get(&order.reference) {
+            return processed(*amount);
+        }
         *script.sends.entry(lane.clone()).or_default() += 1;
         let scripted = script.next.get_mut(&lane).and_then(VecDeque::pop_front);
         let says = scripted.or(script.always.get(&lane).copied()).unwrap_or(Says::Pays);
@@ -125,19 +148,29 @@ impl Provider for Scripted {
             Says::DeclinesCard => return declined(Resolution::CardRestricted),
             Says::LacksFunds => return declined(Resolution::InsufficientFunds),
             Says::NotSent => return Outcome::NotSent { why: "connection refused".to_owned() },
+            Says::Loses => return Outcome::Unknown { why: "no answer".to_owned() },
+            Says::DeclinesLater => {
+                script.declined.insert(order.reference.clone());
+                return Outcome::Pending { ids: ProviderIds::default() };
+            }
             Says::PaysOnly(amount) => amount,
-            Says::Pays | Says::PaysSilently => order.amount,
+            Says::Pays | Says::PaysSilently | Says::PaysLater | Says::LiesAndPays => order.amount,
         };
         let twice = script.paid.insert(order.reference.clone(), (lane, amount));
         assert!(twice.is_none(), "{} was sent twice", order.reference);
         match says {
             Says::PaysSilently => Outcome::Unknown { why: "no answer".to_owned() },
+            Says::PaysLater => Outcome::Pending { ids: ProviderIds::default() },
+            Says::LiesAndPays => declined(Resolution::DeclinedError),
             _ => processed(amount),
         }
     }
 
     async fn inquire(&self, _: &AccountContext, inquiry: &Inquiry) -> Outcome {
         let script = self.script.lock().unwrap();
+        if script.declined.contains(&inquiry.reference) {
+            return declined(Resolution::DeclinedError);
+        }
         script.paid.get(&inquiry.reference).map_or(Outcome::NotFound, |(_, amount)| processed(*amount))
     }
 
@@ -150,8 +183,14 @@ impl Provider for Scripted {
         Err(CallbackError::NotSupported)
     }
 
-    async fn balance(&self, _: &AccountContext, _: AssetCode) -> Result<Decimal, ProviderError> {
-        Err(ProviderError::NotSupported)
+    /// Where the account's settings say what was there at first.
+    fn has_balance(&self, account: &AccountContext, _: AssetCode) -> bool {
+        account.settings.contains_key("balance")
+    }
+
+    async fn balance(&self, account: &AccountContext, _: AssetCode) -> Result<Decimal, ProviderError> {
+        let at_first = account.settings.get("balance").ok_or(ProviderError::NotSupported)?;
+        Ok(at_first.parse::<Decimal>().unwrap() - self.paid_by(&account.settings["lane"]))
     }
 
     async fn check_credentials(&self, _: &AccountContext) -> Result<(), ProviderError> {
@@ -187,6 +226,17 @@ pub async fn routed_with(
     change: impl FnOnce(&mut Settings),
 ) -> (World, Arc<Scripted>, Partner) {
     let scripted = Scripted::new();
+    let (world, partner) = routed_over(&scripted, lanes, body, change).await;
+    (world, scripted, partner)
+}
+
+/// Over lanes of this provider.
+pub async fn routed_over(
+    scripted: &Arc<Scripted>,
+    lanes: &[Lane],
+    body: Value,
+    change: impl FnOnce(&mut Settings),
+) -> (World, Partner) {
     let world = World::with(
         |settings| {
             let gateway = &mut settings.gateway;
@@ -226,11 +276,11 @@ pub async fn routed_with(
             });
             change(settings);
         },
-        vec![Arc::clone(&scripted) as Arc<dyn Provider>],
+        vec![Arc::clone(scripted) as Arc<dyn Provider>],
     )
     .await;
     let partner = Partner::with(&world, dec!(100000)).await;
-    (world, scripted, partner)
+    (world, partner)
 }
 
 /// The scheme with one strategy over lanes.
