@@ -14,7 +14,7 @@ use landfall::store::payouts::Payout;
 use landfall::store::requests::PayoutRequest;
 use rust_decimal::{Decimal, dec};
 
-use crate::partner::Partner;
+use crate::partner::{Partner, execute};
 use crate::scripted::{Lane, Says, Scripted, by, lane, payouts_of, reserved, routed, routed_over};
 use crate::world::World;
 
@@ -266,6 +266,31 @@ async fn a_request_that_is_being_changed_is_waited_for_without_its_job_locked() 
     let (tasks, _) = dispatch.await.unwrap();
     assert_eq!(tasks.len(), 1);
     driver.abort();
+    world.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_request_that_cannot_be_written_does_not_keep_the_others_of_its_batch() {
+    let lanes = [lane("a", dec!(1000))];
+    let (world, scripted, partner) = routed(&lanes, by("direct", &lanes)).await;
+    let mut ids = Vec::new();
+    for n in 0..3_usize {
+        let options = RequestOptions { auto_process: Some(false), ..RequestOptions::default() };
+        ids.push(partner.make(&world, ask(&partner, dec!(50), &format!("batch-{n}"), options)).await.id);
+        world.app.gateway.process_request(&partner.caller, ids[n]).await.unwrap();
+    }
+    // Its next event's number is taken.
+    let of_first = format!("WHERE id = '{}'", ids[0].0);
+    execute(&world, &format!("UPDATE payout_request SET event_seq = event_seq - 1 {of_first}")).await;
+    world.step().await;
+    assert_eq!(scripted.paid(), dec!(100));
+    execute(&world, &format!("UPDATE payout_request SET event_seq = event_seq + 1 {of_first}")).await;
+    world.advance(61_000);
+    steps(&world, 2).await;
+    for id in ids {
+        assert_eq!(partner.find(&world, id).await.status, RequestStatus::Processed);
+    }
+    assert_eq!(scripted.paid(), dec!(150));
     world.finish().await;
 }
 
