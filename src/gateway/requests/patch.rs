@@ -148,8 +148,9 @@ impl Gateway {
         let mut row = before.clone();
         let mut problems = Problems::default();
         if let Some(limit) = patch.attempts_limit {
-            if !ATTEMPTS.contains(&limit) || i64::from(limit) < i64::from(row.attempts_made) {
-                let detail = format!("is {} to {}, and not below the attempts made", ATTEMPTS.start(), ATTEMPTS.end());
+            // Tries are counted by part: one below what was made already ends a part with its present try.
+            if !ATTEMPTS.contains(&limit) {
+                let detail = format!("is {} to {}", ATTEMPTS.start(), ATTEMPTS.end());
                 problems.add("options/attempts_limit", "OUT_OF_RANGE", detail);
             } else if row.terms.single_route_id.is_some() && limit != 1 {
                 problems.add("options/attempts_limit", "OUT_OF_RANGE", "a single payout has one attempt");
