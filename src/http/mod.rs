@@ -10,6 +10,7 @@ pub mod error;
 mod exact_number;
 mod fields;
 mod idempotency;
+mod key_uses;
 mod messages;
 pub mod openapi;
 pub mod ops;
@@ -36,8 +37,8 @@ use crate::staff::desk::Desk;
 use crate::wallet::Wallet;
 use auth::Authenticator;
 use call::Edge;
+use key_uses::KeyUses;
 use ops::Probe;
-use v1::call::KeyUses;
 
 /// How long an idle connection is kept. Load balancers commonly close theirs after 60 seconds; the first to close
 /// loses.

@@ -1,7 +1,9 @@
 //! What partners do with payout requests: a file a verb. No HTTP here, and no provider: what is written down is sent by dispatch.
 
+mod amounts;
 mod cancel;
 mod create;
+mod details;
 mod expire;
 mod ground;
 mod judge;

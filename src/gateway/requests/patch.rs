@@ -11,8 +11,8 @@ use super::super::complete::Changes;
 use super::super::{Gateway, GatewayError};
 use super::cancel::{is_over, locked};
 use super::create::{book_holds, dispatch_job};
+use super::details::details_of;
 use super::ground::Ground;
-use super::judge::details_of;
 use super::new_request::NewRequest;
 use super::terms::partner_total;
 use super::words::Problems;
@@ -180,7 +180,7 @@ impl Gateway {
                     let ready = row.status.apply(RequestEvent::MadeReady);
                     row.status = ready.map_err(|error| GatewayError::Request(before.id, error))?;
                 } else if row.status == RequestStatus::Ready && !details.missing.is_empty() {
-                    problems.0.extend(details.missing.iter().map(super::judge::problem_of));
+                    problems.0.extend(details.missing.iter().map(super::details::problem_of));
                 }
                 plain = details.card;
             }

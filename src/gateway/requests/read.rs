@@ -136,5 +136,5 @@ impl Gateway {
 }
 
 fn mask(scheme: CardScheme, iin: String, last_four: String, year: i16, month: i16) -> CardMask {
-    CardMask { scheme, iin, last_four, expiry: super::judge::stored_expiry(year, month) }
+    CardMask { scheme, iin, last_four, expiry: super::details::stored_expiry(year, month) }
 }

@@ -1,17 +1,16 @@
 //! One call of the partners' API: whose key it came with, what the app needs to answer, and how a write outlives its caller. The
 //! key is checked before anything else; a refused one is never told why.
 
-use std::collections::BTreeMap;
 use std::future::Future;
 use std::str::FromStr;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use actix_web::dev::Payload;
 use actix_web::http::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap};
 use actix_web::{FromRequest, HttpRequest, HttpResponse, web};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, Utc};
 use futures_util::future::LocalBoxFuture;
 use serde::Serialize;
 use zeroize::Zeroizing;
@@ -20,10 +19,10 @@ use super::error::V1Error;
 use super::list::ListQuery;
 use super::media::Media;
 use super::reader::{Reader, Wanted};
-use crate::domain::ids::{ApiKeyId, Mode};
+use crate::domain::ids::Mode;
 use crate::gateway::Gateway;
 use crate::gateway::access::audit::Author;
-use crate::gateway::access::keys::{KeyRefused, USE_NOTED_SECS};
+use crate::gateway::access::keys::KeyRefused;
 use crate::gateway::access::{Caller, Scope};
 use crate::gateway::manage::Attributes;
 use crate::http::body::{self, Body};
@@ -35,8 +34,6 @@ use crate::wallet::Wallet;
 
 /// No header longer than this is looked at: a key has 57 characters.
 const AUTHORIZATION_BYTES_MAX: usize = 256;
-/// How many keys' last uses a process remembers.
-const KEYS_REMEMBERED: usize = 10_000;
 
 /// A call with a valid key.
 pub struct PartnerCall {
@@ -202,29 +199,6 @@ fn idempotency_key(request: &HttpRequest) -> Result<Option<IdempotencyKey>, V1Er
     Ok(Some(IdempotencyKey::parse(text)?))
 }
 
-/// When the uses of keys were last noted by this process, so that a busy key isn't written down at each request.
-#[derive(Default)]
-pub struct KeyUses(Mutex<BTreeMap<ApiKeyId, DateTime<Utc>>>);
-
-impl KeyUses {
-    /// Whether a use at `now` is to be noted, and by nobody else in this process.
-    fn claim(&self, key: ApiKeyId, last_noted: Option<DateTime<Utc>>, now: DateTime<Utc>) -> bool {
-        let is_old = |at: DateTime<Utc>| at <= now - TimeDelta::seconds(USE_NOTED_SECS);
-        if !last_noted.is_none_or(is_old) {
-            return false;
-        }
-        let mut noted = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if !noted.get(&key).copied().is_none_or(is_old) {
-            return false;
-        }
-        if noted.len() >= KEYS_REMEMBERED {
-            noted.clear();
-        }
-        noted.insert(key, now);
-        true
-    }
-}
-
 impl Edge {
     /// Notes that a key was used, off the request's path.
     fn note_key_use(&self, gateway: &Arc<Gateway>, caller: &Caller, last_used_at: Option<DateTime<Utc>>) {
@@ -271,17 +245,5 @@ mod tests {
             assert_eq!(key(&[&format!("Basic {}", STANDARD.encode(user))]), None, "{user}");
         }
         assert_eq!(key(&[&format!("Bearer {}", "x".repeat(300))]), None);
-    }
-
-    #[test]
-    fn a_use_is_noted_once_a_minute() {
-        let uses = KeyUses::default();
-        let at = |secs: i64| DateTime::from_timestamp(1_800_000_000 + secs, 0).unwrap();
-        let id = ApiKeyId::new();
-        assert!(uses.claim(id, None, at(0)));
-        assert!(!uses.claim(id, None, at(59)));
-        assert!(uses.claim(id, None, at(60)));
-        assert!(!uses.claim(id, Some(at(110)), at(120)));
-        assert!(uses.claim(ApiKeyId::new(), None, at(60)));
     }
 }
