@@ -12,6 +12,7 @@ use landfall::config::Settings;
 use landfall::domain::ids::Mode;
 use landfall::http::auth::mint_development_token;
 use landfall::http::{Parts, Roles};
+use landfall::providers::provider::Provider;
 use landfall::wallet::User;
 use reqwest::Method;
 use reqwest::header::HeaderMap;
@@ -88,6 +89,10 @@ impl World {
     }
 
     pub async fn with(change: impl FnOnce(&mut Settings)) -> Self {
+        Self::with_adapters(change, Vec::new()).await
+    }
+
+    pub async fn with_adapters(change: impl FnOnce(&mut Settings), adapters: Vec<Arc<dyn Provider>>) -> Self {
         let clock = ManualClock::at(SystemClock.now());
         let dir = tempfile::tempdir().unwrap();
         let mut settings = Settings::load(None).unwrap();
@@ -100,7 +105,7 @@ impl World {
         change(&mut settings);
         let test_db = TestDb::new().await;
         let db = test_db.db();
-        let app = Arc::new(App::build(settings, Arc::new(clock.clone()), db).await.unwrap());
+        let app = Arc::new(App::build_with(settings, Arc::new(clock.clone()), db, adapters).await.unwrap());
         let background = app.start(true);
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());

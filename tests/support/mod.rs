@@ -27,6 +27,8 @@
     reason = "a test that can't be set up fails, and says where it left its database"
 )]
 
+pub mod scripted;
+
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};

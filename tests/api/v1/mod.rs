@@ -14,6 +14,7 @@ mod lists;
 mod requests;
 mod requests_listed;
 mod revoked;
+mod routed;
 mod schemes;
 
 use std::collections::BTreeSet;

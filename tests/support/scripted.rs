@@ -1,0 +1,189 @@
+//! A provider that answers by a script, with a ledger of its own of what it paid. Its accounts' setting `lane` says which script.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use landfall::domain::asset::AssetCode;
+use landfall::domain::payout::Resolution;
+use landfall::providers::provider::{
+    AccountContext, CallbackError, Capabilities, Destination, Inquiry, Outcome, PayoutOrder, Provider, ProviderError,
+    ProviderIds, ReportedOutcome, ResendSafety,
+};
+use rust_decimal::Decimal;
+
+/// What a lane's provider does with a send.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Says {
+    Pays,
+    /// Less than was asked.
+    PaysOnly(Decimal),
+    DeclinesRoute,
+    DeclinesCard,
+    /// Our balance there doesn't suffice.
+    LacksFunds,
+    /// Not one byte left.
+    NotSent,
+    /// Takes it and pays, and no answer comes.
+    PaysSilently,
+    /// Takes it, pays, and tells so when it is asked.
+    PaysLater,
+    /// Takes it, and declines for the route when it is asked.
+    DeclinesLater,
+    /// Says that it declines, and pays.
+    LiesAndPays,
+    /// Never gets it, and nobody can tell.
+    Loses,
+}
+
+#[derive(Default)]
+struct Script {
+    next: HashMap<String, VecDeque<Says>>,
+    always: HashMap<String, Says>,
+    /// By reference: the lane and the amount.
+    paid: BTreeMap<String, (String, Decimal)>,
+    declined: BTreeSet<String>,
+    sends: HashMap<String, usize>,
+}
+
+pub struct Scripted {
+    capabilities: Capabilities,
+    script: Mutex<Script>,
+}
+
+impl Scripted {
+    pub fn new() -> Arc<Self> {
+        Self::that(|_| {})
+    }
+
+    pub fn that(change: impl FnOnce(&mut Capabilities)) -> Arc<Self> {
+        let mut capabilities = Capabilities {
+            resend: ResendSafety::Never,
+            reference_length_max: 36,
+            reference_alphabet: "abcdefghijklmnopqrstuvwxyz0123456789_-",
+            settling_time: Duration::from_secs(1),
+            not_found_confirmations: 2,
+            send_timeout: Duration::from_secs(2),
+            currencies: ["USD", "EUR"].map(|code| code.parse().unwrap()).to_vec(),
+            card_schemes: Vec::new(),
+            fast_funds: true,
+            has_balance: false,
+            posting_lag: Duration::ZERO,
+            has_callbacks: false,
+        };
+        change(&mut capabilities);
+        Arc::new(Self { capabilities, script: Mutex::default() })
+    }
+
+    /// What a lane does from now on, once each, before what it always does.
+    pub fn next(&self, lane: &str, says: &[Says]) {
+        self.script.lock().unwrap().next.entry(lane.to_owned()).or_default().extend(says);
+    }
+
+    pub fn always(&self, lane: &str, says: Says) {
+        self.script.lock().unwrap().always.insert(lane.to_owned(), says);
+    }
+
+    /// What a lane paid out, by its own ledger.
+    pub fn paid_by(&self, lane: &str) -> Decimal {
+        let script = self.script.lock().unwrap();
+        script.paid.values().filter(|(of, _)| of == lane).map(|(_, amount)| *amount).sum()
+    }
+
+    pub fn paid(&self) -> Decimal {
+        self.script.lock().unwrap().paid.values().map(|(_, amount)| *amount).sum()
+    }
+
+    /// What it paid under one of our references.
+    pub fn paid_for(&self, reference: &str) -> Option<Decimal> {
+        self.script.lock().unwrap().paid.get(reference).map(|(_, amount)| *amount)
+    }
+
+    pub fn sends_to(&self, lane: &str) -> usize {
+        self.script.lock().unwrap().sends.get(lane).copied().unwrap_or(0)
+    }
+}
+
+fn processed(amount: Decimal) -> Outcome {
+    Outcome::Processed { amount, ids: ProviderIds::default() }
+}
+
+fn declined(resolution: Resolution) -> Outcome {
+    Outcome::Declined { resolution, code: resolution.to_string(), message: "scripted".to_owned() }
+}
+
+#[async_trait]
+impl Provider for Scripted {
+    fn code(&self) -> &'static str {
+        "scripted"
+    }
+
+    fn capabilities(&self) -> &Capabilities {
+        &self.capabilities
+    }
+
+    async fn send(&self, account: &AccountContext, order: &PayoutOrder, _: &Destination) -> Outcome {
+        let lane = account.settings["lane"].clone();
+        let mut script = self.script.lock().unwrap();
+        let may_repeat = matches!(self.capabilities.resend, ResendSafety::SameReferenceWithin(_));
+        if may_repeat && let Some((_, amount)) = script.paid.get(&order.reference) {
+            return processed(*amount);
+        }
+        *script.sends.entry(lane.clone()).or_default() += 1;
+        let scripted = script.next.get_mut(&lane).and_then(VecDeque::pop_front);
+        let says = scripted.or(script.always.get(&lane).copied()).unwrap_or(Says::Pays);
+        let amount = match says {
+            Says::DeclinesRoute => return declined(Resolution::DeclinedError),
+            Says::DeclinesCard => return declined(Resolution::CardRestricted),
+            Says::LacksFunds => return declined(Resolution::InsufficientFunds),
+            Says::NotSent => return Outcome::NotSent { why: "connection refused".to_owned() },
+            Says::Loses => return Outcome::Unknown { why: "no answer".to_owned() },
+            Says::DeclinesLater => {
+                script.declined.insert(order.reference.clone());
+                return Outcome::Pending { ids: ProviderIds::default() };
+            }
+            Says::PaysOnly(amount) => amount,
+            Says::Pays | Says::PaysSilently | Says::PaysLater | Says::LiesAndPays => order.amount,
+        };
+        let twice = script.paid.insert(order.reference.clone(), (lane, amount));
+        assert!(twice.is_none(), "{} was sent twice", order.reference);
+        match says {
+            Says::PaysSilently => Outcome::Unknown { why: "no answer".to_owned() },
+            Says::PaysLater => Outcome::Pending { ids: ProviderIds::default() },
+            Says::LiesAndPays => declined(Resolution::DeclinedError),
+            _ => processed(amount),
+        }
+    }
+
+    async fn inquire(&self, _: &AccountContext, inquiry: &Inquiry) -> Outcome {
+        let script = self.script.lock().unwrap();
+        if script.declined.contains(&inquiry.reference) {
+            return declined(Resolution::DeclinedError);
+        }
+        script.paid.get(&inquiry.reference).map_or(Outcome::NotFound, |(_, amount)| processed(*amount))
+    }
+
+    fn parse_callback(
+        &self,
+        _: &AccountContext,
+        _: &[(String, String)],
+        _: &[u8],
+    ) -> Result<Vec<ReportedOutcome>, CallbackError> {
+        Err(CallbackError::NotSupported)
+    }
+
+    /// Where the account's settings say what was there at first.
+    fn has_balance(&self, account: &AccountContext, _: AssetCode) -> bool {
+        account.settings.contains_key("balance")
+    }
+
+    async fn balance(&self, account: &AccountContext, _: AssetCode) -> Result<Decimal, ProviderError> {
+        let at_first = account.settings.get("balance").ok_or(ProviderError::NotSupported)?;
+        Ok(at_first.parse::<Decimal>().unwrap() - self.paid_by(&account.settings["lane"]))
+    }
+
+    async fn check_credentials(&self, _: &AccountContext) -> Result<(), ProviderError> {
+        Ok(())
+    }
+}
