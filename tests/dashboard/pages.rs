@@ -253,3 +253,51 @@ async fn a_row_is_seen_under_its_own_partner_and_mode_only() {
         assert!(!browser.get(empty).await.body.contains("<tbody>"), "{empty}");
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_card_that_came_in_with_a_partners_request_is_shown_masked() {
+    use landfall::domain::ids::ApiKeyId;
+    use landfall::gateway::access::{Caller, Scope};
+    use landfall::gateway::funds::PartnerCredit;
+    use landfall::gateway::requests::{NewRequest, RequestOptions};
+    use rust_decimal::dec;
+
+    let world = World::new().await;
+    let tenant = world.user("demo", "nobody").await.tenant;
+    let caller = Caller {
+        tenant,
+        key_id: ApiKeyId::new(),
+        scopes: Scope::ALL.into_iter().collect(),
+        is_house: false,
+        origin: None,
+    };
+    let gateway = &world.wallet.gateway;
+    let credit = PartnerCredit {
+        partner_id: None,
+        currency: "EUR".parse().unwrap(),
+        amount: dec!(50),
+        reference: "first".to_owned(),
+    };
+    gateway.credit_partner(&caller, &credit).await.unwrap();
+    let snapshot = gateway.snapshot().await.unwrap();
+    let point = snapshot.point(tenant, "EUR".parse().unwrap()).unwrap();
+    let mut ask = NewRequest::new(point, "card_eur");
+    ask.service_amount = Some(dec!(10));
+    ask.reference_id = Some("invoice-1".to_owned());
+    ask.options = RequestOptions { auto_process: Some(false), ..RequestOptions::default() };
+    for (field, value) in [
+        ("card_number", GOOD_CARD.replace(' ', "").as_str()),
+        ("card_expiry_month", "12"),
+        ("card_expiry_year", "2035"),
+        ("card_holder", "ADA LOVELACE"),
+    ] {
+        ask.fields.insert(field.to_owned(), serde_json::Value::String(value.to_owned()));
+    }
+    let id = gateway.create_request(&caller, ask).await.unwrap().request.id;
+    let browser = world.signed_in().await;
+    for path in ["/dashboard/test/requests".to_owned(), format!("/dashboard/test/requests/demo/{id}")] {
+        let page = browser.get(&path).await.body;
+        assert!(page.contains("invoice-1") && page.contains("4111&nbsp;&bull;&bull;&bull;&bull;&nbsp;1111"), "{page}");
+        assert_harmless(&page);
+    }
+}

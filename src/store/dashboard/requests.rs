@@ -53,10 +53,12 @@ macro_rules! line_sql {
     ($from:expr, $rest:expr) => {
         concat!(
             "SELECT p.code, r.id, r.created_at, r.status, r.reference_id, r.service, r.amount, r.currency, r.amount_processed, \
-             r.resolution, r.moderation_reason, u.reference, c.scheme, left(c.iin, 4), c.last_four FROM ",
+             r.resolution, r.moderation_reason, u.reference, COALESCE(c.scheme, k.scheme), \
+             left(COALESCE(c.iin, k.iin), 4), COALESCE(c.last_four, k.last_four) FROM ",
             $from,
             " LEFT JOIN customer u ON (u.partner_id, u.mode, u.id) = (r.partner_id, r.mode, r.customer_id) \
-             LEFT JOIN card c ON (c.partner_id, c.mode, c.id) = (r.partner_id, r.mode, r.card_id) ",
+             LEFT JOIN card c ON (c.partner_id, c.mode, c.id) = (r.partner_id, r.mode, r.card_id) \
+             LEFT JOIN request_card k ON (k.partner_id, k.mode, k.request_id) = (r.partner_id, r.mode, r.id) ",
             $rest
         )
     };
@@ -123,12 +125,14 @@ statement! {
 statement! {
     struct FindContext { partner: String as Text, mode: Mode as Text, id: PayoutRequestId as SqlUuid } => (
         SqlUuid, Text, Text, Nullable<Text>, Nullable<MaskedCardSql>,
-    ) = "SELECT p.id, p.name, COALESCE(t.code, 'gone'), u.reference, c.scheme, left(c.iin, 4), c.last_four \
+    ) = "SELECT p.id, p.name, COALESCE(t.code, 'gone'), u.reference, COALESCE(c.scheme, k.scheme), \
+             left(COALESCE(c.iin, k.iin), 4), COALESCE(c.last_four, k.last_four) \
          FROM partner p \
          JOIN payout_request r ON r.partner_id = p.id \
          LEFT JOIN payout_point t ON (t.partner_id, t.mode, t.id) = (r.partner_id, r.mode, r.point_id) \
          LEFT JOIN customer u ON (u.partner_id, u.mode, u.id) = (r.partner_id, r.mode, r.customer_id) \
          LEFT JOIN card c ON (c.partner_id, c.mode, c.id) = (r.partner_id, r.mode, r.card_id) \
+             LEFT JOIN request_card k ON (k.partner_id, k.mode, k.request_id) = (r.partner_id, r.mode, r.id) \
          WHERE p.code = ? AND r.mode = ? AND r.id = ?"
 }
 

@@ -38,8 +38,10 @@ pub fn event(kind: &str, data: &Value, currency: AssetCode, assets: &Assets) -> 
             let status = told.text("status");
             let status = status.parse().map_or(status, |known| request_status(known).text.to_lowercase());
             match told.find("resolution") {
-                Some(_) => format!("It ended: {status}, since {}.", told.resolution()),
-                None => format!("It ended: {status}."),
+                Some(_) if told.text("resolution") != "ok" => {
+                    format!("It ended: {status}, since {}.", told.resolution())
+                }
+                _ => format!("It ended: {status}."),
             }
         }
         "request_canceled" => "The request was canceled before anything was paid.".to_owned(),
