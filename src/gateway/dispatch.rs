@@ -100,7 +100,7 @@ impl Gateway {
         transaction(&self.db, async |conn| {
             let now = self.clock.now();
             let lease_until = now + TimeDelta::from_std(self.lease).unwrap_or(TimeDelta::minutes(1));
-            let jobs = jobs::claim(conn, JobKind::Dispatch, now, lease_until, batch_size).await?;
+            let jobs = jobs::claim_alone(conn, JobKind::Dispatch, now, lease_until, batch_size).await?;
             Ok(Claims { jobs, lease_until })
         })
         .await

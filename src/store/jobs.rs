@@ -156,6 +156,30 @@ pub async fn claim(
     ClaimJobs { kind: kind.as_str(), now, batch_size, lease_until }.load(&mut &*conn).await
 }
 
+statement! {
+    /// For the transaction that it stands in.
+    struct DontWaitForDisk { value: String as Text } = "SELECT set_config('synchronous_commit', ?, true)"
+}
+
+/// As [`claim`], alone in its transaction, whose commit doesn't wait for the disk. The log is written in order, so whatever is made
+/// durable after it is behind it; and if the server dies before, the jobs are due again and nothing was done. Only for work that is
+/// decided anew under its subject's lock.
+pub async fn claim_alone(
+    conn: &AsyncPgConnection,
+    kind: JobKind,
+    now: DateTime<Utc>,
+    lease_until: DateTime<Utc>,
+    batch_size: usize,
+) -> QueryResult<Vec<ClaimedJob>> {
+    let relaxed = DontWaitForDisk { value: "off".to_owned() };
+    let (_, claimed) = tokio::try_join!(
+        biased;
+        relaxed.execute(&mut &*conn),
+        claim(conn, kind, now, lease_until, batch_size),
+    )?;
+    Ok(claimed)
+}
+
 /// Ends jobs, whoever holds them: the transaction around it has settled their subject.
 pub async fn delete(conn: &AsyncPgConnection, jobs: &[(Tenant, JobKind, Uuid)]) -> QueryResult<()> {
     if jobs.is_empty() {
