@@ -141,7 +141,7 @@ fn everything_that_is_wrong_is_told_with_its_place() {
         "rules": [
             { "from": "USD", "to": "EUR", "kind": "fixed", "price": "0.92", "markup_percent": "100", "colour": 1 },
             { "from": "USD", "to": "EUR", "kind": "commercial", "source": "board" },
-            { "from": "XXX", "to": "usd", "kind": "dice", "source": "oracle" },
+            { "from": "ZZZ", "to": "usd", "kind": "dice", "source": "oracle" },
             { "from": "EUR", "to": "EUR", "kind": "fixed", "price": "0" },
             { "from": "EUR", "to": "JPY", "kind": "fixed", "source": "board", "fallback_source": "board" },
             { "from": "EUR", "to": "USD", "kind": "commercial", "price": "1", "source": "board", "fallback_source": "board" },

@@ -166,7 +166,7 @@ async fn an_entity_is_its_tenants_and_modes_alone_and_needs_the_scope() {
 async fn everything_that_is_wrong_is_told_with_its_pointer() {
     let world = World::new().await;
     let partner = world.backend().await;
-    let point = json!({ "code": "A B", "currencies": ["EUR", "XXX"], "callback_url": "ftp://x", "options": { "attempts_limit": 0 }, "nope": 1 });
+    let point = json!({ "code": "A B", "currencies": ["EUR", "ZZZ"], "callback_url": "ftp://x", "options": { "attempts_limit": 0 }, "nope": 1 });
     let answer = partner.post(&format!("{BASE}/payout-points"), "payout-point", point).await;
     let mut found: Vec<String> = answer.json()["errors"]
         .as_array()

@@ -36,7 +36,7 @@ async fn everything_that_is_wrong_with_a_point_is_told_at_once() {
     let world = world().await;
     let gateway = &world.app.gateway;
     let acme = caller(&world, "acme").await;
-    let attributes = json!({ "code": "Shop!", "currencies": ["EUR", "XXX"], "funding": "wallet_hold", "callback_url": "ftp://x",
+    let attributes = json!({ "code": "Shop!", "currencies": ["EUR", "ZZZ"], "funding": "wallet_hold", "callback_url": "ftp://x",
         "payout_scheme_id": PayoutSchemeId::new().to_string(), "exchange_rate_scheme_id": "ers_1", "colour": "red",
         "options": { "attempts_limit": 0, "split_mode": "sometimes", "allow_partially": "yes", "expires_in_secs": 1, "x": 1 } });
     expect_problems(

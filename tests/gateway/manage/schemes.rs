@@ -184,7 +184,7 @@ async fn an_exchange_scheme_with_a_wrong_rule_is_never_saved() {
     let acme = caller(&world, "acme").await;
     let rules = json!([
         { "from": "USD", "to": "EUR", "kind": "fixed", "price": "0" },
-        { "from": "USD", "to": "XXX", "kind": "commercial", "source": "nobody" },
+        { "from": "USD", "to": "ZZZ", "kind": "commercial", "source": "nobody" },
         { "from": "EUR", "to": "EUR", "kind": "fixed", "price": "1" },
     ]);
     expect_problems(
