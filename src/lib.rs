@@ -16,6 +16,7 @@
 //! | [`http`] | what is on the wire; no SQL and no rule |
 //! | [`verify`] | whether a whole database keeps every invariant, row by row; it changes nothing |
 //! | [`worker`] | durable jobs: claim, lease, backoff, batch |
+//! | [`torture`] | test-only failpoints and switches; without its feature, nothing |
 //! | [`app`] | wiring; the only place that knows every adapter |
 //!
 //! Direction: `http`, `worker` -> `wallet`, `gateway`, `staff` -> `domain`. `tests/architecture.rs` fails on a broken line.
@@ -31,6 +32,7 @@ pub mod rates;
 pub mod staff;
 pub mod store;
 pub mod telemetry;
+pub mod torture;
 pub mod vault;
 pub mod verify;
 pub mod wallet;

@@ -13,17 +13,19 @@ const ALLOWED: &[(&str, &[&str])] = &[
     // Sections are read into the types of the rooms that they configure.
     ("config", &["domain", "rates"]),
     ("telemetry", &["config"]),
+    // Test-only failpoints: nothing without their feature.
+    ("torture", &[]),
     // `vault` and `providers` only for the traits that tables implement for them.
-    ("store", &["domain", "clock", "config", "vault", "providers"]),
+    ("store", &["domain", "clock", "config", "vault", "providers", "torture"]),
     ("vault", &["domain", "config"]),
     ("providers", &["domain", "config", "clock"]),
     ("rates", &["domain", "config", "clock"]),
-    ("gateway", &["domain", "config", "clock", "store", "vault", "providers"]),
-    ("wallet", &["domain", "config", "store", "vault", "rates", "gateway"]),
+    ("gateway", &["domain", "config", "clock", "store", "vault", "providers", "torture"]),
+    ("wallet", &["domain", "config", "store", "vault", "rates", "gateway", "torture"]),
     // The dashboard shows what the wallet says of an offer, and the board's prices.
     ("staff", &["domain", "clock", "store", "rates", "wallet"]),
     ("verify", &["domain", "store", "vault", "gateway"]),
-    ("worker", &["config", "gateway"]),
+    ("worker", &["config", "gateway", "torture"]),
     ("http", &["domain", "config", "clock", "wallet", "gateway", "rates", "vault", "staff"]),
 ];
 

@@ -183,6 +183,14 @@ pub enum EntryKind {
     PayoutCost,
     LateSuccess,
     TopUp,
+    /// A provider's payment that no payout of ours stands for.
+    Unmatched,
+    /// Fiat of a case that came back.
+    Recovery,
+    /// What a case leaves that nobody will pay.
+    WriteOff,
+    /// What a provider corrected of a payout.
+    Correction,
 }
 
 impl EntryKind {
@@ -197,6 +205,10 @@ impl EntryKind {
             EntryKind::PayoutCost => "payout_cost",
             EntryKind::LateSuccess => "late_success",
             EntryKind::TopUp => "top_up",
+            EntryKind::Unmatched => "unmatched",
+            EntryKind::Recovery => "recovery",
+            EntryKind::WriteOff => "write_off",
+            EntryKind::Correction => "correction",
         }
     }
 }

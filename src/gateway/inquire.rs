@@ -8,6 +8,7 @@ use crate::providers::provider::{Inquiry, Outcome};
 use crate::store::jobs::{self, JobKind};
 use crate::store::payouts::{self, Payout};
 use crate::store::retry::transaction;
+use crate::torture::{self, Place};
 
 impl Gateway {
     /// Takes due inquiries; what is final already has nothing to be asked about.
@@ -41,11 +42,13 @@ impl Gateway {
             currency: payout.currency,
             sent_at: payout.created_at,
         };
+        torture::reach(Place::Call("inquire before")).await.ok()?;
         let timeout = provider.capabilities().send_timeout;
         let outcome = match tokio::time::timeout(timeout, provider.inquire(account, &inquiry)).await {
             Ok(outcome) => outcome,
             Err(_) => Outcome::Unknown { why: format!("no answer within {} ms", timeout.as_millis()) },
         };
+        torture::reach(Place::Call("inquire after")).await.ok()?;
         Some(self.report(payout, Source::Inquiry, outcome))
     }
 }

@@ -130,6 +130,43 @@ pub enum CallbackError {
     NotSupported,
 }
 
+/// How a provider's report says that a payment stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ReportedStatus {
+    Pending,
+    Processed,
+    Declined,
+    /// Paid, and all or a part of it came back.
+    Returned,
+}
+
+/// A line of a provider's report: what it says became of one payment.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ReportRow {
+    /// Our reference.
+    pub reference: String,
+    pub original_id: Option<String>,
+    pub status: ReportedStatus,
+    /// What left towards the card, in units of `currency`; zero while pending and where declined.
+    #[serde(with = "rust_decimal::serde::str")]
+    pub amount_processed: Decimal,
+    /// What of it came back.
+    #[serde(with = "rust_decimal::serde::str")]
+    pub amount_returned: Decimal,
+    pub currency: AssetCode,
+    /// When the provider took the payment: what a report's range is about.
+    pub taken_at: DateTime<Utc>,
+}
+
+/// A page of a provider's report.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ReportPage {
+    pub rows: Vec<ReportRow>,
+    /// Asks for the next page; `None`: this is the last.
+    pub next: Option<String>,
+}
+
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ProviderError {
     #[error("the provider has no such operation")]
@@ -231,4 +268,20 @@ pub trait Provider: Send + Sync + 'static {
     async fn balance(&self, account: &AccountContext, currency: AssetCode) -> Result<Decimal, ProviderError>;
 
     async fn check_credentials(&self, account: &AccountContext) -> Result<(), ProviderError>;
+
+    /// Whether `report` tells anything.
+    fn has_report(&self) -> bool {
+        false
+    }
+
+    /// A page of what the provider took from `from` until just before `until`, as it stands now, in a steady order.
+    async fn report(
+        &self,
+        _account: &AccountContext,
+        _from: DateTime<Utc>,
+        _until: DateTime<Utc>,
+        _cursor: Option<&str>,
+    ) -> Result<ReportPage, ProviderError> {
+        Err(ProviderError::NotSupported)
+    }
 }

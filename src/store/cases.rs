@@ -1,4 +1,5 @@
-//! Cases: what waits for a person.
+//! Cases: what waits for a person. Opened by whoever finds something that must not be decided by itself, closed by a rule or a
+//! person; never deleted.
 
 use chrono::{DateTime, Utc};
 use diesel::QueryResult;
@@ -8,31 +9,57 @@ use serde_json::Value;
 use uuid::Uuid;
 
 use super::statement::statement;
-use crate::domain::ids::{Mode, PartnerId, PayoutId, PayoutRequestId, Tenant};
+use crate::domain::ids::{Mode, PartnerId, PayoutId, PayoutRequestId, ProviderAccountId, Tenant};
 
 /// A case to be opened.
 #[derive(Clone, Debug)]
 pub struct NewCase {
     pub tenant: Tenant,
     pub kind: &'static str,
-    pub request_id: PayoutRequestId,
+    /// `None` where it is about a provider's payment that none of our requests stands for; then `provider_account_id` is given.
+    pub request_id: Option<PayoutRequestId>,
     pub payout_id: Option<PayoutId>,
+    pub provider_account_id: Option<ProviderAccountId>,
+    /// What else it is about: a reference in a provider's report.
+    pub subject: Option<String>,
     pub evidence: Value,
+}
+
+/// How a case ends.
+#[derive(Clone, Debug)]
+pub struct Closing {
+    /// The rule or the decision: `agrees`, `recovered`, `marked_paid`.
+    pub how: &'static str,
+    /// `gateway`, or who decided.
+    pub by: String,
+    pub reason: Option<String>,
+    pub evidence: Option<Value>,
 }
 
 statement! {
     struct InsertCase {
         partner_id: PartnerId as SqlUuid, mode: Mode as Text, id: Uuid as SqlUuid, kind: &'static str as Text,
-        request_id: PayoutRequestId as SqlUuid, payout_id: Option<PayoutId> as Nullable<SqlUuid>, evidence: Value as Jsonb,
-        now: DateTime<Utc> as Timestamptz,
-    } = "INSERT INTO staff_case (partner_id, mode, id, kind, request_id, payout_id, evidence, opened_at) \
+        request_id: Option<PayoutRequestId> as Nullable<SqlUuid>, payout_id: Option<PayoutId> as Nullable<SqlUuid>,
+        account_id: Option<ProviderAccountId> as Nullable<SqlUuid>, subject: Option<String> as Nullable<Text>,
+        evidence: Value as Jsonb, now: DateTime<Utc> as Timestamptz,
+    } = "INSERT INTO staff_case (partner_id, mode, id, kind, request_id, payout_id, provider_account_id, subject, evidence, opened_at) \
          SELECT k.* FROM (SELECT ?::uuid AS partner_id, ?::text AS mode, ?::uuid AS id, ?::text AS kind, ?::uuid AS request_id, \
-             ?::uuid AS payout_id, ?::jsonb, ?::timestamptz) k \
+             ?::uuid AS payout_id, ?::uuid AS provider_account_id, ?::text AS subject, ?::jsonb, ?::timestamptz) k \
          WHERE NOT EXISTS (SELECT 1 FROM staff_case c WHERE c.request_id = k.request_id AND c.kind = k.kind \
-             AND c.payout_id IS NOT DISTINCT FROM k.payout_id AND c.partner_id = k.partner_id AND c.mode = k.mode AND c.closed_at IS NULL)"
+             AND c.payout_id IS NOT DISTINCT FROM k.payout_id AND c.partner_id = k.partner_id AND c.mode = k.mode AND c.closed_at IS NULL) \
+         AND NOT EXISTS (SELECT 1 FROM staff_case c WHERE k.request_id IS NULL AND c.provider_account_id = k.provider_account_id \
+             AND c.subject IS NOT DISTINCT FROM k.subject AND c.kind = k.kind AND c.mode = k.mode AND c.closed_at IS NULL)"
 }
 
-/// Opens cases. What is open already, of the same kind about the same payout, isn't opened twice.
+statement! {
+    struct CloseCase {
+        now: DateTime<Utc> as Timestamptz, how: &'static str as Text, by: String as Text, reason: Option<String> as Nullable<Text>,
+        evidence: Option<Value> as Nullable<Jsonb>, id: Uuid as SqlUuid, partner_id: PartnerId as SqlUuid, mode: Mode as Text,
+    } = "UPDATE staff_case SET closed_at = ?, closing = ?, closed_by = ?, closing_reason = ?, closing_evidence = ? \
+         WHERE id = ? AND partner_id = ? AND mode = ? AND closed_at IS NULL"
+}
+
+/// Opens cases. What is open already, of the same kind about the same payout or subject, isn't opened twice.
 pub async fn open(conn: &mut AsyncPgConnection, cases: Vec<NewCase>, now: DateTime<Utc>) -> QueryResult<()> {
     for case in cases {
         InsertCase {
@@ -42,6 +69,8 @@ pub async fn open(conn: &mut AsyncPgConnection, cases: Vec<NewCase>, now: DateTi
             kind: case.kind,
             request_id: case.request_id,
             payout_id: case.payout_id,
+            account_id: case.provider_account_id,
+            subject: case.subject,
             evidence: case.evidence,
             now,
         }
@@ -49,4 +78,17 @@ pub async fn open(conn: &mut AsyncPgConnection, cases: Vec<NewCase>, now: DateTi
         .await?;
     }
     Ok(())
+}
+
+/// Closes a case. Answers whether it was open.
+pub async fn close(
+    conn: &mut AsyncPgConnection,
+    tenant: Tenant,
+    id: Uuid,
+    closing: Closing,
+    now: DateTime<Utc>,
+) -> QueryResult<bool> {
+    let Closing { how, by, reason, evidence } = closing;
+    let Tenant { partner_id, mode } = tenant;
+    Ok(CloseCase { now, how, by, reason, evidence, id, partner_id, mode }.execute(conn).await? == 1)
 }

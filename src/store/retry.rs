@@ -20,6 +20,7 @@
 //!
 //! A closure that answers an error rolls back. A use case's own error joins in with one line: `transaction_error!(PayError::Db);`.
 
+use std::panic::Location;
 use std::time::Duration;
 
 use diesel::connection::TransactionDepthChange;
@@ -27,6 +28,7 @@ use diesel_async::{AnsiTransactionManager, AsyncPgConnection, SimpleAsyncConnect
 
 use super::error::DbError;
 use super::pool::{Conn, Db};
+use crate::torture::{self, Injected, Place};
 
 /// How far a transaction is shielded from others, in PostgreSQL's terms.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -97,7 +99,8 @@ const BACKOFF_MS_FIRST: u64 = 5;
 const BACKOFF_MS_MAX: u64 = 500;
 
 /// Runs `work` in a READ COMMITTED transaction; see the module's head.
-pub async fn transaction<T, E, F>(db: &Db, work: F) -> Result<T, E>
+#[track_caller]
+pub fn transaction<T, E, F>(db: &Db, work: F) -> impl Future<Output = Result<T, E>>
 where
     for<'r> F: AsyncFn(&'r mut AsyncPgConnection) -> Result<T, E>
         + Work<&'r mut AsyncPgConnection, Result<T, E>, Fut: Send>
@@ -106,7 +109,7 @@ where
     E: TransactionError,
     T: Send,
 {
-    transaction_at(Isolation::ReadCommitted, db, work).await
+    run(Isolation::ReadCommitted, db, work, Location::caller())
 }
 
 /// Runs `work` in a transaction of the given isolation.
@@ -115,7 +118,20 @@ where
 /// The closure's own error after a rollback; or, as [`DbError`] in `E`: [`DbError::RetriesExhausted`] when every attempt
 /// (`database.attempts_max`) collided or lost its connection, [`DbError::CommitUnknown`] when COMMIT's answer was lost,
 /// [`DbError::Aborted`] when the closure answered `Ok` after it had swallowed a statement's failure.
-pub async fn transaction_at<T, E, F>(isolation: Isolation, db: &Db, work: F) -> Result<T, E>
+#[track_caller]
+pub fn transaction_at<T, E, F>(isolation: Isolation, db: &Db, work: F) -> impl Future<Output = Result<T, E>>
+where
+    for<'r> F: AsyncFn(&'r mut AsyncPgConnection) -> Result<T, E>
+        + Work<&'r mut AsyncPgConnection, Result<T, E>, Fut: Send>
+        + Send
+        + Sync,
+    E: TransactionError,
+    T: Send,
+{
+    run(isolation, db, work, Location::caller())
+}
+
+async fn run<T, E, F>(isolation: Isolation, db: &Db, work: F, at: &'static Location<'static>) -> Result<T, E>
 where
     for<'r> F: AsyncFn(&'r mut AsyncPgConnection) -> Result<T, E>
         + Work<&'r mut AsyncPgConnection, Result<T, E>, Fut: Send>
@@ -130,7 +146,7 @@ where
         let outcome = match begin(&mut conn, isolation).await {
             Ok(()) => {
                 let answer = work(&mut conn).await;
-                finish(conn, answer).await
+                finish(conn, answer, at).await
             }
             Err(error) => Err(E::from(error)),
         };
@@ -171,10 +187,21 @@ async fn begin(conn: &mut AsyncPgConnection, isolation: Isolation) -> Result<(),
 }
 
 /// Commits an `Ok`, rolls back an `Err`. A connection whose state is in doubt is thrown away, not given back to the pool.
-async fn finish<T, E: TransactionError>(mut conn: Conn, answer: Result<T, E>) -> Result<T, E> {
+async fn finish<T, E: TransactionError>(
+    mut conn: Conn,
+    answer: Result<T, E>,
+    at: &'static Location<'static>,
+) -> Result<T, E> {
+    let answer = match answer {
+        Ok(value) => torture::reach(Place::Transaction(at, "before commit")).await.map(|()| value).map_err(failed),
+        Err(error) => Err(error),
+    };
     match answer {
         Ok(value) => match commit(&mut conn).await {
-            Ok(()) => Ok(value),
+            Ok(()) => match torture::reach(Place::Transaction(at, "after commit")).await {
+                Ok(()) => Ok(value),
+                Err(injected) => Err(DbError::CommitUnknown(injected.to_string()).into()),
+            },
             Err(error) => {
                 if matches!(error, DbError::CommitUnknown(_)) {
                     discard(conn);
@@ -189,6 +216,11 @@ async fn finish<T, E: TransactionError>(mut conn: Conn, answer: Result<T, E>) ->
             Err(error)
         }
     }
+}
+
+/// A failpoint's failure, as a statement that was refused would fail.
+fn failed<E: TransactionError>(injected: Injected) -> E {
+    DbError::Refused(injected.to_string()).into()
 }
 
 /// Sends COMMIT, behind an empty SELECT in the same message. When a statement of the transaction had failed, COMMIT alone would

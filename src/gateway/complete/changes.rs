@@ -106,7 +106,15 @@ impl Changes {
     }
 
     pub fn case(&mut self, request: &PayoutRequest, payout_id: Option<PayoutId>, kind: &'static str, evidence: Value) {
-        self.cases.push(NewCase { tenant: request.tenant(), kind, request_id: request.id, payout_id, evidence });
+        self.cases.push(NewCase {
+            tenant: request.tenant(),
+            kind,
+            request_id: Some(request.id),
+            payout_id,
+            provider_account_id: None,
+            subject: None,
+            evidence,
+        });
     }
 
     pub fn job(&mut self, tenant: Tenant, kind: JobKind, subject_id: Uuid, run_at: DateTime<Utc>) {

@@ -9,6 +9,7 @@ use crate::domain::payout::{PayoutEvent, PayoutStatus, Resolution, ResolutionCla
 use crate::domain::routing::failover::{self, AfterNotFound, NotFoundFacts};
 use crate::providers::provider::{Capabilities, Outcome, ProviderIds, ResendSafety};
 use crate::store::payouts::Payout;
+use crate::torture::{self, Rule};
 
 /// The longest provider text that is kept.
 const TEXT_CHARS_MAX: usize = 300;
@@ -82,6 +83,9 @@ pub(super) fn judge(
         }
         Outcome::NotFound => not_found(payout, report.source, capabilities, sends_max, now),
         Outcome::NotSent { why } => not_sent(payout, report.source, is_stale, why),
+        Outcome::Unknown { why } if payout.status.is_open() && torture::is_off(Rule::NoFailoverOnUnknown) => {
+            Verdict::Refused { resolution: Resolution::ProviderUnavailable, code: None, message: Some(clipped(why)) }
+        }
         Outcome::Unknown { why } if payout.status.is_open() && !is_stale => Verdict::Open {
             event: PayoutEvent::Ambiguous,
             resolution: Resolution::Unknown,

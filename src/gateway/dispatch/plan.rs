@@ -147,6 +147,7 @@ impl Gateway {
             .capabilities();
         let id = PayoutId::new();
         let needs = route.needs(amount)?;
+        let taken = Taken::of(route, decision, amount, place.lifts)?;
         let is_probe = matches!(route.breaker, BreakerGate::HalfOpen { .. });
         let pool = decision.pool.as_ref();
         let payout = Payout {
@@ -167,7 +168,7 @@ impl Gateway {
             arn: None,
             amount,
             currency: route.currency,
-            amount_reserved: needs.reserved,
+            amount_reserved: taken.reserved,
             amount_processed: Decimal::ZERO,
             amount_returned: Decimal::ZERO,
             cost: needs.cost,
@@ -193,7 +194,6 @@ impl Gateway {
                 given_up: false,
             },
         };
-        let taken = Taken::of(route, decision, amount, place.lifts)?;
         count(plan, route, decision, &taken, now)?;
         ground.take(route, pool, &taken)?;
         row.attempts_made = row.attempts_made.saturating_add(1);

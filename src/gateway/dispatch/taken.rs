@@ -5,6 +5,7 @@ use rust_decimal::Decimal;
 use super::super::GatewayError;
 use crate::domain::exact;
 use crate::domain::routing::{BreakerGate, Decision, Route};
+use crate::torture::{self, Rule};
 
 /// What a payout takes of its route's accounts and counters.
 pub struct Taken {
@@ -21,7 +22,7 @@ impl Taken {
     pub fn of(route: &Route, decision: &Decision, amount: Decimal, lifts: bool) -> Result<Self, GatewayError> {
         let needs = route.needs(amount)?;
         Ok(Self {
-            reserved: needs.reserved,
+            reserved: if torture::is_off(Rule::Reservation) { Decimal::ZERO } else { needs.reserved },
             deposit_amount: needs.deposit_amount,
             used: if lifts { used(decision, route, amount)? } else { amount },
             is_probe: matches!(route.breaker, BreakerGate::HalfOpen { .. }),

@@ -16,6 +16,7 @@ use crate::domain::payout_point::{ATTEMPTS, EXPIRES_IN_SECS};
 use crate::domain::payout_request::{RequestEvent, RequestStatus};
 use crate::domain::service::{FieldProblem, Service};
 use crate::store::requests::{PayoutRequest, RequestTerms};
+use crate::torture::{self, Rule};
 
 /// A request that may be made, all but its customer's id.
 pub(super) struct Judged {
@@ -161,6 +162,11 @@ impl Gateway {
             (Some(reference), _) => reference.clone(),
             (None, Some((batch, row))) => format!("{batch}-{row}"),
             (None, None) => id.to_string(),
+        };
+        let reference_id = if torture::is_off(Rule::Idempotency) && ask.reference_id.is_some() {
+            format!("{reference_id}.{}", id.0.simple())
+        } else {
+            reference_id
         };
         let split_mode = options.split_mode.or(defaults.split_mode).unwrap_or_default();
         let mut terms = RequestTerms::plain(Decimal::ONE, service.currency);
