@@ -186,7 +186,7 @@ async fn tampering_with_requests_payouts_and_jobs_is_found() {
             "requests go on",
             "payout_request (id)",
             "moderation_reason IS NOT NULL AND final_at IS NULL",
-            "UPDATE staff_case SET closed_at = now() WHERE request_id = '{1}'",
+            "UPDATE staff_case SET closed_at = now(), closing = 'told', closed_by = 'nobody' WHERE request_id = '{1}'",
         ),
         Case::of(
             "a job about nothing",
