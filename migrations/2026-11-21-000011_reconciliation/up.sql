@@ -44,13 +44,16 @@ CREATE TABLE unmatched_payment (
     booked numeric NOT NULL CHECK (booked >= 0),
     -- What of that persons have closed.
     closed numeric NOT NULL DEFAULT 0 CHECK (closed >= 0),
+    -- What of that was written off or explained: it isn't back.
+    forgone numeric NOT NULL DEFAULT 0 CHECK (forgone >= 0),
     -- How many entries were booked for it: the next one's number.
     entries integer NOT NULL CHECK (entries >= 0),
     created_at timestamptz NOT NULL,
     updated_at timestamptz NOT NULL,
     PRIMARY KEY (id, partner_id, mode),
     CONSTRAINT unmatched_payment_once UNIQUE (provider_account_id, reference),
-    CHECK (closed <= booked)
+    CHECK (closed <= booked),
+    CHECK (forgone <= closed)
 );
 
 -- What a range is compared by. Rows are written in the order of their time, so this costs next to nothing at each payout.

@@ -52,6 +52,14 @@ impl CaseEnd {
             CaseEnd::Explained => "explained",
         }
     }
+
+    /// What of `open` doesn't come back.
+    const fn forgone(self, open: Decimal) -> Decimal {
+        match self {
+            CaseEnd::Settled { written_off, .. } => written_off,
+            CaseEnd::Explained => open,
+        }
+    }
 }
 
 /// What is booked for a case and neither back nor written off.
@@ -117,6 +125,8 @@ impl Gateway {
             let now = self.clock.now();
             let keys: Vec<_> = known.request_id.map(|id| (known.tenant(), id)).into_iter().collect();
             let mut ground = self.lock_ground(conn, &keys).await?;
+            // Before its case, as reconciliation has it.
+            let money = self.lock_open_money(conn, &known).await?;
             let case = cases::lock(conn, known.tenant(), case_id).await?.ok_or(CaseRefusal::NotFound(case_id))?;
             if let (Some(how), Some(by)) = (&case.closing, &case.closed_by) {
                 let is_same = how == closing.end.how() && case.closing_reason.as_ref() == Some(&closing.reason);
@@ -130,12 +140,13 @@ impl Gateway {
                 return Err(CaseRefusal::RequestWaits);
             }
             let mut changes = self.changes();
-            let money = self.lock_open_money(conn, &case).await?;
             let booked = book_end(&case, money.as_ref().map(|(open, _)| *open), closing.end, &mut changes)?;
             if let Some((open, Some(mut row))) = money
                 && let (Some(account_id), Some(subject)) = (case.provider_account_id, &case.subject)
             {
                 row.closed = exact::add(row.closed, open.amount).map_err(GatewayError::from)?;
+                let forgone = closing.end.forgone(open.amount);
+                row.forgone = exact::add(row.forgone, forgone).map_err(GatewayError::from)?;
                 unmatched::write(conn, account_id, subject, &row, now).await?;
             }
             let done = Closing {

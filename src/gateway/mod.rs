@@ -21,6 +21,7 @@ pub mod journal;
 pub mod manage;
 pub mod prices;
 pub mod progress;
+pub mod reconciliation;
 pub mod requests;
 pub mod route_book;
 pub mod seed;

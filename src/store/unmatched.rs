@@ -15,8 +15,9 @@ use crate::domain::ledger::EntryKind;
 statement! {
     struct LockUnmatched { account_id: ProviderAccountId as SqlUuid, reference: String as Text } -> pub Unmatched {
         partner_id: PartnerId as SqlUuid, mode: Mode as Text, id: Uuid as SqlUuid, deposit_account_id: DepositAccountId as SqlUuid,
-        asset: AssetCode as Text, booked: Decimal as Numeric, closed: Decimal as Numeric, entries: i32 as Integer,
-    } = "SELECT partner_id, mode, id, deposit_account_id, asset, booked, closed, entries FROM unmatched_payment \
+        asset: AssetCode as Text, booked: Decimal as Numeric, closed: Decimal as Numeric, forgone: Decimal as Numeric,
+        entries: i32 as Integer,
+    } = "SELECT partner_id, mode, id, deposit_account_id, asset, booked, closed, forgone, entries FROM unmatched_payment \
          WHERE provider_account_id = ? AND reference = ? FOR UPDATE"
 }
 
@@ -24,11 +25,13 @@ statement! {
     struct WriteUnmatched {
         partner_id: PartnerId as SqlUuid, mode: Mode as Text, id: Uuid as SqlUuid, account_id: ProviderAccountId as SqlUuid,
         reference: String as Text, deposit_account_id: DepositAccountId as SqlUuid, asset: AssetCode as Text, booked: Decimal as Numeric,
-        closed: Decimal as Numeric, entries: i32 as Integer, created_at: DateTime<Utc> as Timestamptz, updated_at: DateTime<Utc> as Timestamptz,
+        closed: Decimal as Numeric, forgone: Decimal as Numeric, entries: i32 as Integer, created_at: DateTime<Utc> as Timestamptz,
+        updated_at: DateTime<Utc> as Timestamptz,
     } = "INSERT INTO unmatched_payment AS u (partner_id, mode, id, provider_account_id, reference, deposit_account_id, asset, booked, \
-             closed, entries, created_at, updated_at) \
-         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) \
+             closed, forgone, entries, created_at, updated_at) \
+         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) \
          ON CONFLICT (id, partner_id, mode) DO UPDATE SET booked = EXCLUDED.booked, closed = EXCLUDED.closed, \
+             forgone = EXCLUDED.forgone, \
              entries = EXCLUDED.entries, updated_at = EXCLUDED.updated_at"
 }
 
@@ -43,6 +46,11 @@ statement! {
          JOIN account a ON (a.partner_id, a.mode, a.id) = (g.partner_id, g.mode, g.account_id) \
          WHERE e.partner_id = ? AND e.mode = ? AND e.kind = ? AND e.reference = ? \
          GROUP BY g.asset"
+}
+
+statement! {
+    struct Forgone { account_id: ProviderAccountId as SqlUuid } -> ForgoneRow { reference: String as Text }
+      = "SELECT reference FROM unmatched_payment WHERE provider_account_id = ? AND forgone > 0"
 }
 
 impl Unmatched {
@@ -66,6 +74,12 @@ pub async fn lock(
     LockUnmatched { account_id, reference: reference.to_owned() }.get_result(&mut &*conn).await.optional()
 }
 
+/// The references of which persons have written something off, or explained it.
+pub async fn forgone(conn: &AsyncPgConnection, account_id: ProviderAccountId) -> QueryResult<Vec<String>> {
+    let rows: Vec<ForgoneRow> = Forgone { account_id }.load(&mut &*conn).await?;
+    Ok(rows.into_iter().map(|row| row.reference).collect())
+}
+
 /// Writes what is booked of a reference: a new row, or what changed of one that is locked.
 pub async fn write(
     conn: &AsyncPgConnection,
@@ -84,6 +98,7 @@ pub async fn write(
         asset: row.asset,
         booked: row.booked,
         closed: row.closed,
+        forgone: row.forgone,
         entries: row.entries,
         created_at: now,
         updated_at: now,
