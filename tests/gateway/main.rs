@@ -13,6 +13,7 @@ mod housekeeping;
 mod manage;
 mod outcomes;
 mod partner;
+mod reconcile;
 mod requests;
 mod routing;
 mod scripted;
