@@ -7,6 +7,7 @@
 mod advance;
 mod changes;
 pub mod conclude;
+mod decided;
 mod ground;
 mod open;
 mod paid;
@@ -42,6 +43,8 @@ pub enum Source {
     Callback,
     /// The process that was sending died, or took longer than its lease.
     Reclaimed,
+    /// A person, with the provider's proof.
+    Staff,
 }
 
 impl Source {
@@ -51,6 +54,7 @@ impl Source {
             Source::Inquiry => "inquiry",
             Source::Callback => "callback",
             Source::Reclaimed => "reclaimed",
+            Source::Staff => "staff",
         }
     }
 }

@@ -18,6 +18,7 @@ pub mod inquire;
 pub mod invoke;
 pub mod journal;
 pub mod manage;
+pub mod moderation;
 pub mod prices;
 pub mod progress;
 pub mod requests;
