@@ -153,8 +153,8 @@ impl FromStr for DecisionKind {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PayoutFacts {
     pub status: PayoutStatus,
-    /// An open case is about it.
-    pub has_case: bool,
+    /// Its provider reports something of it that can't be booked, and the case of that is open.
+    pub is_reported: bool,
     /// Somebody holds the lease to send it: bytes may leave at any moment.
     pub is_being_sent: bool,
     /// The last send must be over, and the provider's settling time after it.
@@ -186,7 +186,7 @@ pub enum NotNow {
     BeingSent,
     NotSettled,
     NothingToTry,
-    OtherQuestion,
+    MayHavePaid,
 }
 
 impl NotNow {
@@ -200,7 +200,7 @@ impl NotNow {
             NotNow::BeingSent => "being_sent",
             NotNow::NotSettled => "not_settled",
             NotNow::NothingToTry => "nothing_to_try",
-            NotNow::OtherQuestion => "other_question",
+            NotNow::MayHavePaid => "may_have_paid",
         }
     }
 
@@ -216,8 +216,8 @@ impl NotNow {
                 "the provider may still be working on the last send: wait until its settling time is over"
             }
             NotNow::NothingToTry => "nothing more may be tried of it: it is ending, or its attempts are used up",
-            NotNow::OtherQuestion => {
-                "another payout of it may have paid already: first continue or reject, then nothing is paid twice"
+            NotNow::MayHavePaid => {
+                "a provider reports money of it that isn't settled: where something may have been paid, no other route is tried"
             }
         }
     }
@@ -247,8 +247,9 @@ pub fn judge(kind: DecisionKind, facts: &Facts) -> Result<(), NotNow> {
             let payout = unpaid_payout(facts)?;
             match stopped {
                 Some(Reason::PartlyPaid | Reason::ProcessedMoreThanAsked | Reason::LateSuccess) => {
-                    Err(NotNow::OtherQuestion)
+                    Err(NotNow::MayHavePaid)
                 }
+                Some(Reason::NotFoundAtProvider) | None if payout.is_reported => Err(NotNow::MayHavePaid),
                 Some(Reason::NotFoundAtProvider) | None if facts.is_ending || !payout.may_be_tried_again => {
                     Err(NotNow::NothingToTry)
                 }
@@ -261,7 +262,7 @@ pub fn judge(kind: DecisionKind, facts: &Facts) -> Result<(), NotNow> {
 /// A payout whose fate is open, and which nobody is sending.
 fn open_payout(facts: &Facts) -> Result<PayoutFacts, NotNow> {
     let payout = facts.payout.ok_or(NotNow::PayoutUnnamed)?;
-    if facts.stopped.is_none() && !payout.has_case {
+    if facts.stopped.is_none() && !payout.is_reported {
         return Err(NotNow::NothingWaits);
     }
     match payout.status {

@@ -6,10 +6,12 @@ use DecisionKind as D;
 use PayoutStatus as S;
 
 fn payout(status: PayoutStatus) -> PayoutFacts {
-    PayoutFacts { status, has_case: true, is_being_sent: false, has_settled: true, may_be_tried_again: true }
+    PayoutFacts { status, is_reported: false, is_being_sent: false, has_settled: true, may_be_tried_again: true }
 }
 
+/// Where nothing stops the request, a case about the payout is what there is to decide.
 fn facts(stopped: Option<Reason>, payout: Option<PayoutFacts>) -> Facts {
+    let payout = payout.map(|payout| PayoutFacts { is_reported: stopped.is_none(), ..payout });
     Facts { stopped, is_ending: false, may_try_rest: true, payout }
 }
 
@@ -25,7 +27,7 @@ fn expected(stopped: Option<Reason>, status: Option<PayoutStatus>, kind: Decisio
         D::Reject => stopped.is_some(),
         D::MarkPaid => is_open,
         D::MarkFailedRelease => is_open,
-        D::MarkFailedFailover => is_open && matches!(stopped, None | Some(Reason::NotFoundAtProvider)),
+        D::MarkFailedFailover => is_open && stopped == Some(Reason::NotFoundAtProvider),
     }
 }
 
@@ -44,7 +46,7 @@ fn each_reason_with_each_state_of_a_payout_allows_the_listed_decisions_and_no_ot
 #[test]
 fn nothing_is_decided_where_nothing_waits() {
     for status in S::ALL {
-        let facts = facts(None, Some(PayoutFacts { has_case: false, ..payout(status) }));
+        let facts = Facts { payout: Some(payout(status)), ..facts(None, None) };
         for kind in D::ALL {
             assert_eq!(judge(kind, &facts), Err(NotNow::NothingWaits), "{status} {kind}");
         }
@@ -78,18 +80,25 @@ fn nobody_says_failed_before_the_provider_has_had_its_time() {
 
 #[test]
 fn what_is_ending_tries_no_other_route() {
-    for stopped in [Some(Reason::NotFoundAtProvider), None] {
-        let ending = Facts { is_ending: true, ..facts(stopped, Some(payout(S::Unknown))) };
-        assert_eq!(judge(D::MarkFailedFailover, &ending), Err(NotNow::NothingToTry));
-        assert_eq!(judge(D::MarkFailedRelease, &ending), Ok(()));
-        let used_up = PayoutFacts { may_be_tried_again: false, ..payout(S::Unknown) };
-        assert_eq!(judge(D::MarkFailedFailover, &facts(stopped, Some(used_up))), Err(NotNow::NothingToTry));
-    }
+    let stopped = Some(Reason::NotFoundAtProvider);
+    let ending = Facts { is_ending: true, ..facts(stopped, Some(payout(S::Unknown))) };
+    assert_eq!(judge(D::MarkFailedFailover, &ending), Err(NotNow::NothingToTry));
+    assert_eq!(judge(D::MarkFailedRelease, &ending), Ok(()));
+    let used_up = PayoutFacts { may_be_tried_again: false, ..payout(S::Unknown) };
+    assert_eq!(judge(D::MarkFailedFailover, &facts(stopped, Some(used_up))), Err(NotNow::NothingToTry));
     let ending = Facts { is_ending: true, ..facts(Some(Reason::PartlyPaid), None) };
     assert_eq!(judge(D::Continue, &ending), Err(NotNow::NothingToTry));
     assert_eq!(judge(D::Reject, &ending), Ok(()));
     let used_up = Facts { may_try_rest: false, ..facts(Some(Reason::PartlyPaid), None) };
     assert_eq!(judge(D::Continue, &used_up), Err(NotNow::NothingToTry));
+}
+
+#[test]
+fn what_a_provider_reports_of_a_payout_keeps_other_routes_from_being_tried() {
+    let reported = PayoutFacts { is_reported: true, ..payout(S::Unknown) };
+    let facts = Facts { payout: Some(reported), ..facts(Some(Reason::NotFoundAtProvider), None) };
+    assert_eq!(judge(D::MarkFailedFailover, &facts), Err(NotNow::MayHavePaid));
+    assert_eq!(judge(D::MarkPaid, &facts), Ok(()));
 }
 
 #[test]
@@ -142,7 +151,7 @@ fn tables() -> String {
         NotNow::BeingSent,
         NotNow::NotSettled,
         NotNow::NothingToTry,
-        NotNow::OtherQuestion,
+        NotNow::MayHavePaid,
     ] {
         text += &format!("| `{}` | {not_now} |\n", not_now.as_str());
     }

@@ -8,6 +8,7 @@ use landfall::domain::ids::{PayoutId, PayoutRequestId};
 use landfall::domain::moderation::{DecisionKind, NotNow, Reason};
 use landfall::domain::payout::{PayoutStatus, Resolution};
 use landfall::domain::payout_request::{RequestStatus, SplitMode};
+use landfall::gateway::complete::{Report, Source};
 use landfall::gateway::moderation::{Choice, DecideError, Decided, Decider, Decision};
 use landfall::gateway::requests::{NewRequest, Patch, RequestOptions};
 use landfall::providers::provider::{Outcome, ProviderIds, ResendSafety};
@@ -433,7 +434,7 @@ async fn after_a_late_success_nothing_more_goes_out_in_its_place() {
 async fn after_a_late_success_the_payout_that_followed_it_may_be_marked_and_no_other_route_is_tried() {
     let waiting = Waiting::paid_late().await;
     let failover = waiting.choice(DecisionKind::MarkFailedFailover).await;
-    assert_eq!(refused(waiting.decide(failover).await), NotNow::OtherQuestion);
+    assert_eq!(refused(waiting.decide(failover).await), NotNow::MayHavePaid);
     waiting.decide(waiting.choice(DecisionKind::MarkFailedRelease).await).await.unwrap();
     waiting.steps(2).await;
     waiting.ends(RequestStatus::Failed, dec!(0)).await;
@@ -480,6 +481,9 @@ async fn an_amount_that_cannot_be_booked_is_answered_by_a_person_without_a_stop(
     assert_eq!(waiting.open_cases().await, ["processed_amount_unpayable"]);
     let payout_id = waiting.open().await.id;
     assert_eq!(refused(waiting.decide(Choice::Continue).await), NotNow::NothingWaits);
+    let failover = Choice::MarkFailedFailover { payout_id };
+    waiting.world.advance(120_000);
+    assert_eq!(refused(waiting.decide(failover).await), NotNow::MayHavePaid);
     let ids = ProviderIds::default();
     waiting.decide(Choice::MarkPaid { payout_id, amount: dec!(33.33), ids }).await.unwrap();
     waiting.steps(3).await;
@@ -650,55 +654,75 @@ async fn a_refusal_that_comes_by_itself_lifts_the_stop_and_another_route_is_trie
 async fn nobody_says_failed_while_a_send_may_be_under_way_or_the_provider_may_still_work() {
     let scripted = Scripted::that(|capabilities| {
         capabilities.resend = ResendSafety::SameReferenceWithin(Duration::from_secs(86_400));
-        capabilities.settling_time = Duration::from_secs(300);
+        capabilities.settling_time = Duration::from_secs(10);
     });
-    let waiting = Waiting::lost_until_resent(&scripted).await;
-    // Somebody holds the lease to send it again; a report of an amount that can't be booked has opened a case meanwhile.
-    let tasks = waiting.world.app.gateway.claim_invokes(10).await.unwrap().tasks;
-    assert_eq!(tasks.len(), 1);
-    let payout = waiting.open().await;
-    waiting.tell(&payout, processed(dec!(33.333))).await;
-    for kind in [DecisionKind::MarkPaid, DecisionKind::MarkFailedRelease, DecisionKind::MarkFailedFailover] {
-        let choice = waiting.choice(kind).await;
-        assert_eq!(refused(waiting.decide(choice).await), NotNow::BeingSent, "{kind}");
+    let (world, partner) = routed_over(&scripted, &lanes(), by("direct", &lanes()), |_| {}).await;
+    scripted.always("a", Says::Loses);
+    scripted.always("b", Says::Loses);
+    let options = RequestOptions {
+        split_mode: Some(SplitMode::Auto),
+        attempts_limit: Some(10),
+        parallel_mode: Some(true),
+        ..RequestOptions::default()
+    };
+    let ask = NewRequest { options, ..partner.sample_of(dec!(200), "resent") };
+    let id = partner.make(&world, ask).await.id;
+    let waiting = Waiting { world, scripted, partner, id };
+    waiting.world.step().await;
+    // The second part is sent again as often as it may be; the first is about to be sent again, under a lease.
+    let mut tasks = Vec::new();
+    for part in [1, 1, 0, 1] {
+        waiting.world.advance(20_000);
+        waiting.not_found_at(part).await;
+        for task in waiting.world.app.gateway.claim_invokes(1).await.unwrap().tasks {
+            match part {
+                0 => tasks.push(task),
+                _ => {
+                    let report = waiting.world.app.gateway.send(&task).await.unwrap();
+                    waiting.world.app.gateway.complete(&[report]).await.unwrap();
+                }
+            }
+        }
     }
-    let options = waiting.world.app.gateway.decisions(waiting.partner.tenant(), waiting.id).await.unwrap().unwrap();
-    assert!(!options.is_any(), "{options:?}");
-    // The lease is over; the provider may still be working.
-    waiting.world.advance(61_000);
-    for kind in [DecisionKind::MarkFailedRelease, DecisionKind::MarkFailedFailover] {
-        let choice = waiting.choice(kind).await;
-        assert_eq!(refused(waiting.decide(choice).await), NotNow::NotSettled, "{kind}");
+    assert_eq!((waiting.reason().await.as_deref(), tasks.len()), (Some("not_found_at_provider"), 1));
+    let [first, second] = &waiting.payouts().await[..] else { panic!("two parts") };
+    assert_eq!((first.sends, second.sends), (2, 3));
+    let ids = ProviderIds::default();
+    for choice in [
+        Choice::MarkPaid { payout_id: first.id, amount: dec!(100), ids },
+        Choice::MarkFailedRelease { payout_id: first.id },
+        Choice::MarkFailedFailover { payout_id: first.id },
+    ] {
+        assert_eq!(refused(waiting.decide(choice).await), NotNow::BeingSent);
     }
-    waiting.world.advance(300_000);
-    waiting.decide(waiting.choice(DecisionKind::MarkFailedFailover).await).await.unwrap();
+    for choice in
+        [Choice::MarkFailedRelease { payout_id: second.id }, Choice::MarkFailedFailover { payout_id: second.id }]
+    {
+        assert_eq!(refused(waiting.decide(choice).await), NotNow::NotSettled);
+    }
+    // The lease is over; the provider may still be working on what was sent under it.
+    waiting.world.advance(50_000);
+    let failover = Choice::MarkFailedFailover { payout_id: first.id };
+    assert_eq!(refused(waiting.decide(failover.clone()).await), NotNow::NotSettled);
+    waiting.world.advance(11_000);
+    waiting.decide(failover).await.unwrap();
     // The sender that was gone comes back: nothing leaves.
     assert!(waiting.world.app.gateway.send(&tasks[0]).await.is_none());
-    waiting.steps(2).await;
-    assert_eq!((waiting.scripted.paid_by("b"), waiting.scripted.paid()), (dec!(50), dec!(50)));
-    waiting.ends(RequestStatus::Processed, dec!(50)).await;
+    waiting.steps(1).await;
+    assert_eq!((waiting.scripted.paid_by("c"), waiting.scripted.paid()), (dec!(100), dec!(100)));
+    waiting.until(Reason::NotFoundAtProvider).await;
+    waiting.decide(Choice::MarkFailedRelease { payout_id: second.id }).await.unwrap();
+    waiting.ends(RequestStatus::PartiallyProcessed, dec!(100)).await;
 }
 
 impl Waiting {
-    /// Lost, not found, and about to be sent again.
-    async fn lost_until_resent(scripted: &Arc<Scripted>) -> Self {
-        let (world, partner) = routed_over(scripted, &lanes(), by("direct", &lanes()), |_| {}).await;
-        scripted.always("a", Says::Loses);
-        let id = partner.make(&world, partner.sample_of(dec!(50), "resent")).await.id;
-        let waiting = Self { world, scripted: Arc::clone(scripted), partner, id };
-        let resend = "SELECT count(*) AS count FROM job WHERE kind = 'invoke' AND epoch = 0";
-        for _ in 0..60 {
-            if waiting.world.test_db.count(resend).await == 1 {
-                return waiting;
-            }
-            waiting.world.advance(61_000);
-            let mut reports = waiting.world.send_due().await;
-            for payout in waiting.world.app.gateway.claim_inquiries(10).await.unwrap() {
-                reports.extend(waiting.world.app.gateway.inquire(&payout).await);
-            }
-            waiting.world.app.gateway.complete(&reports).await.unwrap();
+    /// The provider says twice that it doesn't find that part's payout.
+    async fn not_found_at(&self, part: usize) {
+        for _ in 0..2 {
+            let payout = self.payouts().await.remove(part);
+            let report = Report { source: Source::Inquiry, ..self.world.callback(&payout, Outcome::NotFound) };
+            self.world.app.gateway.complete(&[report]).await.unwrap();
         }
-        panic!("it is never sent again: {:?}", waiting.row().await);
     }
 }
 

@@ -165,7 +165,10 @@ impl Gateway {
         let of_payout = |payout: &Payout| -> Result<PayoutFacts, GatewayError> {
             Ok(PayoutFacts {
                 status: payout.status,
-                has_case: around.cases.iter().any(|case| case.payout_id == Some(payout.id)),
+                is_reported: around.cases.iter().any(|case| {
+                    let is_question = case.kind.parse().is_ok_and(Reason::is_settled_by_going_on);
+                    case.payout_id == Some(payout.id) && !is_question
+                }),
                 is_being_sent: around.leases.get(&payout.id.0).copied().unwrap_or(false),
                 has_settled: now >= self.settled_at(payout)?,
                 may_be_tried_again: !gave_up
