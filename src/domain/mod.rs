@@ -16,6 +16,7 @@ pub mod payout;
 pub mod payout_point;
 pub mod payout_request;
 pub mod rate;
+pub mod reconciliation;
 pub mod routing;
 pub mod service;
 pub mod staff;

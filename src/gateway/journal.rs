@@ -42,6 +42,7 @@ pub const KINDS: &[&str] = &[
     "moderation_decided",
     "moderation_ended",
     "case_opened",
+    "case_closed",
 ];
 
 /// An event about to be appended.

@@ -145,6 +145,11 @@ impl Changes {
         self.closings.push((closed, closing));
     }
 
+    /// A case about a payment at a provider account, whether or not a request of ours stands for it.
+    pub fn account_case(&mut self, case: NewCase) {
+        self.cases.push(case);
+    }
+
     pub fn job(&mut self, tenant: Tenant, kind: JobKind, subject_id: Uuid, run_at: DateTime<Utc>) {
         self.jobs.insert((tenant, kind, subject_id), run_at);
     }
