@@ -9,6 +9,7 @@ pub mod fee;
 pub mod ids;
 pub mod ledger;
 pub mod limit;
+pub mod moderation;
 pub mod money;
 pub mod offer;
 pub mod payout;

@@ -7,6 +7,7 @@
 mod advance;
 mod changes;
 pub mod conclude;
+mod decided;
 mod ground;
 mod open;
 mod paid;
@@ -44,6 +45,8 @@ pub enum Source {
     Reconciliation,
     /// The process that was sending died, or took longer than its lease.
     Reclaimed,
+    /// A person, with the provider's proof.
+    Staff,
 }
 
 impl Source {
@@ -54,6 +57,7 @@ impl Source {
             Source::Callback => "callback",
             Source::Reconciliation => "reconciliation",
             Source::Reclaimed => "reclaimed",
+            Source::Staff => "staff",
         }
     }
 }

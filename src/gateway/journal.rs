@@ -39,6 +39,8 @@ pub const KINDS: &[&str] = &[
     "payout_canceled",
     "payout_returned",
     "moderation_started",
+    "moderation_decided",
+    "moderation_ended",
     "case_opened",
     "case_closed",
 ];

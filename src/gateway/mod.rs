@@ -20,6 +20,7 @@ pub mod invoke;
 pub mod journal;
 pub mod manage;
 pub mod metrics;
+pub mod moderation;
 pub mod prices;
 pub mod progress;
 pub mod reconciliation;

@@ -111,6 +111,16 @@ statement! {
 }
 
 statement! {
+    struct FindLeased {
+        kind: &'static str as Text, now: DateTime<Utc> as Timestamptz, partner_id: PartnerId as SqlUuid, mode: Mode as Text,
+        subject_ids: Vec<Uuid> as Array<SqlUuid>,
+    } => (SqlUuid, Bool)
+      = "SELECT job.subject_id, job.epoch > 0 AND job.run_at > k.now \
+         FROM job, (SELECT ?::text AS kind, ?::timestamptz AS now) k \
+         WHERE job.kind = k.kind AND job.partner_id = ? AND job.mode = ? AND job.subject_id = ANY (?)"
+}
+
+statement! {
     struct RescheduleJob {
         run_at: DateTime<Utc> as Timestamptz, error: String as Text, dead: Option<DateTime<Utc>> as diesel::sql_types::Nullable<Timestamptz>,
         partner_id: PartnerId as SqlUuid, mode: Mode as Text, kind: &'static str as Text, subject_id: Uuid as SqlUuid,
@@ -216,6 +226,20 @@ pub async fn epochs(
     .load(&mut &*conn)
     .await?;
     Ok(rows.into_iter().map(|row| ((row.kind, row.subject_id), row.epoch)).collect())
+}
+
+/// Of these subjects, those that have a job of that kind, with whether somebody's lease on it is running.
+pub async fn leases(
+    conn: &AsyncPgConnection,
+    tenant: Tenant,
+    kind: JobKind,
+    subject_ids: Vec<Uuid>,
+    now: DateTime<Utc>,
+) -> QueryResult<HashMap<Uuid, bool>> {
+    let Tenant { partner_id, mode } = tenant;
+    let find = FindLeased { kind: kind.as_str(), now, partner_id, mode, subject_ids };
+    let rows: Vec<(Uuid, bool)> = find.load(&mut &*conn).await?;
+    Ok(rows.into_iter().collect())
 }
 
 /// Puts a job off after a failure of ours, or lays it aside for a person when `dead`. Holds only for the current epoch.

@@ -11,6 +11,7 @@ mod awkward;
 mod batches;
 mod housekeeping;
 mod manage;
+mod moderation;
 mod outcomes;
 mod partner;
 mod reconcile;

@@ -16,6 +16,7 @@ use crate::domain::asset::AssetCode;
 use crate::domain::exact;
 use crate::domain::ids::{DepositAccountId, PayoutId, PayoutRequestId, Tenant};
 use crate::domain::ledger::{self, FiatSide};
+use crate::domain::moderation::Reason;
 use crate::domain::reconciliation::{DifferenceKind, Line, Ours, Theirs};
 use crate::gateway::cases::{OpenMoney, book_recovery, close_by_rule, late_success_money};
 use crate::gateway::complete::{Changes, Subject, Told};
@@ -186,7 +187,7 @@ impl Gateway {
                 tracing::error!(account = %run.account_id, kind = kind.as_str(), reference = name, "a provider's report differs from our payouts");
                 open_case(run, line, kind.as_str(), &name, evidence, subject.as_mut(), &mut changes);
                 if kind == DifferenceKind::UnsentAtProvider {
-                    moderate(subject.as_mut(), kind.as_str(), payout.as_ref(), &mut changes);
+                    moderate(subject.as_mut(), Reason::UnsentAtProvider, payout.as_ref(), &mut changes);
                 }
                 Recorded::Open
             };
@@ -413,11 +414,11 @@ fn note_closed(
 }
 
 /// Nothing more is sent of a request until a person has looked.
-fn moderate(subject: Option<&mut Subject<'_>>, why: &'static str, payout: Option<&Payout>, changes: &mut Changes) {
+fn moderate(subject: Option<&mut Subject<'_>>, why: Reason, payout: Option<&Payout>, changes: &mut Changes) {
     let Some(subject) = subject else { return };
     if subject.request.status.is_final() || subject.request.moderation_reason.is_some() {
         return;
     }
-    subject.request.moderation_reason = Some(why.to_owned());
-    changes.event(subject.request, payout.map(|payout| payout.id), "moderation_started", json!({"why": why}));
+    subject.request.moderation_reason = Some(why.as_str().to_owned());
+    changes.event(subject.request, payout.map(|payout| payout.id), "moderation_started", json!({"why": why.as_str()}));
 }

@@ -8,6 +8,7 @@ pub use events::event;
 pub use routing::trace;
 
 use super::parts::{Badge, Tone};
+use crate::domain::moderation::DecisionKind;
 use crate::domain::offer::{OfferStatus, RefusalCode};
 use crate::domain::payout::{PayoutStatus, Resolution};
 use crate::domain::payout_request::{Funding, RequestStatus};
@@ -110,6 +111,17 @@ pub const fn funding(funding: Funding) -> &'static str {
         Funding::WalletHold => "the customer's balance, held when the offer was accepted",
         Funding::PartnerBalance => "the partner's prepaid balance",
         Funding::OwnDeposit => "the partner's own account at the provider",
+    }
+}
+
+/// A decision, as its button says it.
+pub const fn decision(kind: DecisionKind) -> &'static str {
+    match kind {
+        DecisionKind::Continue => "Let it go on",
+        DecisionKind::Reject => "Send nothing more",
+        DecisionKind::MarkPaid => "It was paid",
+        DecisionKind::MarkFailedRelease => "It was never paid: give the rest back",
+        DecisionKind::MarkFailedFailover => "It was never paid: try another route",
     }
 }
 

@@ -4,7 +4,7 @@
 use rust_decimal::Decimal;
 use serde_json::Value;
 
-use super::{case, request_status, resolution};
+use super::{case, decision, request_status, resolution};
 use crate::domain::asset::{AssetCode, Assets};
 use crate::domain::payout::Resolution;
 use crate::http::dashboard::parts::{Amount, outside};
@@ -51,6 +51,7 @@ pub fn event(kind: &str, data: &Value, currency: AssetCode, assets: &Assets) -> 
             let why = match told.text("why").as_str() {
                 "cancel" => "It was canceled".to_owned(),
                 "expiry" => "Its time is over".to_owned(),
+                "rejected" => "A person rejected the rest".to_owned(),
                 other => format!("It stops ({other})"),
             };
             format!("{why}: nothing more is sent, and what is under way is waited for.")
@@ -102,6 +103,14 @@ pub fn event(kind: &str, data: &Value, currency: AssetCode, assets: &Assets) -> 
         "payout_returned" => format!("{} came back ({}).", told.amount("amount_returned"), told.source()),
         "request_not_routed" => format!("It went no further: {}.", told.resolution()),
         "moderation_started" => format!("Stopped for a person to look: {}.", case(&told.text("why")).to_lowercase()),
+        "moderation_ended" => {
+            format!("What a person was to look at has come out by itself: {}.", case(&told.text("why")).to_lowercase())
+        }
+        "moderation_decided" => {
+            let decided = told.text("decision");
+            let decided = decided.parse().map_or(decided, |known| decision(known).to_lowercase());
+            format!("A person decided: {decided}. Because: {}.", told.text("reason").trim_end_matches('.'))
+        }
         "case_opened" => format!("A case was opened: {}.", case(&told.text("case")).to_lowercase()),
         "case_closed" => {
             format!("A case was closed ({}): {}.", told.closing(), case(&told.text("case")).to_lowercase())
@@ -191,6 +200,7 @@ impl Told<'_> {
             "callback" => "its callback".to_owned(),
             "reconciliation" => "its report".to_owned(),
             "reclaimed" => "found when its sender was gone".to_owned(),
+            "staff" => "by a person's word, with the provider's proof".to_owned(),
             other => other.to_owned(),
         }
     }
