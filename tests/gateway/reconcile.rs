@@ -11,7 +11,7 @@ use landfall::domain::payout_request::{RequestStatus, SplitMode};
 use landfall::gateway::cases::{CaseClosing, CaseEnd, CaseRefusal};
 use landfall::gateway::reconciliation::{Counts, ReconcileError, Reconciled, Wanted, file};
 use landfall::gateway::requests::{NewRequest, RequestOptions};
-use landfall::providers::provider::{ReportRow, ReportedStatus};
+use landfall::providers::provider::{Outcome, ProviderIds, ReportRow, ReportedStatus};
 use landfall::store::cases::{self, Case};
 use landfall::store::payouts::Payout;
 use rust_decimal::{Decimal, dec};
@@ -387,10 +387,9 @@ async fn a_return_is_booked_once_and_a_second_one_is_a_case() {
     bench.world.finish().await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_payment_of_what_was_never_sent_stops_the_request() {
-    let small = |code| Lane { max: Some(dec!(60)), ..lane(code, dec!(1000)) };
-    let bench = Bench::over(&[small(CODE)]).await;
+/// A request of two parts, of which one is at the provider and the other is planned.
+async fn half_sent() -> (Bench, PayoutRequestId, Payout) {
+    let bench = Bench::over(&[Lane { max: Some(dec!(60)), ..lane(CODE, dec!(1000)) }]).await;
     bench.scripted.next(CODE, &[Says::PaysLater]);
     let options = RequestOptions { split_mode: Some(SplitMode::Auto), ..RequestOptions::default() };
     let ask = NewRequest { options, ..bench.partner.sample_of(dec!(100), "split") };
@@ -398,7 +397,27 @@ async fn a_payment_of_what_was_never_sent_stops_the_request() {
     let reports = bench.world.send_due().await;
     bench.world.app.gateway.complete(&reports).await.unwrap();
     let payouts = payouts_of(&bench.world, &bench.partner, id).await;
-    let planned = payouts.iter().find(|payout| payout.status == PayoutStatus::Created).unwrap();
+    let planned = payouts.into_iter().find(|payout| payout.status == PayoutStatus::Created).unwrap();
+    (bench, id, planned)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_callback_about_what_was_never_sent_is_a_case_and_no_late_success() {
+    let (bench, id, planned) = half_sent().await;
+    bench.world.app.gateway.cancel_request(&bench.partner.caller, id).await.unwrap();
+    let paid = Outcome::Processed { amount: planned.amount, ids: ProviderIds::default() };
+    bench.world.app.gateway.complete(&[bench.world.callback(&planned, paid)]).await.unwrap();
+    let payouts = payouts_of(&bench.world, &bench.partner, id).await;
+    let canceled = payouts.iter().find(|payout| payout.id == planned.id).unwrap();
+    assert_eq!((canceled.status, canceled.sends), (PayoutStatus::Canceled, 0));
+    let opened = "SELECT count(*) FROM staff_case WHERE kind = 'processed_unsent'";
+    assert_eq!(bench.world.row(opened, &[]).await.get::<_, i64>(0), 1);
+    bench.world.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_payment_of_what_was_never_sent_stops_the_request() {
+    let (bench, id, planned) = half_sent().await;
     bench.scripted.reports(CODE, bench.row(&planned.provider_reference, "ghost", planned.amount));
 
     let counts = bench.run().await.counts;

@@ -416,7 +416,8 @@ fn note_closed(
 /// Nothing more is sent of a request until a person has looked.
 fn moderate(subject: Option<&mut Subject<'_>>, why: Reason, payout: Option<&Payout>, changes: &mut Changes) {
     let Some(subject) = subject else { return };
-    if subject.request.status.is_final() || subject.request.moderation_reason.is_some() {
+    // It takes the place of any other reason: nothing that a person may decide about those may send this.
+    if subject.request.status.is_final() || subject.request.moderation_reason.as_deref() == Some(why.as_str()) {
         return;
     }
     subject.request.moderation_reason = Some(why.as_str().to_owned());
