@@ -141,7 +141,9 @@ fn told(line: &Line) -> String {
             format!("{} of a late success came back after its case was closed ({sides})", amount.normalize())
         }
         Finding::Differs { kind, surplus } => {
-            let surplus = surplus.map(|(amount, asset)| format!("; {} {asset} left beyond ours", amount.normalize()));
+            let surplus = surplus
+                .filter(|(amount, _)| !amount.is_zero())
+                .map(|(amount, asset)| format!("; {} {asset} left beyond ours", amount.normalize()));
             format!("{} ({sides}{})", in_words(*kind), surplus.unwrap_or_default())
         }
         Finding::Agrees => format!("what a person gave up is back ({sides})"),
