@@ -7,6 +7,7 @@
 mod advance;
 mod changes;
 pub mod conclude;
+mod decided;
 mod ground;
 mod open;
 mod paid;
@@ -27,7 +28,7 @@ use crate::store::retry::transaction;
 use crate::torture::{self, Rule};
 
 pub(super) use changes::{Changes, Told};
-use ground::Subject;
+pub(super) use ground::Subject;
 use verdict::Verdict;
 
 /// Where an outcome comes from.
@@ -40,8 +41,12 @@ pub enum Source {
     },
     Inquiry,
     Callback,
+    /// A line of the provider's report.
+    Reconciliation,
     /// The process that was sending died, or took longer than its lease.
     Reclaimed,
+    /// A person, with the provider's proof.
+    Staff,
 }
 
 impl Source {
@@ -50,7 +55,9 @@ impl Source {
             Source::Send { .. } => "send",
             Source::Inquiry => "inquiry",
             Source::Callback => "callback",
+            Source::Reconciliation => "reconciliation",
             Source::Reclaimed => "reclaimed",
+            Source::Staff => "staff",
         }
     }
 }

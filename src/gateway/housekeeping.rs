@@ -8,8 +8,8 @@ use crate::domain::ids::CardId;
 use crate::store::jobs::JobKind;
 use crate::store::retry::transaction;
 use crate::store::{
-    account_health, accounts, balance_syncs, cards, idempotency, jobs, offers, request_cards, requests,
-    route_statistics,
+    account_health, accounts, balance_syncs, cards, idempotency, jobs, offers, reconciliations, request_cards,
+    requests, route_statistics,
 };
 
 /// How much one step takes.
@@ -77,6 +77,7 @@ impl Gateway {
             let now = self.clock.now();
             balance_syncs::ensure_jobs(conn, now).await?;
             account_health::ensure_jobs(conn, now).await?;
+            reconciliations::ensure_jobs(conn, self.reporting_providers(), now).await?;
             Ok(())
         })
         .await

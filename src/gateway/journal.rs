@@ -39,7 +39,10 @@ pub const KINDS: &[&str] = &[
     "payout_canceled",
     "payout_returned",
     "moderation_started",
+    "moderation_decided",
+    "moderation_ended",
     "case_opened",
+    "case_closed",
 ];
 
 /// An event about to be appended.

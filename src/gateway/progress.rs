@@ -11,6 +11,7 @@ use rust_decimal::Decimal;
 
 use crate::domain::exact::{self, ArithmeticError};
 use crate::domain::ids::{PayoutId, RouteId};
+use crate::domain::moderation::Reason;
 use crate::domain::payout::{PayoutStatus, Resolution};
 use crate::domain::payout_request::{RequestEvent, RequestStatus};
 use crate::store::payouts::Payout;
@@ -117,11 +118,14 @@ pub fn due(request: &PayoutRequest, payouts: &[Payout]) -> Result<Vec<Due>, Arit
     }
     let mut part_next = payouts.iter().map(|payout| payout.part).max().unwrap_or(0).saturating_add(1);
     let mut due = Vec::new();
+    // Where a payout paid more than itself, less is left than the others were to pay.
+    let mut left = uncovered(request, payouts)?;
     for payout in payouts {
-        let amount = left_unpaid(payout)?;
+        let amount = left_unpaid(payout)?.min(left);
         if amount.is_zero() || payout.placement.given_up || is_followed(payout, payouts) {
             continue;
         }
+        left = exact::sub(left, amount)?;
         let attempted = attempted(payout, payouts);
         let (part, attempt, parent_part) = if amount == payout.amount {
             (payout.part, payout.attempt.saturating_add(1), payout.placement.parent_part)
@@ -145,7 +149,63 @@ fn attempted(payout: &Payout, payouts: &[Payout]) -> Vec<RouteId> {
         }
         parent = payouts.iter().find(|other| other.part == part).and_then(|other| other.placement.parent_part);
     }
-    payouts.iter().filter(|other| parts.contains(&other.part)).map(|other| other.route_id).collect()
+    // What was canceled was never sent: its route wasn't tried.
+    let was_tried = |other: &&Payout| parts.contains(&other.part) && other.status != PayoutStatus::Canceled;
+    payouts.iter().filter(was_tried).map(|other| other.route_id).collect()
+}
+
+/// What is neither paid nor covered by an open payout; never negative.
+fn uncovered(request: &PayoutRequest, payouts: &[Payout]) -> Result<Decimal, ArithmeticError> {
+    let mut left = exact::sub(request.amount, request.amount_processed)?;
+    for payout in payouts.iter().filter(|payout| payout.status.is_open()) {
+        left = exact::sub(left, payout.amount)?;
+    }
+    Ok(left.max(Decimal::ZERO))
+}
+
+/// What may still be begun without paying more than was asked: what is neither paid nor sent. Never negative.
+pub fn unsent(request: &PayoutRequest, payouts: &[Payout]) -> Result<Decimal, ArithmeticError> {
+    let mut left = exact::sub(request.amount, request.amount_processed)?;
+    for payout in payouts.iter().filter(|payout| is_sent(payout)) {
+        left = exact::sub(left, payout.amount)?;
+    }
+    Ok(left.max(Decimal::ZERO))
+}
+
+/// The payouts whose part has been paid by a success that came late: it, the tries that followed it, and the parts that were made of
+/// it. Nothing more may go out in their place.
+pub fn paid_late(payouts: &[Payout]) -> BTreeSet<PayoutId> {
+    let mut found = BTreeSet::new();
+    for late in payouts.iter().filter(|payout| payout.status == PayoutStatus::LateProcessed) {
+        found.insert(late.id);
+        let mut parts = BTreeSet::from([late.part]);
+        loop {
+            let is_piece = |other: &&Payout| other.placement.parent_part.is_some_and(|part| parts.contains(&part));
+            let pieces: Vec<i16> = payouts.iter().filter(is_piece).map(|piece| piece.part).collect();
+            let before = parts.len();
+            parts.extend(pieces);
+            if parts.len() == before {
+                break;
+            }
+        }
+        let follows =
+            |other: &&Payout| parts.contains(&other.part) && (other.part != late.part || other.attempt > late.attempt);
+        found.extend(payouts.iter().filter(follows).map(|payout| payout.id));
+    }
+    found
+}
+
+/// Whether what a person was to decide has come out by itself: the payout's fate is known, or whoever asked takes what was paid.
+pub fn has_come_out(request: &PayoutRequest, payouts: &[Payout], reason: Reason, now: DateTime<Utc>) -> bool {
+    if request.status.is_final() {
+        return false;
+    }
+    match reason {
+        Reason::NotFoundAtProvider => !payouts.iter().any(is_sent),
+        Reason::PartlyPaid => ending(request, payouts, now) != Next::PartlyPaid,
+        // A person has to look at what was paid too much, whatever follows.
+        Reason::ProcessedMoreThanAsked | Reason::LateSuccess | Reason::UnsentAtProvider => false,
+    }
 }
 
 /// What happens next.
@@ -179,8 +239,8 @@ pub fn next(request: &PayoutRequest, payouts: &[Payout], now: DateTime<Utc>) -> 
 fn ending(request: &PayoutRequest, payouts: &[Payout], now: DateTime<Utc>) -> Next {
     let failure = last_failure(payouts);
     if !request.amount_processed.is_zero() {
-        // Whoever cancels, or lets the time pass, takes what was paid by then.
-        let is_wanted = matches!(request.stop_requested.as_deref(), Some("cancel" | "expiry"));
+        // Whoever cancels, lets the time pass or rejects the rest takes what was paid by then.
+        let is_wanted = matches!(request.stop_requested.as_deref(), Some("cancel" | "expiry" | "rejected"));
         return match request.allow_partially || is_wanted || now >= request.expires_at {
             true => Next::End(RequestEvent::PaidInPart, Some(failure.unwrap_or(Resolution::Ok))),
             false => Next::PartlyPaid,
@@ -189,6 +249,7 @@ fn ending(request: &PayoutRequest, payouts: &[Payout], now: DateTime<Utc>) -> Ne
     match request.stop_requested.as_deref() {
         Some("cancel") => Next::End(RequestEvent::Canceled, failure),
         Some("failure") => Next::End(RequestEvent::Failed, failure),
+        Some("rejected") => Next::End(RequestEvent::Failed, Some(failure.unwrap_or(Resolution::Unknown))),
         Some(_) => Next::End(RequestEvent::Expired, Some(failure.unwrap_or(Resolution::OperationExpired))),
         None if now >= request.expires_at => {
             Next::End(RequestEvent::Expired, Some(failure.unwrap_or(Resolution::OperationExpired)))
@@ -201,7 +262,8 @@ fn ending(request: &PayoutRequest, payouts: &[Payout], now: DateTime<Utc>) -> Ne
 pub fn last_failure(payouts: &[Payout]) -> Option<Resolution> {
     payouts
         .iter()
-        .filter(|payout| payout.status == PayoutStatus::Failed)
+        .filter(|payout| payout.resolution.is_some())
+        .filter(|payout| matches!(payout.status, PayoutStatus::Failed | PayoutStatus::LateProcessed))
         .max_by_key(|payout| (payout.final_at, payout.part, payout.attempt))
         .and_then(|payout| payout.resolution)
 }

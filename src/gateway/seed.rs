@@ -21,7 +21,7 @@ use crate::store::deposit_accounts::BalanceSource;
 use crate::store::retry::transaction;
 use crate::store::{
     account_health, balance_syncs, deposit_accounts, entries, exchange_schemes, partners, payout_schemes, points,
-    provider_accounts, routes, services,
+    provider_accounts, reconciliations, routes, services,
 };
 
 /// Who versions of schemes that come from configuration are by.
@@ -109,6 +109,7 @@ impl Gateway {
             }
             balance_syncs::ensure_jobs(conn, now).await?;
             account_health::ensure_jobs(conn, now).await?;
+            reconciliations::ensure_jobs(conn, self.reporting_providers(), now).await?;
             Ok::<_, GatewayError>(())
         })
         .await?;

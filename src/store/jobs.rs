@@ -30,6 +30,8 @@ pub enum JobKind {
     SyncBalance,
     /// Try a provider account's credentials. Never ends.
     CheckAccount,
+    /// Compare a provider account's report with our payouts. Never ends.
+    Reconcile,
 }
 
 impl JobKind {
@@ -42,6 +44,7 @@ impl JobKind {
             JobKind::DestroyCard => "destroy_card",
             JobKind::SyncBalance => "sync_balance",
             JobKind::CheckAccount => "check_account",
+            JobKind::Reconcile => "reconcile",
         }
     }
 }
@@ -105,6 +108,16 @@ statement! {
       = "SELECT job.kind, job.subject_id, job.epoch FROM job \
          JOIN UNNEST(?::uuid[], ?::text[], ?::text[], ?::uuid[]) AS k (partner_id, mode, kind, subject_id) \
          ON (job.partner_id, job.mode, job.kind, job.subject_id) = (k.partner_id, k.mode, k.kind, k.subject_id)"
+}
+
+statement! {
+    struct FindLeased {
+        kind: &'static str as Text, now: DateTime<Utc> as Timestamptz, partner_id: PartnerId as SqlUuid, mode: Mode as Text,
+        subject_ids: Vec<Uuid> as Array<SqlUuid>,
+    } => (SqlUuid, Bool)
+      = "SELECT job.subject_id, job.epoch > 0 AND job.run_at > k.now \
+         FROM job, (SELECT ?::text AS kind, ?::timestamptz AS now) k \
+         WHERE job.kind = k.kind AND job.partner_id = ? AND job.mode = ? AND job.subject_id = ANY (?)"
 }
 
 statement! {
@@ -213,6 +226,20 @@ pub async fn epochs(
     .load(&mut &*conn)
     .await?;
     Ok(rows.into_iter().map(|row| ((row.kind, row.subject_id), row.epoch)).collect())
+}
+
+/// Of these subjects, those that have a job of that kind, with whether somebody's lease on it is running.
+pub async fn leases(
+    conn: &AsyncPgConnection,
+    tenant: Tenant,
+    kind: JobKind,
+    subject_ids: Vec<Uuid>,
+    now: DateTime<Utc>,
+) -> QueryResult<HashMap<Uuid, bool>> {
+    let Tenant { partner_id, mode } = tenant;
+    let find = FindLeased { kind: kind.as_str(), now, partner_id, mode, subject_ids };
+    let rows: Vec<(Uuid, bool)> = find.load(&mut &*conn).await?;
+    Ok(rows.into_iter().collect())
 }
 
 /// Puts a job off after a failure of ours, or lays it aside for a person when `dead`. Holds only for the current epoch.

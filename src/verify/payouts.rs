@@ -45,7 +45,7 @@ pub(super) async fn check(conn: &mut AsyncPgConnection, report: &mut Report) -> 
     report.add(
         "entries have causes",
         1,
-        "Every hold, release, settlement, return, cost and late success was booked for a request or payout that is there.",
+        "Every entry but a credit, a debit and a top-up was booked for a request, a payout, an unmatched payment or a closed case that is there.",
         store::payouts::entries_have_causes(conn).await?,
     );
     report.add(
@@ -57,8 +57,20 @@ pub(super) async fn check(conn: &mut AsyncPgConnection, report: &mut Report) -> 
     report.add(
         "requests go on",
         2,
-        "Every request that isn't final has a job, an open payout, or an open case for a person.",
+        "Every request that isn't final has a job, an open payout, or is stopped with an open case for a person.",
         store::payouts::requests_go_on(conn).await?,
+    );
+    report.add(
+        "questions are asked",
+        2,
+        "A case that asks whether a request goes on is open only while the request is stopped.",
+        store::payouts::questions_are_asked(conn).await?,
+    );
+    report.add(
+        "decisions are told",
+        2,
+        "What a person decided about a case stands in the chain of its request's events.",
+        store::payouts::decisions_are_told(conn).await?,
     );
     report.add(
         "jobs have subjects",

@@ -25,11 +25,19 @@ enum Work {
     Callback,
     SyncBalance,
     CheckAccount,
+    Reconcile,
 }
 
 impl Work {
-    const ALL: [Work; 6] =
-        [Work::Dispatch, Work::Invoke, Work::Inquire, Work::Callback, Work::SyncBalance, Work::CheckAccount];
+    const ALL: [Work; 7] = [
+        Work::Dispatch,
+        Work::Invoke,
+        Work::Inquire,
+        Work::Callback,
+        Work::SyncBalance,
+        Work::CheckAccount,
+        Work::Reconcile,
+    ];
 }
 
 /// How seldom balances and accounts are looked for that are due.
@@ -104,7 +112,12 @@ impl Worker {
             if let Some(hint) = hint.as_mut().as_pin_mut() {
                 hint.enable();
             }
-            let pause = match self.step(work).await {
+            let step = tokio::select! {
+                step = self.step(work) => step,
+                // A report may take long, and a run that is broken off is repeated.
+                _ = stop.wait_for(|stop| *stop), if matches!(work, Work::Reconcile) => break,
+            };
+            let pause = match step {
                 Ok(taken) => {
                     failures = 0;
                     if taken > 0 { Duration::ZERO } else { self.poll(work) }
@@ -132,7 +145,7 @@ impl Worker {
         match work {
             Work::Dispatch => Some(self.gateway.dispatch_hint.notified()),
             Work::Callback => Some(self.gateway.callback_hint.notified()),
-            Work::Invoke | Work::Inquire | Work::SyncBalance | Work::CheckAccount => None,
+            Work::Invoke | Work::Inquire | Work::SyncBalance | Work::CheckAccount | Work::Reconcile => None,
         }
     }
 
@@ -144,6 +157,7 @@ impl Worker {
             Work::Callback => self.callback().await,
             Work::SyncBalance => self.sync_balances().await,
             Work::CheckAccount => self.check_accounts().await,
+            Work::Reconcile => self.reconcile().await,
         }
     }
 
@@ -151,7 +165,7 @@ impl Worker {
     fn poll(&self, work: Work) -> Duration {
         match work {
             Work::Dispatch | Work::Invoke | Work::Inquire | Work::Callback => self.settings.poll(),
-            Work::SyncBalance | Work::CheckAccount => self.settings.poll().max(SELDOM_POLL),
+            Work::SyncBalance | Work::CheckAccount | Work::Reconcile => self.settings.poll().max(SELDOM_POLL),
         }
     }
 
@@ -251,6 +265,17 @@ impl Worker {
             });
         }
         Ok(taken)
+    }
+
+    /// One account at a time in this process: a report can be large, and nothing waits for it.
+    async fn reconcile(&self) -> Result<usize, GatewayError> {
+        let due = self.gateway.claim_reconciliations(1).await?;
+        for task in &due {
+            if let Err(error) = self.gateway.reconcile_due(task).await {
+                tracing::warn!(account = %task.account.id, %error, "a reconciliation failed; the lease's end brings it up again");
+            }
+        }
+        Ok(due.len())
     }
 
     fn report(&self, report: Report) {

@@ -118,3 +118,32 @@ async fn an_api_key_is_printed_alone_listed_without_its_secret_and_revoked() {
         assert!(!output.status.success(), "{bad:?}");
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn reconcile_compares_a_file_and_its_exit_code_says_what_it_found() {
+    let place = Place::new().await;
+    let file = place.path().join("report.csv");
+    let reconcile = async |lines: &str| {
+        let header = "reference,original_id,status,amount_processed,amount_returned,currency,taken_at";
+        std::fs::write(&file, format!("{header}\n{lines}")).unwrap();
+        let output = place.run(&["reconcile", "--account", "sandbox-a", "--file", file.to_str().unwrap()]).await;
+        let said = format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+        (output.status.code().unwrap(), said)
+    };
+    let declined = "abc,1,declined,0,0,EUR,2026-01-01T10:00:00Z\n";
+    let (code, said) = reconcile(declined).await;
+    assert_eq!(code, 0, "{said}");
+    for _ in 0..2 {
+        let (code, said) = reconcile("abc,1,processed,25.5,0,EUR,2026-01-01T10:00:00Z\n").await;
+        assert_eq!(code, 1, "{said}");
+        assert!(said.contains("abc: the report has a payment that isn't ours"), "{said}");
+        assert!(said.contains("processed 25.5 EUR"), "{said}");
+        assert_eq!(place.test_db.count("SELECT count(*) FROM entry WHERE kind = 'unmatched'").await, 1);
+    }
+    let (code, said) = reconcile("abc,1,paid,25.5,0,EUR,2026-01-01T10:00:00Z\n").await;
+    assert!(code != 0 && said.contains("line 2: status is one of"), "{said}");
+    let (code, said) = reconcile("abc,1,returned,25.5,25.5,EUR,2026-01-01T10:00:00Z\n").await;
+    assert_eq!(code, 0, "{said}");
+    place.says(&["verify"]).await;
+    assert!(!place.run(&["reconcile", "--account", "nobody"]).await.status.success());
+}

@@ -5,11 +5,14 @@ use serde_json::json;
 
 use super::Subject;
 use super::changes::Changes;
+use crate::domain::moderation::Reason;
 use crate::domain::payout::{PayoutEvent, PayoutStatus, Resolution};
 use crate::domain::payout_request::{RequestEvent, RequestStatus};
 use crate::gateway::progress::{self, Next};
 use crate::gateway::{Gateway, GatewayError};
+use crate::store::cases::Closing;
 use crate::store::jobs::JobKind;
+use crate::store::requests::PayoutRequest;
 
 impl Gateway {
     /// Brings the request to what its payouts allow now. Doing it again changes nothing more. `resolution` stands where no payout
@@ -21,6 +24,7 @@ impl Gateway {
         changes: &mut Changes,
         now: DateTime<Utc>,
     ) -> Result<(), GatewayError> {
+        self.end_moot_moderation(subject, changes, now)?;
         let is_moderated = subject.request.moderation_reason.is_some();
         let is_stopped = !is_moderated && progress::is_stopped(subject.request, subject.payouts, now);
         // One part that paid for more than itself may have covered the parts that wait for their turn.
@@ -48,8 +52,10 @@ impl Gateway {
                     // The last open part was paid while another was about to be placed that a larger payment has covered.
                     request.status = apply(request.status, RequestEvent::PayoutStarted, request.id)?;
                 }
-                // What a person was to decide about has come out by itself; the case tells what there was.
-                request.moderation_reason = None;
+                // What a person was to decide about has come out by itself.
+                if request.moderation_reason.take().is_some() {
+                    changes.close_questions(request, Closing::by_gateway("ended"));
+                }
                 let resolution = found.or(resolution);
                 changes.end_request(&self.assets, request, subject.offer.as_deref_mut(), event, resolution, now)?;
                 let data = json!({
@@ -62,9 +68,26 @@ impl Gateway {
             }
             Next::PartlyPaid => {
                 self.wait(subject, changes)?;
-                self.moderate(subject, None, "partly_paid", changes)
+                self.moderate(subject, None, Reason::PartlyPaid, changes)
             }
         }
+    }
+
+    /// A stop whose question has answered itself is lifted: nobody has to decide it any more.
+    fn end_moot_moderation(
+        &self,
+        subject: &mut Subject<'_>,
+        changes: &mut Changes,
+        now: DateTime<Utc>,
+    ) -> Result<(), GatewayError> {
+        let request = &mut *subject.request;
+        let Some(reason) = stopped_for(request)? else { return Ok(()) };
+        if progress::has_come_out(request, subject.payouts, reason, now) {
+            request.moderation_reason = None;
+            changes.close_questions(request, Closing::by_gateway("came_out"));
+            changes.event(request, None, "moderation_ended", json!({"why": reason.as_str()}));
+        }
+        Ok(())
     }
 
     /// Something is open: the request is pending again, whatever was about to be placed.
@@ -95,6 +118,14 @@ impl Gateway {
         }
         Ok(())
     }
+}
+
+/// Why a request waits for a person.
+pub(super) fn stopped_for(request: &PayoutRequest) -> Result<Option<Reason>, GatewayError> {
+    let parse = |text: &str| {
+        text.parse().map_err(|_| GatewayError::Corrupt(format!("request {}: moderated for {text}", request.id)))
+    };
+    request.moderation_reason.as_deref().map(parse).transpose()
 }
 
 fn apply(

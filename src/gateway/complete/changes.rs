@@ -18,10 +18,11 @@ use crate::domain::asset::Assets;
 use crate::domain::exact;
 use crate::domain::ids::{CustomerId, DepositAccountId, OfferId, PayoutId, PayoutRequestId, RouteId, Tenant};
 use crate::domain::ledger::Entry;
+use crate::domain::moderation::Reason;
 use crate::domain::payout::{PayoutEvent, PayoutStatus, Resolution, ResolutionClass};
 use crate::domain::payout_request::RequestEvent;
 use crate::domain::routing::breaker::CallOutcome;
-use crate::store::cases::{self, NewCase};
+use crate::store::cases::{self, Closed, Closing, NewCase};
 use crate::store::customers;
 use crate::store::deposit_accounts::{self, DepositMove};
 use crate::store::entries;
@@ -49,6 +50,7 @@ pub(in crate::gateway) struct Changes {
     drafts: Vec<(PayoutRequestId, Draft)>,
     log: Vec<Event>,
     cases: Vec<NewCase>,
+    closings: Vec<(Closed, Closing)>,
     deposits: BTreeMap<DepositAccountId, DepositMove>,
     given_back: Vec<GivenBack>,
     /// Deposit accounts whose balance the provider reports: what paid stays reserved until it does.
@@ -105,6 +107,20 @@ impl Changes {
         self.log.push(journal::append_by(vault, request, draft, actor, now));
     }
 
+    /// A person's decision, before what follows of it.
+    pub fn decided(
+        &mut self,
+        vault: &Vault,
+        request: &mut PayoutRequest,
+        payout_id: Option<PayoutId>,
+        actor: &str,
+        data: Value,
+        now: DateTime<Utc>,
+    ) {
+        let draft = Draft { payout_id, kind: "moderation_decided", actor: "", data };
+        self.log.push(journal::append_by(vault, request, draft, actor, now));
+    }
+
     pub fn case(&mut self, request: &PayoutRequest, payout_id: Option<PayoutId>, kind: &'static str, evidence: Value) {
         self.cases.push(NewCase {
             tenant: request.tenant(),
@@ -115,6 +131,23 @@ impl Changes {
             subject: None,
             evidence,
         });
+    }
+
+    /// The request isn't stopped any more: the cases that only ask whether it goes on are answered.
+    pub fn close_questions(&mut self, request: &PayoutRequest, closing: Closing) {
+        let is_question = |reason: &Reason| reason.is_settled_by_going_on();
+        let kinds = Reason::ALL.into_iter().filter(is_question).map(Reason::as_str).collect();
+        self.close_cases(Closed { tenant: request.tenant(), request_id: request.id, payout_id: None, kinds }, closing);
+    }
+
+    /// Closed before those of this batch are opened.
+    pub fn close_cases(&mut self, closed: Closed, closing: Closing) {
+        self.closings.push((closed, closing));
+    }
+
+    /// A case about a payment at a provider account, whether or not a request of ours stands for it.
+    pub fn account_case(&mut self, case: NewCase) {
+        self.cases.push(case);
     }
 
     pub fn job(&mut self, tenant: Tenant, kind: JobKind, subject_id: Uuid, run_at: DateTime<Utc>) {
@@ -279,6 +312,9 @@ impl Changes {
         conn: &mut AsyncPgConnection,
         now: DateTime<Utc>,
     ) -> Result<Told, GatewayError> {
+        for (closed, closing) in self.closings {
+            cases::close_all(conn, closed, closing, now).await?;
+        }
         cases::open(conn, self.cases, now).await?;
         // Customers before balances, as whoever submits a request locks them.
         let counted: Vec<_> =

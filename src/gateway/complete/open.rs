@@ -6,6 +6,7 @@ use serde_json::json;
 
 use super::changes::Changes;
 use super::{Source, Subject, transition};
+use crate::domain::moderation::Reason;
 use crate::domain::payout::{PayoutEvent, Resolution, ResolutionClass};
 use crate::domain::routing::failover;
 use crate::gateway::{Gateway, GatewayError, progress};
@@ -31,7 +32,7 @@ impl Gateway {
         if subject.request.stop_requested.is_some() || subject.request.moderation_reason.is_some() {
             // Nothing more is sent of it, and "not found" is no end: without a person it would be asked about for ever.
             self.ask_again(&subject.payouts[index], changes, now);
-            return self.moderate(subject, Some(index), "not_found_at_provider", changes);
+            return self.moderate(subject, Some(index), Reason::NotFoundAtProvider, changes);
         }
         let payout = &mut subject.payouts[index];
         payout.not_found_count = 0;
@@ -52,9 +53,10 @@ impl Gateway {
         &self,
         subject: &mut Subject<'_>,
         index: Option<usize>,
-        why: &'static str,
+        why: Reason,
         changes: &mut Changes,
     ) -> Result<(), GatewayError> {
+        let why = why.as_str();
         if subject.request.moderation_reason.is_some() {
             return Ok(());
         }

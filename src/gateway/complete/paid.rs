@@ -8,6 +8,7 @@ use super::changes::Changes;
 use super::{Source, Subject, transition};
 use crate::domain::exact;
 use crate::domain::ledger::{self, FiatSide};
+use crate::domain::moderation::Reason;
 use crate::domain::payout::{PayoutEvent, PayoutStatus, Resolution};
 use crate::domain::payout_request::{RequestEvent, RequestStatus};
 use crate::gateway::{Gateway, GatewayError, progress, settle};
@@ -68,7 +69,7 @@ impl Gateway {
         changes.event(request, Some(payout.id), "payout_processed", data);
         if amount > payout.amount && !progress::is_covered(request) {
             // What the other parts ask for is more than is left to be paid.
-            self.moderate(subject, Some(index), "processed_more_than_asked", changes)?;
+            self.moderate(subject, Some(index), Reason::ProcessedMoreThanAsked, changes)?;
         }
         Ok(())
     }
@@ -106,7 +107,7 @@ impl Gateway {
             "provider_original_id": payout.provider_original_id,
         });
         if !subject.request.status.is_final() {
-            subject.request.moderation_reason = Some("late_success".to_owned());
+            subject.request.moderation_reason = Some(Reason::LateSuccess.as_str().to_owned());
         }
         tracing::error!(payout = %payout.id, "a payout that counted as failed has paid");
         changes.case(subject.request, Some(payout.id), "late_success", evidence.clone());

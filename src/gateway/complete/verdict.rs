@@ -5,6 +5,7 @@ use rust_decimal::Decimal;
 use serde_json::{Value, json};
 
 use super::{Report, Source};
+use crate::domain::moderation::Reason;
 use crate::domain::payout::{PayoutEvent, PayoutStatus, Resolution, ResolutionClass};
 use crate::domain::routing::failover::{self, AfterNotFound, NotFoundFacts};
 use crate::providers::provider::{Capabilities, Outcome, ProviderIds, ResendSafety};
@@ -46,7 +47,7 @@ pub(super) enum Verdict {
     },
     Resend,
     Moderate {
-        why: &'static str,
+        why: Reason,
     },
     /// It contradicts what is written down: a person looks.
     Case {
@@ -116,7 +117,9 @@ fn processed(payout: &Payout, amount: Decimal, ids: ProviderIds, scale: u8) -> V
             why: "the provider says it paid nothing".to_owned(),
             ids,
         },
-        PayoutStatus::Failed | PayoutStatus::Canceled if amount > Decimal::ZERO => Verdict::PaidLate { amount, ids },
+        PayoutStatus::Failed | PayoutStatus::Canceled if amount > Decimal::ZERO && payout.sends > 0 => {
+            Verdict::PaidLate { amount, ids }
+        }
         PayoutStatus::Processed | PayoutStatus::LateProcessed | PayoutStatus::Returned
             if amount == payout.amount_processed =>
         {
@@ -239,7 +242,7 @@ fn not_found(
     }
     match failover::after_not_found(&facts) {
         AfterNotFound::Resend => Verdict::Resend,
-        AfterNotFound::Moderate => Verdict::Moderate { why: "not_found_at_provider" },
+        AfterNotFound::Moderate => Verdict::Moderate { why: Reason::NotFoundAtProvider },
         AfterNotFound::AskAgain if payout.status == PayoutStatus::Unknown => Verdict::Ignore { why: "too early" },
         AfterNotFound::AskAgain => Verdict::Open {
             event: PayoutEvent::Ambiguous,

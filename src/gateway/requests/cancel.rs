@@ -10,6 +10,7 @@ use super::super::complete::conclude::Conclusion;
 use super::super::complete::{Changes, Told};
 use super::super::{Gateway, GatewayError};
 use crate::domain::ids::{OfferId, PayoutRequestId, Tenant};
+use crate::domain::moderation::Reason;
 use crate::domain::payout::Resolution;
 use crate::domain::payout_request::{Funding, RequestEvent, RequestStatus};
 use crate::store::offers::{self, Offer};
@@ -39,7 +40,8 @@ impl Gateway {
                     let told = self.cancel_rows(conn, std::slice::from_mut(&mut row), &actor, now).await?;
                     Ok((row, told, false))
                 }
-                _ if row.stop_requested.is_some() => Ok((row, Told::default(), false)),
+                // What a card refused ends by itself, unless what was paid of it waits for the caller's word.
+                _ if row.stop_requested.is_some() && !waits_for_word(&row) => Ok((row, Told::default(), false)),
                 _ => {
                     self.ask_to_stop(conn, std::slice::from_mut(&mut row), "cancel", &actor, now).await?;
                     Ok((row, Told::default(), true))
@@ -155,6 +157,12 @@ pub(super) async fn locked(
     id: PayoutRequestId,
 ) -> Result<PayoutRequest, Refusal> {
     requests::lock(conn, &[(tenant, id)]).await?.pop().ok_or(Refusal::NotFound { what: "payout request" })
+}
+
+/// Whether a part was paid, the rest can't be, and the caller wanted all or nothing: a cancel takes what was paid.
+fn waits_for_word(row: &PayoutRequest) -> bool {
+    row.stop_requested.as_deref() == Some("failure")
+        && row.moderation_reason.as_deref() == Some(Reason::PartlyPaid.as_str())
 }
 
 pub(super) fn is_over(status: RequestStatus) -> Refusal {

@@ -8,6 +8,7 @@ use serde_json::{Map, Value, json};
 
 use super::super::access::{Caller, Refusal};
 use super::super::complete::Changes;
+use super::super::complete::conclude::Conclusion;
 use super::super::{Gateway, GatewayError};
 use super::cancel::{is_over, locked};
 use super::create::{book_holds, dispatch_job};
@@ -18,6 +19,7 @@ use super::terms::partner_total;
 use super::words::Problems;
 use crate::domain::ids::PayoutRequestId;
 use crate::domain::ledger::{self, Holder};
+use crate::domain::moderation::Reason;
 use crate::domain::payout_point::ATTEMPTS;
 use crate::domain::payout_request::{Funding, RequestEvent, RequestStatus};
 use crate::store::jobs::{self, JobKind};
@@ -71,6 +73,12 @@ impl Gateway {
         };
         let actor = caller.actor();
         let row = transaction(&self.db, async |conn| self.patch_in(conn, &ground, id, patch, &actor).await).await?;
+        if row.allow_partially && row.moderation_reason.as_deref() == Some(Reason::PartlyPaid.as_str()) {
+            // The caller has answered what a person was to decide: a part will do.
+            self.conclude(&[Conclusion { tenant, request_id: id, no_route: None }]).await?;
+            let conn = self.db.get().await?;
+            return Ok(requests::find(&conn, tenant, id).await?.unwrap_or(row));
+        }
         if row.status == RequestStatus::Ready && row.terms.auto_process {
             self.dispatch_hint.notify_waiters();
         }

@@ -30,10 +30,14 @@ struct ModerationPage {
 struct CaseView {
     about: String,
     partner: String,
-    href: String,
+    /// `None`: no request of ours stands for it.
+    href: Option<String>,
+    /// The request's, or what the provider's report has.
     reference: String,
-    status: Badge,
-    amount: Amount,
+    status: Option<Badge>,
+    amount: Option<Amount>,
+    /// Where the payment went out, where the case is about a provider's report.
+    account: Option<String>,
     opened_at: Moment,
     waits: String,
     raw: String,
@@ -63,10 +67,11 @@ fn view(case: &WaitingCase, mode: &str, waits: String, assets: &Assets) -> CaseV
     CaseView {
         about: words::case(&case.kind),
         partner: case.partner.clone(),
-        href: format!("/dashboard/{mode}/requests/{}/{}", case.partner, case.request_id),
-        reference: outside(&case.reference_id),
-        status: words::request_status(case.status),
-        amount: Amount::of(case.amount, case.currency, assets),
+        href: case.request_id.map(|id| format!("/dashboard/{mode}/requests/{}/{id}", case.partner)),
+        reference: outside(case.reference_id.as_ref().or(case.subject.as_ref()).map_or("", String::as_str)),
+        status: case.status.map(words::request_status),
+        amount: case.amount.zip(case.currency).map(|(amount, currency)| Amount::of(amount, currency, assets)),
+        account: case.provider_account.as_deref().map(outside),
         opened_at: Moment::of(case.opened_at),
         waits,
         raw: raw(&case.evidence),

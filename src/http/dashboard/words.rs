@@ -8,6 +8,7 @@ pub use events::event;
 pub use routing::trace;
 
 use super::parts::{Badge, Tone};
+use crate::domain::moderation::DecisionKind;
 use crate::domain::offer::{OfferStatus, RefusalCode};
 use crate::domain::payout::{PayoutStatus, Resolution};
 use crate::domain::payout_request::{Funding, RequestStatus};
@@ -113,6 +114,17 @@ pub const fn funding(funding: Funding) -> &'static str {
     }
 }
 
+/// A decision, as its button says it.
+pub const fn decision(kind: DecisionKind) -> &'static str {
+    match kind {
+        DecisionKind::Continue => "Let it go on",
+        DecisionKind::Reject => "Send nothing more",
+        DecisionKind::MarkPaid => "It was paid",
+        DecisionKind::MarkFailedRelease => "It was never paid: give the rest back",
+        DecisionKind::MarkFailedFailover => "It was never paid: try another route",
+    }
+}
+
 /// What a case is about. Kinds are ours; one that isn't known here is shown as it is called.
 pub fn case(kind: &str) -> String {
     let words = match kind {
@@ -125,6 +137,14 @@ pub fn case(kind: &str) -> String {
         "processed_unsent" => "The provider reports a payment that we didn't send",
         "return_does_not_fit" => "The provider reports a return that doesn't fit",
         "declined_after_success" => "The provider declines what it had reported as paid",
+        "missing_at_provider" => "The provider's report doesn't have a payout that we paid",
+        "unmatched_at_provider" => "The provider's report has a payment that isn't ours",
+        "paid_twice_at_provider" => "The provider's report has a payout of ours more than once",
+        "unsent_at_provider" => "The provider's report has a payout that we never sent",
+        "status_differs" => "The provider's report has another status",
+        "amount_differs" => "The provider's report has another amount",
+        "currency_differs" => "The provider's report has another currency",
+        "return_differs" => "The provider's report has a return that doesn't fit",
         other => return other.replace('_', " "),
     };
     words.to_owned()

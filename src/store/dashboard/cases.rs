@@ -18,14 +18,17 @@ statement! {
     // staff_case_open: what waits is little, of either mode.
     struct Waiting { mode: Mode as Text, at: DateTime<Utc> as Timestamptz, id: Uuid as SqlUuid, limit: i64 as BigInt } -> pub WaitingCase {
         partner: String as Text, id: Uuid as SqlUuid, kind: String as Text, opened_at: DateTime<Utc> as Timestamptz,
-        request_id: PayoutRequestId as SqlUuid, reference_id: String as Text, status: RequestStatus as Text,
-        amount: Decimal as Numeric, currency: AssetCode as Text, payout_id: Option<PayoutId> as Nullable<SqlUuid>,
-        evidence: Value as Jsonb,
-    } = "SELECT p.code, s.id, s.kind, s.opened_at, r.id, r.reference_id, r.status, r.amount, r.currency, s.payout_id, s.evidence \
+        request_id: Option<PayoutRequestId> as Nullable<SqlUuid>, reference_id: Option<String> as Nullable<Text>,
+        status: Option<RequestStatus> as Nullable<Text>, amount: Option<Decimal> as Nullable<Numeric>,
+        currency: Option<AssetCode> as Nullable<Text>, payout_id: Option<PayoutId> as Nullable<SqlUuid>, evidence: Value as Jsonb,
+        provider_account: Option<String> as Nullable<Text>, subject: Option<String> as Nullable<Text>,
+    } = "SELECT p.code, s.id, s.kind, s.opened_at, r.id, r.reference_id, r.status, r.amount, r.currency, s.payout_id, s.evidence, a.code, \
+             s.subject \
          FROM (SELECT * FROM staff_case WHERE mode = ? AND closed_at IS NULL AND (opened_at, id) > (?, ?) \
                ORDER BY opened_at, id LIMIT ?) s \
          JOIN partner p ON p.id = s.partner_id \
-         JOIN payout_request r ON (r.partner_id, r.mode, r.id) = (s.partner_id, s.mode, s.request_id) \
+         LEFT JOIN payout_request r ON (r.partner_id, r.mode, r.id) = (s.partner_id, s.mode, s.request_id) \
+         LEFT JOIN provider_account a ON a.id = s.provider_account_id \
          ORDER BY s.opened_at, s.id"
 }
 

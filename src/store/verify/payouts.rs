@@ -141,7 +141,11 @@ broken_rows! {
          AND (p.partner_id, p.mode, replace(p.id::text, '-', '')) = (e.partner_id, e.mode, e.reference) \
      LEFT JOIN payout_request r ON e.kind IN ('hold', 'release') \
          AND (r.partner_id, r.mode, replace(r.id::text, '-', '')) = (e.partner_id, e.mode, split_part(e.reference, '.', 1)) \
-     WHERE e.kind NOT IN ('credit', 'debit', 'top_up') AND p.id IS NULL AND r.id IS NULL")
+     LEFT JOIN unmatched_payment u ON e.kind IN ('unmatched', 'recovery') \
+         AND (u.partner_id, u.mode, replace(u.id::text, '-', '')) = (e.partner_id, e.mode, split_part(e.reference, '.', 1)) \
+     LEFT JOIN staff_case c ON e.kind IN ('recovery', 'write_off', 'correction') AND c.closed_at IS NOT NULL \
+         AND (c.partner_id, c.mode, replace(c.id::text, '-', '')) = (e.partner_id, e.mode, e.reference) \
+     WHERE e.kind NOT IN ('credit', 'debit', 'top_up') AND p.id IS NULL AND r.id IS NULL AND u.id IS NULL AND c.id IS NULL")
 }
 
 broken_rows! {
@@ -166,18 +170,35 @@ broken_rows! {
     requests_go_on, of "payout_request",
     concat!("SELECT ", row_key!("payout_request", "r", "id"), ", CASE WHEN r.moderation_reason IS NULL \
              THEN 'is ' || r.status || ', without a job, an open payout or moderation' \
-             ELSE 'is ' || r.status || ' in moderation for ' || r.moderation_reason || ', without an open case' END \
+             ELSE 'is ' || r.status || ' in moderation for ' || r.moderation_reason || ', without an open case of it' END \
      FROM payout_request r \
      WHERE r.status IN ('created', 'ready', 'dispatching', 'pending') AND (r.status <> 'ready' OR r.auto_process) \
        AND (r.moderation_reason IS NULL OR NOT EXISTS ( \
            SELECT 1 FROM staff_case c WHERE (c.partner_id, c.mode, c.request_id) = (r.partner_id, r.mode, r.id) \
-           AND c.closed_at IS NULL)) \
+           AND c.kind = r.moderation_reason AND c.closed_at IS NULL)) \
        AND (r.moderation_reason IS NOT NULL OR NOT EXISTS ( \
            SELECT 1 FROM payout p WHERE (p.partner_id, p.mode, p.request_id) = (r.partner_id, r.mode, r.id) \
            AND p.status IN ('created', 'invoking', 'pending', 'unknown'))) \
        AND NOT EXISTS ( \
            SELECT 1 FROM job j WHERE (j.partner_id, j.mode, j.kind, j.subject_id) = (r.partner_id, r.mode, 'dispatch', r.id) \
            AND j.dead_at IS NULL)")
+}
+
+broken_rows! {
+    /// Cases that ask whether a request goes on, of requests that aren't stopped: somebody would be asked what was answered.
+    questions_are_asked, of "staff_case",
+    concat!("SELECT ", row_key!("staff_case", "c", "id"), ", 'is an open ' || c.kind || ', and its request isn''t stopped' \
+     FROM staff_case c JOIN payout_request r ON (r.partner_id, r.mode, r.id) = (c.partner_id, c.mode, c.request_id) \
+     WHERE c.closed_at IS NULL AND c.kind IN ('not_found_at_provider', 'partly_paid') AND r.moderation_reason IS NULL")
+}
+
+broken_rows! {
+    /// Cases that a person's decision closed, without the decision in their request's chain.
+    decisions_are_told, of "staff_case",
+    concat!("SELECT ", row_key!("staff_case", "c", "id"), ", 'was closed by ' || c.closed_by || ' as ' || c.closing || ', and no event says so' \
+     FROM staff_case c WHERE c.closing IN ('continue', 'reject', 'mark_paid', 'mark_failed_release', 'mark_failed_failover') \
+     AND NOT EXISTS (SELECT 1 FROM event e WHERE (e.partner_id, e.mode, e.request_id) = (c.partner_id, c.mode, c.request_id) \
+         AND e.kind = 'moderation_decided' AND e.actor = c.closed_by AND e.data ->> 'decision' = c.closing)")
 }
 
 broken_rows! {
@@ -195,7 +216,7 @@ broken_rows! {
              = (j.partner_id, j.mode, ('x' || right(replace(j.subject_id::text, '-', ''), 16))::bit(64)::bigint)) \
          WHEN j.kind = 'sync_balance' THEN NOT EXISTS (SELECT 1 FROM deposit_account d \
              WHERE (d.partner_id, d.mode, d.id) = (j.partner_id, j.mode, j.subject_id)) \
-         WHEN j.kind = 'check_account' THEN NOT EXISTS (SELECT 1 FROM provider_account a \
+         WHEN j.kind IN ('check_account', 'reconcile') THEN NOT EXISTS (SELECT 1 FROM provider_account a \
              WHERE (a.partner_id, a.mode, a.id) = (j.partner_id, j.mode, j.subject_id)) END"
 }
 

@@ -4,7 +4,7 @@
 use rust_decimal::Decimal;
 use serde_json::Value;
 
-use super::{case, request_status, resolution};
+use super::{case, decision, request_status, resolution};
 use crate::domain::asset::{AssetCode, Assets};
 use crate::domain::payout::Resolution;
 use crate::http::dashboard::parts::{Amount, outside};
@@ -51,6 +51,7 @@ pub fn event(kind: &str, data: &Value, currency: AssetCode, assets: &Assets) -> 
             let why = match told.text("why").as_str() {
                 "cancel" => "It was canceled".to_owned(),
                 "expiry" => "Its time is over".to_owned(),
+                "rejected" => "A person rejected the rest".to_owned(),
                 other => format!("It stops ({other})"),
             };
             format!("{why}: nothing more is sent, and what is under way is waited for.")
@@ -102,7 +103,18 @@ pub fn event(kind: &str, data: &Value, currency: AssetCode, assets: &Assets) -> 
         "payout_returned" => format!("{} came back ({}).", told.amount("amount_returned"), told.source()),
         "request_not_routed" => format!("It went no further: {}.", told.resolution()),
         "moderation_started" => format!("Stopped for a person to look: {}.", case(&told.text("why")).to_lowercase()),
+        "moderation_ended" => {
+            format!("What a person was to look at has come out by itself: {}.", case(&told.text("why")).to_lowercase())
+        }
+        "moderation_decided" => {
+            let decided = told.text("decision");
+            let decided = decided.parse().map_or(decided, |known| decision(known).to_lowercase());
+            format!("A person decided: {decided}. Because: {}.", told.text("reason").trim_end_matches('.'))
+        }
         "case_opened" => format!("A case was opened: {}.", case(&told.text("case")).to_lowercase()),
+        "case_closed" => {
+            format!("A case was closed ({}): {}.", told.closing(), case(&told.text("case")).to_lowercase())
+        }
         other => other.replace('_', " "),
     }
 }
@@ -167,13 +179,28 @@ impl Told<'_> {
         }
     }
 
+    /// How a case ended.
+    fn closing(&self) -> String {
+        match self.text("how").as_str() {
+            "agrees" => "both sides agree by now".to_owned(),
+            "returned" => "the money came back".to_owned(),
+            "superseded" => "another difference took its place".to_owned(),
+            "recovered" => "the money was recovered".to_owned(),
+            "recovered_in_part" => "the money was recovered in part, the rest written off".to_owned(),
+            "written_off" => "the money was written off".to_owned(),
+            other => other.replace('_', " "),
+        }
+    }
+
     /// How it was learnt.
     fn source(&self) -> String {
         match self.text("source").as_str() {
             "send" => "its answer to the payout".to_owned(),
             "inquiry" => "its answer when asked".to_owned(),
             "callback" => "its callback".to_owned(),
+            "reconciliation" => "its report".to_owned(),
             "reclaimed" => "found when its sender was gone".to_owned(),
+            "staff" => "by a person's word, with the provider's proof".to_owned(),
             other => other.to_owned(),
         }
     }
