@@ -701,7 +701,7 @@ async fn nobody_says_failed_while_a_send_may_be_under_way_or_the_provider_may_st
         assert_eq!(refused(waiting.decide(choice).await), NotNow::NotSettled);
     }
     // The lease is over; the provider may still be working on what was sent under it.
-    waiting.world.advance(50_000);
+    waiting.world.advance(41_000);
     let failover = Choice::MarkFailedFailover { payout_id: first.id };
     assert_eq!(refused(waiting.decide(failover.clone()).await), NotNow::NotSettled);
     waiting.world.advance(11_000);

@@ -1,4 +1,4 @@
-//! What waits for a person, oldest first. Read-only: settling a case isn't offered here yet.
+//! What waits for a person, oldest first. Each case leads to its page, and to its payout request's, where it is decided.
 
 use actix_web::{HttpResponse, web};
 use askama::Template;
@@ -11,7 +11,7 @@ use super::query::{after_text, parse_after};
 use super::visitor::Visitor;
 use super::words;
 use crate::domain::asset::Assets;
-use crate::staff::desk::{Desk, WaitingCase, age};
+use crate::staff::desk::{CaseLine, Desk, age};
 
 #[derive(Debug, Default, Deserialize)]
 pub struct Query {
@@ -31,12 +31,20 @@ struct CaseView {
     about: String,
     partner: String,
     href: String,
-    reference: String,
-    status: Badge,
-    amount: Amount,
+    /// `None`: it is about a provider's payment that no request stands for.
+    request: Option<RequestView>,
+    /// What it is about then.
+    subject: Option<String>,
     opened_at: Moment,
     waits: String,
     raw: String,
+}
+
+struct RequestView {
+    href: String,
+    reference: String,
+    status: Badge,
+    amount: Amount,
 }
 
 pub async fn page(
@@ -49,7 +57,7 @@ pub async fn page(
     let after = parse_after(query.after.as_deref())?;
     let is_first = after.is_none();
     let (found, now) = desk.waiting(mode, after).await?;
-    let view = |case: &WaitingCase| view(case, mode.as_str(), span(age(now, case.opened_at)), desk.assets());
+    let view = |case: &CaseLine| view(case, mode.as_str(), span(age(now, case.opened_at)), desk.assets());
     let page = ModerationPage {
         frame: Frame::new(&visitor, &desk, mode, Section::Moderation),
         cases: found.lines.iter().map(view).collect(),
@@ -59,14 +67,18 @@ pub async fn page(
     Ok(html(HttpResponse::Ok(), &page)?)
 }
 
-fn view(case: &WaitingCase, mode: &str, waits: String, assets: &Assets) -> CaseView {
+fn view(case: &CaseLine, mode: &str, waits: String, assets: &Assets) -> CaseView {
     CaseView {
         about: words::case(&case.kind),
         partner: case.partner.clone(),
-        href: format!("/dashboard/{mode}/requests/{}/{}", case.partner, case.request_id),
-        reference: outside(&case.reference_id),
-        status: words::request_status(case.status),
-        amount: Amount::of(case.amount, case.currency, assets),
+        href: format!("/dashboard/{mode}/cases/{}", case.id.simple()),
+        request: case.request.as_ref().map(|request| RequestView {
+            href: format!("/dashboard/{mode}/requests/{}/{}", case.partner, request.id),
+            reference: outside(&request.reference_id),
+            status: words::request_status(request.status),
+            amount: Amount::of(request.amount, request.currency, assets),
+        }),
+        subject: case.subject.as_deref().map(outside),
         opened_at: Moment::of(case.opened_at),
         waits,
         raw: raw(&case.evidence),
