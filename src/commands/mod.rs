@@ -8,6 +8,7 @@ mod demo;
 mod keys;
 mod moderation;
 mod money;
+mod reconcile;
 mod serve;
 mod verify;
 
@@ -47,6 +48,8 @@ enum Command {
     Openapi,
     /// Check every invariant over the whole database.
     Verify,
+    /// Compare a provider's report with our payouts, now: over its API or from a file. Ends with 1 when something differs.
+    Reconcile(reconcile::Arguments),
     /// Make, list and revoke API keys of partners.
     #[command(subcommand)]
     ApiKey(api_key::Command),
@@ -86,6 +89,7 @@ pub async fn run(cli: Cli) -> ExitCode {
             ExitCode::SUCCESS
         }),
         Command::Verify => verify::run(settings).await,
+        Command::Reconcile(arguments) => reconcile::run(settings, &arguments).await,
         Command::ApiKey(command) => api_key::run(settings, command).await,
         Command::Moderation(command) => moderation::run(settings, command).await,
         Command::Config(command) => config::run(&settings, &command),

@@ -17,6 +17,8 @@ pub enum Reason {
     ProcessedMoreThanAsked,
     /// A payout that counted as failed has paid, and the request went on without it.
     LateSuccess,
+    /// The provider's report has a payment of a payout that was planned and never sent: sending it might pay twice.
+    UnsentAtProvider,
 }
 
 /// A text that names no reason or no decision.
@@ -25,8 +27,13 @@ pub enum Reason {
 pub struct Unknown(&'static str);
 
 impl Reason {
-    pub const ALL: [Reason; 4] =
-        [Reason::NotFoundAtProvider, Reason::PartlyPaid, Reason::ProcessedMoreThanAsked, Reason::LateSuccess];
+    pub const ALL: [Reason; 5] = [
+        Reason::NotFoundAtProvider,
+        Reason::PartlyPaid,
+        Reason::ProcessedMoreThanAsked,
+        Reason::LateSuccess,
+        Reason::UnsentAtProvider,
+    ];
 
     /// Also the kind of the case that is opened.
     pub const fn as_str(self) -> &'static str {
@@ -35,6 +42,7 @@ impl Reason {
             Reason::PartlyPaid => "partly_paid",
             Reason::ProcessedMoreThanAsked => "processed_more_than_asked",
             Reason::LateSuccess => "late_success",
+            Reason::UnsentAtProvider => "unsent_at_provider",
         }
     }
 
@@ -49,6 +57,9 @@ impl Reason {
                 "a payout paid more than itself, and what the others ask for is more than is left"
             }
             Reason::LateSuccess => "a payout that counted as failed has paid, and the request went on without it",
+            Reason::UnsentAtProvider => {
+                "the provider's report has a payment of a payout that was planned and never sent: sending it might pay twice"
+            }
         }
     }
 
@@ -57,7 +68,7 @@ impl Reason {
     pub const fn is_settled_by_going_on(self) -> bool {
         match self {
             Reason::NotFoundAtProvider | Reason::PartlyPaid => true,
-            Reason::ProcessedMoreThanAsked | Reason::LateSuccess => false,
+            Reason::ProcessedMoreThanAsked | Reason::LateSuccess | Reason::UnsentAtProvider => false,
         }
     }
 }
@@ -240,15 +251,19 @@ pub fn judge(kind: DecisionKind, facts: &Facts) -> Result<(), NotNow> {
         (DecisionKind::Continue, Some(Reason::PartlyPaid)) if facts.is_ending || !facts.may_try_rest => {
             Err(NotNow::NothingToTry)
         }
+        (DecisionKind::Continue, Some(Reason::UnsentAtProvider)) => Err(NotNow::MayHavePaid),
         (DecisionKind::Continue | DecisionKind::Reject, Some(_)) => Ok(()),
         (DecisionKind::MarkPaid, _) => open_payout(facts).map(|_| ()),
         (DecisionKind::MarkFailedRelease, _) => unpaid_payout(facts).map(|_| ()),
         (DecisionKind::MarkFailedFailover, stopped) => {
             let payout = unpaid_payout(facts)?;
             match stopped {
-                Some(Reason::PartlyPaid | Reason::ProcessedMoreThanAsked | Reason::LateSuccess) => {
-                    Err(NotNow::MayHavePaid)
-                }
+                Some(
+                    Reason::PartlyPaid
+                    | Reason::ProcessedMoreThanAsked
+                    | Reason::LateSuccess
+                    | Reason::UnsentAtProvider,
+                ) => Err(NotNow::MayHavePaid),
                 Some(Reason::NotFoundAtProvider) | None if payout.is_reported => Err(NotNow::MayHavePaid),
                 Some(Reason::NotFoundAtProvider) | None if facts.is_ending || !payout.may_be_tried_again => {
                     Err(NotNow::NothingToTry)

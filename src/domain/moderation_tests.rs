@@ -23,7 +23,8 @@ fn grounds() -> Vec<Option<Reason>> {
 fn expected(stopped: Option<Reason>, status: Option<PayoutStatus>, kind: DecisionKind) -> bool {
     let is_open = matches!(status, Some(S::Pending | S::Unknown));
     match kind {
-        D::Continue => stopped.is_some(),
+        // What the provider has already isn't sent.
+        D::Continue => stopped.is_some_and(|reason| reason != Reason::UnsentAtProvider),
         D::Reject => stopped.is_some(),
         D::MarkPaid => is_open,
         D::MarkFailedRelease => is_open,

@@ -19,6 +19,7 @@ pub mod inquire;
 pub mod invoke;
 pub mod journal;
 pub mod manage;
+pub mod metrics;
 pub mod moderation;
 pub mod prices;
 pub mod progress;

@@ -3,7 +3,7 @@
 use actix_web::{HttpResponse, Resource, Route, web};
 
 use super::error::{ApiError, Code};
-use super::ops::{docs, health};
+use super::ops::{docs, health, metrics};
 use super::{dashboard, provider_callbacks, v1, v4};
 
 /// What this process serves. Health is always served.
@@ -25,7 +25,8 @@ impl Roles {
 
 pub fn routes(cfg: &mut web::ServiceConfig, roles: Roles) {
     cfg.service(resource("/health/live", "GET, HEAD", [web::get().to(health::live), web::head().to(health::live)]))
-        .service(resource("/health/ready", "GET, HEAD", [web::get().to(health::ready), web::head().to(health::ready)]));
+        .service(resource("/health/ready", "GET, HEAD", [web::get().to(health::ready), web::head().to(health::ready)]))
+        .service(resource("/metrics", "GET", [web::get().to(metrics::metrics)]));
     if roles.wallet {
         wallet(cfg);
     }

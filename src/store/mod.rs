@@ -29,6 +29,7 @@ pub mod exchange_schemes;
 pub mod idempotency;
 pub mod jobs;
 pub mod limits;
+pub mod metrics;
 pub mod migrate;
 pub mod offers;
 mod page;

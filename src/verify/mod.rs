@@ -13,6 +13,7 @@ mod ledger;
 mod offers;
 mod partners;
 mod payouts;
+mod reconciliation;
 mod report;
 mod tenants;
 
@@ -65,6 +66,7 @@ async fn check(
     let mut report = Report::new(now);
     payouts::check(conn, &mut report).await?;
     ledger::check(conn, &mut report).await?;
+    reconciliation::check(conn, &mut report).await?;
     offers::check(conn, assets, &mut report).await?;
     deposits::check(conn, &mut report).await?;
     cards::check(conn, vault, &mut report).await?;

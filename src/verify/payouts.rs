@@ -45,7 +45,7 @@ pub(super) async fn check(conn: &mut AsyncPgConnection, report: &mut Report) -> 
     report.add(
         "entries have causes",
         1,
-        "Every hold, release, settlement, return, cost and late success was booked for a request or payout that is there.",
+        "Every entry but a credit, a debit and a top-up was booked for a request, a payout, an unmatched payment or a closed case that is there.",
         store::payouts::entries_have_causes(conn).await?,
     );
     report.add(

@@ -40,3 +40,16 @@ async fn the_description_is_served_as_it_stands_at_the_root() {
     assert!(start.text.contains("/openapi.yaml"));
     world.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn metrics_are_counted_from_the_database_and_tell_no_amounts() {
+    let world = World::new().await;
+    let answer = world.get("/metrics").await;
+    assert_eq!(answer.status, 200, "{}", answer.text);
+    assert!(answer.header("content-type").unwrap().starts_with("application/openmetrics-text"));
+    assert!(answer.text.ends_with("# EOF\n"), "{}", answer.text);
+    assert!(answer.text.contains("# HELP landfall_cases_open "), "{}", answer.text);
+    world.app.db.close();
+    assert_eq!(world.get("/metrics").await.status, 503);
+    world.stop().await;
+}

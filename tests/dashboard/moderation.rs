@@ -175,7 +175,7 @@ async fn a_case_that_no_request_stands_for_is_listed_and_closed() {
         .await;
     let (viewer, browser) = (world.signed_in().await, otto(&world).await);
     let list = viewer.get("/dashboard/test/moderation").await.body;
-    assert!(list.contains("their-&#60;ref&#62; in the provider&#39;s report"), "{list}");
+    assert!(list.contains("None: their-&#60;ref&#62;<small>in the report of "), "{list}");
     let to = "/dashboard/test/cases/0198aaaa000070008000000000000001";
     assert!(list.contains(to));
     let seen = viewer.get(to).await.body;

@@ -162,6 +162,23 @@ async fn what_nobody_knows_the_fate_of_waits_for_a_person() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_payment_that_is_not_ours_waits_for_a_person_without_a_request() {
+    let world = World::new().await;
+    world
+        .execute(
+            "INSERT INTO staff_case (partner_id, mode, id, kind, provider_account_id, subject, evidence, opened_at) \
+             SELECT partner_id, mode, gen_random_uuid(), 'unmatched_at_provider', id, '<b>theirs', '{}', now() \
+             FROM provider_account WHERE code = 'sandbox-a'",
+        )
+        .await;
+    let browser = world.signed_in().await;
+    let waiting = browser.get("/dashboard/test/moderation").await.body;
+    assert!(waiting.contains("The provider&#39;s report has a payment that isn&#39;t ours"), "{waiting}");
+    assert!(waiting.contains("in the report of sandbox-a") && waiting.contains("None: "), "{waiting}");
+    assert_harmless(&waiting);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_comes_from_outside_stays_text() {
     let world = World::new().await;
     let user = world.user("demo", ATTACK).await;

@@ -14,6 +14,7 @@ mod manage;
 mod moderation;
 mod outcomes;
 mod partner;
+mod reconcile;
 mod requests;
 mod routing;
 mod scripted;

@@ -25,6 +25,33 @@ async fn fund_credits_a_reference_once_and_refuses_nonsense() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn moderation_says_when_nothing_waits_and_refuses_what_is_not_there() {
+    let place = Place::new().await;
+    let output = place.run(&["moderation", "list"]).await;
+    assert!(output.status.success());
+    assert!(String::from_utf8_lossy(&output.stderr).contains("nothing waits for a person in test mode"));
+    let request = "porq_019aa5f0b1c27d3e8f4a5b6c7d8e9f01";
+    let case = "019aa5f0b1c27d3e8f4a5b6c7d8e9f03";
+    let why = ["--by", "ada", "--reason", "a trial"];
+    for (arguments, said) in [
+        (vec!["moderation", "show", request], "there is no payout request"),
+        (vec!["moderation", "show", case], "there is no case"),
+        (vec!["moderation", "show", "nonsense"], "neither a payout request nor a case"),
+        (
+            [&["moderation", "decide", request, "reject", "--seen", "3"], &why[..]].concat(),
+            "there is no payout request",
+        ),
+        ([&["moderation", "decide", request, "approve", "--seen", "3"], &why[..]].concat(), "not a decision"),
+        ([&["moderation", "close", case, "--explained"], &why[..]].concat(), "there is no case"),
+    ] {
+        let output = place.run(&arguments).await;
+        assert!(!output.status.success(), "{arguments:?}");
+        let told = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(told.contains(said), "{arguments:?}: {told}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_bad_setting_is_refused_by_its_name() {
     let mut place = Place::new().await;
     place.set("LANDFALL__GATEWAY__ATTEMPTS_LIMIT", "0");
@@ -117,4 +144,33 @@ async fn an_api_key_is_printed_alone_listed_without_its_secret_and_revoked() {
         let output = place.run(&[&["api-key", "create"], bad.as_slice()].concat()).await;
         assert!(!output.status.success(), "{bad:?}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn reconcile_compares_a_file_and_its_exit_code_says_what_it_found() {
+    let place = Place::new().await;
+    let file = place.path().join("report.csv");
+    let reconcile = async |lines: &str| {
+        let header = "reference,original_id,status,amount_processed,amount_returned,currency,taken_at";
+        std::fs::write(&file, format!("{header}\n{lines}")).unwrap();
+        let output = place.run(&["reconcile", "--account", "sandbox-a", "--file", file.to_str().unwrap()]).await;
+        let said = format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+        (output.status.code().unwrap(), said)
+    };
+    let declined = "abc,1,declined,0,0,EUR,2026-01-01T10:00:00Z\n";
+    let (code, said) = reconcile(declined).await;
+    assert_eq!(code, 0, "{said}");
+    for _ in 0..2 {
+        let (code, said) = reconcile("abc,1,processed,25.5,0,EUR,2026-01-01T10:00:00Z\n").await;
+        assert_eq!(code, 1, "{said}");
+        assert!(said.contains("abc: the report has a payment that isn't ours"), "{said}");
+        assert!(said.contains("processed 25.5 EUR"), "{said}");
+        assert_eq!(place.test_db.count("SELECT count(*) FROM entry WHERE kind = 'unmatched'").await, 1);
+    }
+    let (code, said) = reconcile("abc,1,paid,25.5,0,EUR,2026-01-01T10:00:00Z\n").await;
+    assert!(code != 0 && said.contains("line 2: status is one of"), "{said}");
+    let (code, said) = reconcile("abc,1,returned,25.5,25.5,EUR,2026-01-01T10:00:00Z\n").await;
+    assert_eq!(code, 0, "{said}");
+    place.says(&["verify"]).await;
+    assert!(!place.run(&["reconcile", "--account", "nobody"]).await.status.success());
 }

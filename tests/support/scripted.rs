@@ -5,11 +5,12 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use async_trait::async_trait;
+use chrono::{DateTime, Utc};
 use landfall::domain::asset::AssetCode;
 use landfall::domain::payout::Resolution;
 use landfall::providers::provider::{
     AccountContext, CallbackError, Capabilities, Destination, Inquiry, Outcome, PayoutOrder, Provider, ProviderError,
-    ProviderIds, ReportedOutcome, ResendSafety,
+    ProviderIds, ReportPage, ReportRow, ReportedOutcome, ReportedStatus, ResendSafety,
 };
 use rust_decimal::Decimal;
 
@@ -45,6 +46,13 @@ struct Script {
     paid: BTreeMap<String, (String, Decimal)>,
     declined: BTreeSet<String>,
     sends: HashMap<String, usize>,
+    /// Reports, where somebody wrote down when things were taken.
+    book: Vec<(String, ReportRow)>,
+    now: Option<DateTime<Utc>>,
+    /// How many more pages it gives before it breaks off.
+    pages_left: Option<usize>,
+    /// Whether it never answers.
+    hangs: bool,
 }
 
 pub struct Scripted {
@@ -100,6 +108,35 @@ impl Scripted {
         self.script.lock().unwrap().paid.get(reference).map(|(_, amount)| *amount)
     }
 
+    /// What it takes from now on, it takes at this time by its own clock, and has it in its report.
+    pub fn clock(&self, now: DateTime<Utc>) {
+        self.script.lock().unwrap().now = Some(now);
+    }
+
+    /// Puts a line into a lane's report.
+    pub fn reports(&self, lane: &str, row: ReportRow) {
+        self.script.lock().unwrap().book.push((lane.to_owned(), row));
+    }
+
+    /// Changes the lines of a reference.
+    pub fn restates(&self, reference: &str, change: impl Fn(&mut ReportRow)) {
+        let mut script = self.script.lock().unwrap();
+        script.book.iter_mut().filter(|(_, row)| row.reference == reference).for_each(|(_, row)| change(row));
+    }
+
+    /// Drops the lines of a reference.
+    pub fn forgets(&self, reference: &str) {
+        self.script.lock().unwrap().book.retain(|(_, row)| row.reference != reference);
+    }
+
+    pub fn breaks_off_after(&self, pages: Option<usize>) {
+        self.script.lock().unwrap().pages_left = pages;
+    }
+
+    pub fn hangs(&self, hangs: bool) {
+        self.script.lock().unwrap().hangs = hangs;
+    }
+
     pub fn sends_to(&self, lane: &str) -> usize {
         self.script.lock().unwrap().sends.get(lane).copied().unwrap_or(0)
     }
@@ -133,6 +170,28 @@ impl Provider for Scripted {
         *script.sends.entry(lane.clone()).or_default() += 1;
         let scripted = script.next.get_mut(&lane).and_then(VecDeque::pop_front);
         let says = scripted.or(script.always.get(&lane).copied()).unwrap_or(Says::Pays);
+        if let Some(now) = script.now {
+            let (status, paid) = match says {
+                Says::NotSent | Says::Loses => (None, Decimal::ZERO),
+                Says::DeclinesRoute | Says::DeclinesCard | Says::LacksFunds | Says::DeclinesLater => {
+                    (Some(ReportedStatus::Declined), Decimal::ZERO)
+                }
+                Says::PaysOnly(amount) => (Some(ReportedStatus::Processed), amount),
+                Says::Pays | Says::PaysSilently | Says::PaysLater | Says::LiesAndPays => {
+                    (Some(ReportedStatus::Processed), order.amount)
+                }
+            };
+            let row = status.map(|status| ReportRow {
+                reference: order.reference.clone(),
+                original_id: Some(format!("id-{}", order.reference)),
+                status,
+                amount_processed: paid,
+                amount_returned: Decimal::ZERO,
+                currency: order.currency,
+                taken_at: now,
+            });
+            script.book.extend(row.map(|row| (lane.clone(), row)));
+        }
         let amount = match says {
             Says::DeclinesRoute => return declined(Resolution::DeclinedError),
             Says::DeclinesCard => return declined(Resolution::CardRestricted),
@@ -181,6 +240,44 @@ impl Provider for Scripted {
     async fn balance(&self, account: &AccountContext, _: AssetCode) -> Result<Decimal, ProviderError> {
         let at_first = account.settings.get("balance").ok_or(ProviderError::NotSupported)?;
         Ok(at_first.parse::<Decimal>().unwrap() - self.paid_by(&account.settings["lane"]))
+    }
+
+    fn has_report(&self) -> bool {
+        self.script.lock().unwrap().now.is_some()
+    }
+
+    /// Two lines a page.
+    async fn report(
+        &self,
+        account: &AccountContext,
+        from: DateTime<Utc>,
+        until: DateTime<Utc>,
+        cursor: Option<&str>,
+    ) -> Result<ReportPage, ProviderError> {
+        let page = {
+            let mut script = self.script.lock().unwrap();
+            match script.pages_left.as_mut() {
+                Some(0) => return Err(ProviderError::Unavailable("connection reset".to_owned())),
+                Some(left) => *left -= 1,
+                None => {}
+            }
+            let lane = &account.settings["lane"];
+            let in_range = |row: &ReportRow| row.taken_at >= from && row.taken_at < until;
+            let rows: Vec<_> = script
+                .book
+                .iter()
+                .filter(|(of, row)| of == lane && in_range(row))
+                .map(|(_, row)| row.clone())
+                .collect();
+            let start: usize = cursor.map_or(0, |cursor| cursor.parse().unwrap());
+            let next = (start + 2 < rows.len()).then(|| (start + 2).to_string());
+            let page = ReportPage { rows: rows.into_iter().skip(start).take(2).collect(), next };
+            if script.hangs { None } else { Some(page) }
+        };
+        match page {
+            Some(page) => Ok(page),
+            None => std::future::pending().await,
+        }
     }
 
     async fn check_credentials(&self, _: &AccountContext) -> Result<(), ProviderError> {

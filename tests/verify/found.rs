@@ -9,4 +9,5 @@ mod ledger;
 mod offers;
 mod partners;
 mod payouts;
+mod reconciliation;
 mod tenants;

@@ -7,8 +7,11 @@ use landfall::domain::ids::CardId;
 use landfall::gateway::access::Scope;
 use landfall::gateway::access::audit::Author;
 use landfall::gateway::access::keys::{KeyChange, NewKey};
+use landfall::gateway::cases::{CaseClosing, CaseEnd};
+use landfall::gateway::reconciliation::Wanted;
 use landfall::gateway::requests::{NewRequest, RequestOptions};
-use landfall::providers::provider::{Outcome, ProviderIds};
+use landfall::providers::provider::{Outcome, ProviderIds, ReportRow, ReportedStatus};
+use landfall::store::cases;
 use landfall::wallet::User;
 use landfall::wallet::cards::BillingAddress;
 use rust_decimal::dec;
@@ -84,6 +87,7 @@ pub async fn world() -> World {
     // Ready, and not dispatched yet.
     pay(&world, &alice, card, "33").await;
     keys(&world, alice.tenant).await;
+    unmatched(&world).await;
     world
 }
 
@@ -96,6 +100,36 @@ async fn prefunded(world: &World) {
     let options = RequestOptions { auto_process: Some(false), ..RequestOptions::default() };
     partner.make(world, NewRequest { options, ..partner.to_card(PAID) }).await;
     partner.make(world, NewRequest { options, ..partner.sample() }).await;
+}
+
+/// Payments in a provider's report that aren't ours: one that waits, one that came back in part and was written off for the rest, and
+/// one that was explained.
+async fn unmatched(world: &World) {
+    let gateway = &world.app.gateway;
+    let row = |reference: &str| ReportRow {
+        reference: reference.to_owned(),
+        original_id: None,
+        status: ReportedStatus::Processed,
+        amount_processed: dec!(25),
+        amount_returned: dec!(0),
+        currency: "EUR".parse().unwrap(),
+        taken_at: "2020-01-01T12:00:00Z".parse().unwrap(),
+    };
+    let wanted = Wanted {
+        account: gateway.accounts_to_reconcile(Some("sandbox-a")).await.unwrap().remove(0),
+        from: "2020-01-01T00:00:00Z".parse().unwrap(),
+        until: "2020-01-02T00:00:00Z".parse().unwrap(),
+        rows: Some(vec![row("by hand"), row("waits"), row("wrong")]),
+        by: "test".to_owned(),
+    };
+    assert_eq!(gateway.reconcile(&wanted).await.unwrap().counts.only_theirs, 3);
+    let conn = world.app.db.get().await.unwrap();
+    let settled = CaseEnd::Settled { recovered: dec!(15), written_off: dec!(10) };
+    for (subject, end) in [("by hand", CaseEnd::Explained), ("wrong", settled)] {
+        let case = cases::of_subject(&conn, wanted.account.id, subject).await.unwrap().remove(0);
+        let closing = CaseClosing { end, reason: "looked into".to_owned(), evidence: None };
+        gateway.close_case("test", case.id, closing).await.unwrap();
+    }
 }
 
 /// Keys made, changed and revoked: four rows of the audit trail.

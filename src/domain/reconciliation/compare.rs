@@ -55,7 +55,7 @@ fn net(theirs: &[Theirs], currency: AssetCode) -> Result<Option<Decimal>, Arithm
 }
 
 fn differs(kind: DifferenceKind, surplus: Option<(Decimal, AssetCode)>) -> Finding {
-    Finding::Differs { kind, surplus: surplus.filter(|(amount, _)| *amount > Decimal::ZERO) }
+    Finding::Differs { kind, surplus: surplus.map(|(amount, currency)| (amount.max(Decimal::ZERO), currency)) }
 }
 
 /// A reference that isn't ours: whatever went out under it stands for no payout.
@@ -138,7 +138,7 @@ fn paid(ours: &Ours, theirs: &[Theirs]) -> Result<Finding, ArithmeticError> {
         return Ok(match net_theirs.cmp(&net_ours) {
             std::cmp::Ordering::Equal => Finding::Agrees,
             std::cmp::Ordering::Greater => differs(DifferenceKind::PaidTwiceAtProvider, surplus),
-            std::cmp::Ordering::Less => differs(DifferenceKind::ReturnDiffers, None),
+            std::cmp::Ordering::Less => differs(DifferenceKind::ReturnDiffers, surplus),
         });
     }
     if row.amount_processed != ours.amount_processed {

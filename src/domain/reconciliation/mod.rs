@@ -153,7 +153,7 @@ pub enum Finding {
     },
     Differs {
         kind: DifferenceKind,
-        /// What left the provider account beyond what our payout stands for, where that can be told.
+        /// What left the provider account beyond what our payout stands for, zero or above; `None`: it can't be told.
         surplus: Option<(Decimal, AssetCode)>,
     },
 }

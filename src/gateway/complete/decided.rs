@@ -245,7 +245,8 @@ impl Gateway {
                     Some(Reason::PartlyPaid) => try_again(subject, changes),
                     Some(Reason::ProcessedMoreThanAsked) => self.cut_plan(subject, changes, now)?,
                     Some(Reason::LateSuccess) => self.give_up_paid_late(subject, changes, now)?,
-                    Some(Reason::NotFoundAtProvider) | None => {}
+                    // The last isn't continued.
+                    Some(Reason::NotFoundAtProvider | Reason::UnsentAtProvider) | None => {}
                 }
                 ask_anew(subject, around, changes, now);
                 Ok(())

@@ -117,7 +117,9 @@ fn processed(payout: &Payout, amount: Decimal, ids: ProviderIds, scale: u8) -> V
             why: "the provider says it paid nothing".to_owned(),
             ids,
         },
-        PayoutStatus::Failed | PayoutStatus::Canceled if amount > Decimal::ZERO => Verdict::PaidLate { amount, ids },
+        PayoutStatus::Failed | PayoutStatus::Canceled if amount > Decimal::ZERO && payout.sends > 0 => {
+            Verdict::PaidLate { amount, ids }
+        }
         PayoutStatus::Processed | PayoutStatus::LateProcessed | PayoutStatus::Returned
             if amount == payout.amount_processed =>
         {

@@ -4,12 +4,14 @@
 //! A run changes nothing before it has the whole report, and each line is written in a transaction of its own: a run that dies is
 //! repeated, and what was written isn't written again. One run of an account is under way at a time.
 
+mod evidence;
 mod fetch;
 pub mod file;
 mod job;
 mod record;
 
 use chrono::{DateTime, TimeDelta, Utc};
+use rust_decimal::Decimal;
 use uuid::Uuid;
 
 pub use job::ReconcileTask;
@@ -221,8 +223,12 @@ impl Gateway {
         for line in lines {
             match &line.finding {
                 // What was given up is back after all.
-                Finding::Agrees if forgone.contains(&record::subject_of(&line)) => {
-                    match self.record_difference(run, &line, DifferenceKind::ReturnDiffers, None).await? {
+                Finding::Agrees if forgone.contains(&evidence::subject_of(&line)) => {
+                    // Nothing is out beyond ours.
+                    let ours = line.ours.as_ref().map(|ours| ours.currency);
+                    let currency = ours.or(line.theirs.first().map(|row| row.currency));
+                    let surplus = currency.map(|currency| (Decimal::ZERO, currency));
+                    match self.record_difference(run, &line, DifferenceKind::ReturnDiffers, surplus).await? {
                         Recorded::Open => {
                             counts.differing += 1;
                             told.push(line);
@@ -232,7 +238,7 @@ impl Gateway {
                     }
                 }
                 Finding::Agrees => {
-                    if waiting.contains(&record::subject_of(&line)) {
+                    if waiting.contains(&evidence::subject_of(&line)) {
                         self.close_agreeing(run, &line).await?;
                     }
                     counts.agreed += 1;

@@ -8,15 +8,16 @@ use chrono::{DateTime, Utc};
 use diesel_async::AsyncPgConnection;
 use rust_decimal::Decimal;
 use serde_json::{Value, json};
-use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
+use super::evidence::{evidence_of, says_the_same, subject_of};
 use super::{RUN_LEASE, ReconcileError, Recorded, Run};
 use crate::domain::asset::AssetCode;
 use crate::domain::exact;
 use crate::domain::ids::{DepositAccountId, PayoutId, PayoutRequestId, Tenant};
 use crate::domain::ledger::{self, FiatSide};
-use crate::domain::reconciliation::{DifferenceKind, Line, Ours, Theirs};
+use crate::domain::moderation::Reason;
+use crate::domain::reconciliation::{DifferenceKind, Line, Ours};
 use crate::gateway::cases::{OpenMoney, book_recovery, close_by_rule, late_success_money};
 use crate::gateway::complete::{Changes, Subject, Told};
 use crate::gateway::{Gateway, GatewayError, statistics};
@@ -25,11 +26,6 @@ use crate::store::payouts::Payout;
 use crate::store::reconciliations;
 use crate::store::retry::transaction;
 use crate::store::unmatched::{self, Unmatched};
-
-/// The longest reference of somebody else's that is kept as it is, in characters.
-const SUBJECT_CHARS_MAX: usize = 100;
-/// From so many digits on, a text may hold a card number.
-const DIGITS_MAX: usize = 11;
 
 /// Where money is booked that no payout stands for.
 #[derive(Clone, Copy, Debug)]
@@ -42,66 +38,9 @@ struct Till {
 /// What a booking came to.
 #[derive(Clone, Copy, Debug, Default)]
 struct Moved {
-    booked: Decimal,
     recovered: Decimal,
-}
-
-/// What a line's case is about: our own reference, or what the report has, without anything that could be a card number.
-pub(super) fn subject_of(line: &Line) -> String {
-    let is_ours = line.ours.is_some();
-    let has_long_number = line
-        .reference
-        .split(|c: char| !c.is_ascii_digit() && c != ' ' && c != '-')
-        .any(|run| run.chars().filter(char::is_ascii_digit).count() > DIGITS_MAX);
-    let is_plain = line.reference.chars().count() <= SUBJECT_CHARS_MAX && !line.reference.contains('\0');
-    if is_ours || (is_plain && !has_long_number) {
-        return line.reference.clone();
-    }
-    // In letters alone.
-    let digest = Sha256::digest(line.reference.as_bytes());
-    let letters: String =
-        digest.iter().take(16).flat_map(|byte| [byte >> 4, byte & 15]).map(|n| char::from(b'a' + n)).collect();
-    format!("masked/{letters}")
-}
-
-fn side_of_ours(ours: &Ours) -> Value {
-    json!({
-        "status": ours.status.as_str(),
-        "amount_processed": ours.amount_processed.normalize().to_string(),
-        "amount_returned": ours.amount_returned.normalize().to_string(),
-        "currency": ours.currency.as_str(),
-        "original_id": ours.original_id,
-    })
-}
-
-fn side_of_theirs(row: &Theirs) -> Value {
-    let id = row.original_id.as_ref().map(|id| id.chars().filter(|c| *c != '\0').take(200).collect::<String>());
-    json!({
-        "status": row.status.as_str(),
-        "amount_processed": row.amount_processed.normalize().to_string(),
-        "amount_returned": row.amount_returned.normalize().to_string(),
-        "currency": row.currency.as_str(),
-        "original_id": id,
-        "taken_at": row.taken_at,
-    })
-}
-
-/// Both sides.
-fn evidence_of(line: &Line, surplus: Option<(Decimal, AssetCode)>, is_booked: bool) -> Value {
-    let surplus = surplus.map(|(amount, asset)| {
-        json!({"amount": amount.normalize().to_string(), "currency": asset.as_str(), "booked": is_booked})
-    });
-    json!({
-        "reference": subject_of(line),
-        "ours": line.ours.as_ref().map(side_of_ours),
-        "theirs": line.theirs.iter().map(side_of_theirs).collect::<Vec<_>>(),
-        "surplus": surplus,
-    })
-}
-
-/// Whether a case was about the same as what is found now.
-fn says_the_same(case: &Case, evidence: &Value) -> bool {
-    ["ours", "theirs"].iter().all(|side| case.evidence.get(side) == evidence.get(side))
+    /// What is open of it now.
+    open: Decimal,
 }
 
 fn is_of_reconciliation(case: &Case) -> bool {
@@ -158,6 +97,8 @@ impl Gateway {
                 },
             };
             let (till, target) = self.till_of(conn, run, payout.as_ref(), surplus).await?;
+            // What can't be told changes nothing of what is booked.
+            let target = surplus.map(|_| target);
             let moved = book_surplus(conn, run, &name, till, target, &mut changes, now).await?;
             let evidence = evidence_of(line, surplus, till.is_some());
             let known = cases::of_subject(conn, run.account_id, &name).await?;
@@ -180,13 +121,13 @@ impl Gateway {
             });
             let recorded = if is_known {
                 Recorded::Open
-            } else if is_closed_by_hand && moved.booked.is_zero() {
+            } else if is_closed_by_hand && moved.open.is_zero() {
                 Recorded::Closed
             } else {
                 tracing::error!(account = %run.account_id, kind = kind.as_str(), reference = name, "a provider's report differs from our payouts");
                 open_case(run, line, kind.as_str(), &name, evidence, subject.as_mut(), &mut changes);
                 if kind == DifferenceKind::UnsentAtProvider {
-                    moderate(subject.as_mut(), kind.as_str(), payout.as_ref(), &mut changes);
+                    moderate(subject.as_mut(), Reason::UnsentAtProvider, payout.as_ref(), &mut changes);
                 }
                 Recorded::Open
             };
@@ -223,7 +164,7 @@ impl Gateway {
             if open.iter().any(|case| waits_for(subject.as_ref(), &case.kind)) {
                 return Ok(None);
             }
-            let moved = book_surplus(conn, run, &name, None, Decimal::ZERO, &mut changes, now).await?;
+            let moved = book_surplus(conn, run, &name, None, Some(Decimal::ZERO), &mut changes, now).await?;
             let how = if moved.recovered.is_zero() { "agrees" } else { "returned" };
             for case in &open {
                 close_by_rule(conn, case, how, evidence_of(line, None, false), now).await?;
@@ -327,14 +268,14 @@ async fn book_surplus(
     run: &Run,
     name: &str,
     till: Option<Till>,
-    target: Decimal,
+    target: Option<Decimal>,
     changes: &mut Changes,
     now: DateTime<Utc>,
 ) -> Result<Moved, ReconcileError> {
     let known = unmatched::lock(conn, run.account_id, name).await?;
     let mut row = match (known, till) {
         (Some(row), _) => row,
-        (None, Some(till)) if target > Decimal::ZERO => Unmatched {
+        (None, Some(till)) if target.is_some_and(|target| target > Decimal::ZERO) => Unmatched {
             partner_id: till.tenant.partner_id,
             mode: till.tenant.mode,
             id: Uuid::now_v7(),
@@ -348,12 +289,11 @@ async fn book_surplus(
         (None, _) => return Ok(Moved::default()),
     };
     // Of another currency than what is booked, nothing can be told.
-    if till.is_some_and(|till| till.asset != row.asset) {
-        return Ok(Moved::default());
-    }
-    let goal = target.max(row.closed);
+    let target = target.filter(|_| till.is_none_or(|till| till.asset == row.asset));
+    let goal = target.map_or(row.booked, |target| target.max(row.closed));
     let by = exact::sub(goal, row.booked).map_err(GatewayError::from)?;
-    let mut moved = Moved::default();
+    let open = exact::sub(goal, row.closed).map_err(GatewayError::from)?;
+    let mut moved = Moved { open, ..Moved::default() };
     if by.is_zero() {
         return Ok(moved);
     }
@@ -363,7 +303,6 @@ async fn book_surplus(
         let fiat = FiatSide { deposit_account, asset, amount: by };
         changes.entries.push(ledger::unmatched(tenant, fiat, &reference).map_err(GatewayError::from)?);
         changes.deposit(deposit_account, Decimal::ZERO, by)?;
-        moved.booked = by;
     } else {
         book_recovery(tenant, OpenMoney { deposit_account, asset, amount: -by }, &reference, changes)?;
         moved.recovered = -by;
@@ -413,11 +352,12 @@ fn note_closed(
 }
 
 /// Nothing more is sent of a request until a person has looked.
-fn moderate(subject: Option<&mut Subject<'_>>, why: &'static str, payout: Option<&Payout>, changes: &mut Changes) {
+fn moderate(subject: Option<&mut Subject<'_>>, why: Reason, payout: Option<&Payout>, changes: &mut Changes) {
     let Some(subject) = subject else { return };
-    if subject.request.status.is_final() || subject.request.moderation_reason.is_some() {
+    // It takes the place of any other reason: nothing that a person may decide about those may send this.
+    if subject.request.status.is_final() || subject.request.moderation_reason.as_deref() == Some(why.as_str()) {
         return;
     }
-    subject.request.moderation_reason = Some(why.to_owned());
-    changes.event(subject.request, payout.map(|payout| payout.id), "moderation_started", json!({"why": why}));
+    subject.request.moderation_reason = Some(why.as_str().to_owned());
+    changes.event(subject.request, payout.map(|payout| payout.id), "moderation_started", json!({"why": why.as_str()}));
 }

@@ -35,6 +35,8 @@ struct CaseView {
     request: Option<RequestView>,
     /// What it is about then.
     subject: Option<String>,
+    /// Where the payment went out.
+    account: Option<String>,
     opened_at: Moment,
     waits: String,
     raw: String,
@@ -79,6 +81,7 @@ fn view(case: &CaseLine, mode: &str, waits: String, assets: &Assets) -> CaseView
             amount: Amount::of(request.amount, request.currency, assets),
         }),
         subject: case.subject.as_deref().map(outside),
+        account: case.provider_account.as_deref().map(outside),
         opened_at: Moment::of(case.opened_at),
         waits,
         raw: raw(&case.evidence),

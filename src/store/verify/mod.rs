@@ -13,6 +13,7 @@ pub mod limits;
 pub mod offers;
 pub mod partners;
 pub mod payouts;
+pub mod reconciliation;
 pub mod tables;
 pub mod tenants;
 

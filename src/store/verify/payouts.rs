@@ -141,7 +141,11 @@ broken_rows! {
          AND (p.partner_id, p.mode, replace(p.id::text, '-', '')) = (e.partner_id, e.mode, e.reference) \
      LEFT JOIN payout_request r ON e.kind IN ('hold', 'release') \
          AND (r.partner_id, r.mode, replace(r.id::text, '-', '')) = (e.partner_id, e.mode, split_part(e.reference, '.', 1)) \
-     WHERE e.kind NOT IN ('credit', 'debit', 'top_up') AND p.id IS NULL AND r.id IS NULL")
+     LEFT JOIN unmatched_payment u ON e.kind IN ('unmatched', 'recovery') \
+         AND (u.partner_id, u.mode, replace(u.id::text, '-', '')) = (e.partner_id, e.mode, split_part(e.reference, '.', 1)) \
+     LEFT JOIN staff_case c ON e.kind IN ('recovery', 'write_off', 'correction') AND c.closed_at IS NOT NULL \
+         AND (c.partner_id, c.mode, replace(c.id::text, '-', '')) = (e.partner_id, e.mode, e.reference) \
+     WHERE e.kind NOT IN ('credit', 'debit', 'top_up') AND p.id IS NULL AND r.id IS NULL AND u.id IS NULL AND c.id IS NULL")
 }
 
 broken_rows! {
@@ -212,7 +216,7 @@ broken_rows! {
              = (j.partner_id, j.mode, ('x' || right(replace(j.subject_id::text, '-', ''), 16))::bit(64)::bigint)) \
          WHEN j.kind = 'sync_balance' THEN NOT EXISTS (SELECT 1 FROM deposit_account d \
              WHERE (d.partner_id, d.mode, d.id) = (j.partner_id, j.mode, j.subject_id)) \
-         WHEN j.kind = 'check_account' THEN NOT EXISTS (SELECT 1 FROM provider_account a \
+         WHEN j.kind IN ('check_account', 'reconcile') THEN NOT EXISTS (SELECT 1 FROM provider_account a \
              WHERE (a.partner_id, a.mode, a.id) = (j.partner_id, j.mode, j.subject_id)) END"
 }
 

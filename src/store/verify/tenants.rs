@@ -111,7 +111,8 @@ broken_rows! {
     concat!("SELECT ", row_key!("staff_case", "c", "id"), ", concat_ws('; ', \
          CASE WHEN c.request_id IS NOT NULL AND r.id IS NULL THEN 'its request isn''t there in its tenant' END, \
          CASE WHEN c.payout_id IS NOT NULL AND p.id IS NULL THEN 'its payout isn''t of its request' END, \
-         CASE WHEN c.provider_account_id IS NOT NULL AND a.id IS NULL THEN 'its provider account isn''t there in its mode' END) \
+         CASE WHEN c.provider_account_id IS NOT NULL AND a.id IS NULL THEN 'its provider account isn''t there in its mode' END, \
+         CASE WHEN c.request_id IS NULL AND a.partner_id <> c.partner_id THEN 'its provider account is another tenant''s' END) \
      FROM staff_case c \
      LEFT JOIN provider_account a ON a.id = c.provider_account_id AND a.mode = c.mode \
      LEFT JOIN payout_request r ON (r.partner_id, r.mode, r.id) = (c.partner_id, c.mode, c.request_id) \

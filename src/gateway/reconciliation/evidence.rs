@@ -1,0 +1,97 @@
+//! What a case about a difference keeps: both sides, under a name that can't be a card number.
+
+use rust_decimal::Decimal;
+use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
+
+use crate::domain::asset::AssetCode;
+use crate::domain::reconciliation::{Line, Ours, Theirs};
+use crate::store::cases::Case;
+
+/// The longest reference of somebody else's that is kept as it is, in characters.
+const SUBJECT_CHARS_MAX: usize = 100;
+/// From so many digits on, a text may hold a card number.
+const DIGITS_MAX: usize = 11;
+
+/// What a line's case is about: our own reference, or what the report has, without anything that could be a card number.
+pub(super) fn subject_of(line: &Line) -> String {
+    let is_ours = line.ours.is_some();
+    let has_long_number = line
+        .reference
+        .split(|c: char| !c.is_ascii_digit() && c != ' ' && c != '-')
+        .any(|run| run.chars().filter(char::is_ascii_digit).count() > DIGITS_MAX);
+    let is_plain = line.reference.chars().count() <= SUBJECT_CHARS_MAX && !line.reference.contains('\0');
+    if is_ours || (is_plain && !has_long_number) {
+        return line.reference.clone();
+    }
+    // In letters alone.
+    let digest = Sha256::digest(line.reference.as_bytes());
+    let letters: String =
+        digest.iter().take(16).flat_map(|byte| [byte >> 4, byte & 15]).map(|n| char::from(b'a' + n)).collect();
+    format!("masked/{letters}")
+}
+
+fn side_of_ours(ours: &Ours) -> Value {
+    json!({
+        "status": ours.status.as_str(),
+        "amount_processed": ours.amount_processed.normalize().to_string(),
+        "amount_returned": ours.amount_returned.normalize().to_string(),
+        "currency": ours.currency.as_str(),
+        "original_id": ours.original_id,
+    })
+}
+
+fn side_of_theirs(row: &Theirs) -> Value {
+    let id = row.original_id.as_ref().map(|id| id.chars().filter(|c| *c != '\0').take(200).collect::<String>());
+    json!({
+        "status": row.status.as_str(),
+        "amount_processed": row.amount_processed.normalize().to_string(),
+        "amount_returned": row.amount_returned.normalize().to_string(),
+        "currency": row.currency.as_str(),
+        "original_id": id,
+        "taken_at": row.taken_at,
+    })
+}
+
+/// Both sides.
+pub(super) fn evidence_of(line: &Line, surplus: Option<(Decimal, AssetCode)>, is_booked: bool) -> Value {
+    let surplus = surplus.filter(|(amount, _)| *amount > Decimal::ZERO).map(|(amount, asset)| {
+        json!({"amount": amount.normalize().to_string(), "currency": asset.as_str(), "booked": is_booked})
+    });
+    json!({
+        "reference": subject_of(line),
+        "ours": line.ours.as_ref().map(side_of_ours),
+        "theirs": line.theirs.iter().map(side_of_theirs).collect::<Vec<_>>(),
+        "surplus": surplus,
+    })
+}
+
+/// Whether a case was about the same as what is found now.
+pub(super) fn says_the_same(case: &Case, evidence: &Value) -> bool {
+    ["ours", "theirs"].iter().all(|side| case.evidence.get(side) == evidence.get(side))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::reconciliation::Finding;
+
+    fn subject(reference: &str) -> String {
+        let line = Line { reference: reference.to_owned(), ours: None, theirs: Vec::new(), finding: Finding::Left };
+        subject_of(&line)
+    }
+
+    #[test]
+    fn what_could_be_a_card_number_is_masked_and_stays_one_name() {
+        for reference in ["4111111111111111", "pay 4111 1111-1111 1111", "123456789012", &"x".repeat(101), "a\0b"] {
+            let masked = subject(reference);
+            assert!(masked.starts_with("masked/") && masked.len() == 39, "{masked}");
+            assert!(!masked.contains(|c: char| c.is_ascii_digit()));
+            assert_eq!(masked, subject(reference));
+        }
+        assert_ne!(subject("4111111111111111"), subject("4111111111111112"));
+        for reference in ["by hand", "12345678901", "2026-11-x-21", "-/p3"] {
+            assert_eq!(subject(reference), reference);
+        }
+    }
+}

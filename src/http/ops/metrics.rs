@@ -1,0 +1,175 @@
+//! `/metrics`: what operators watch, in the text format of OpenMetrics. Counts and ages alone: no amount, nothing of any user. It has no
+//! authentication, like health: a proxy keeps it inside.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix_web::http::header::CONTENT_TYPE;
+use actix_web::{HttpRequest, HttpResponse};
+use chrono::{DateTime, Utc};
+use prometheus_client::encoding::text::encode;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::registry::Registry;
+
+use crate::gateway::Gateway;
+use crate::gateway::metrics::Counted;
+use crate::http::call::Edge;
+use crate::http::error::{ApiError, Code};
+
+const MEDIA_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+/// How long counting may take.
+const TIMEOUT: Duration = Duration::from_secs(5);
+
+type Labels = Vec<(&'static str, String)>;
+type Gauges = Family<Labels, Gauge>;
+
+/// What operators watch: open cases, open payouts and their ages, requests in moderation, jobs that are due or dead, reconciliations.
+#[utoipa::path(
+    get, path = "/metrics", operation_id = "getMetrics", tag = "operations", security(()),
+    responses(
+        (status = 200, description = "The text format of OpenMetrics, which Prometheus reads.", body = String, content_type = "application/openmetrics-text"),
+        (status = 503, description = "The database doesn't answer in time."),
+    )
+)]
+pub async fn metrics(request: HttpRequest) -> Result<HttpResponse, ApiError> {
+    let gateway: Arc<Gateway> = Edge::part(&request)?;
+    let counted = match tokio::time::timeout(TIMEOUT, gateway.count()).await {
+        Ok(Ok(counted)) => counted,
+        Ok(Err(error)) => {
+            tracing::warn!(%error, "metrics can't be counted");
+            return Err(ApiError::new(Code::ServiceUnavailable));
+        }
+        Err(_) => return Err(ApiError::new(Code::ServiceUnavailable)),
+    };
+    let text = told(&counted).map_err(|error| ApiError::internal(&error))?;
+    Ok(HttpResponse::Ok().insert_header((CONTENT_TYPE, MEDIA_TYPE)).body(text))
+}
+
+/// The gauges that are told, each with what it means.
+struct Told {
+    registry: Registry,
+}
+
+impl Told {
+    fn gauges(&mut self, name: &str, help: &str) -> Gauges {
+        let gauges = Gauges::default();
+        self.registry.register(name, help, gauges.clone());
+        gauges
+    }
+}
+
+fn set(gauges: &Gauges, labels: Labels, value: i64) {
+    gauges.get_or_create(&labels).set(value);
+}
+
+fn told(counted: &Counted) -> Result<String, std::fmt::Error> {
+    let age = |since: DateTime<Utc>| (counted.at - since).num_seconds().max(0);
+    let mut told = Told { registry: Registry::with_prefix("landfall") };
+
+    let open = told.gauges("cases_open", "Cases that wait for a person");
+    let oldest = told.gauges("case_oldest_age_seconds", "How long the oldest of them has been open");
+    for case in &counted.cases {
+        let labels = vec![("kind", case.kind.clone()), ("mode", case.mode.to_string())];
+        set(&open, labels.clone(), case.count);
+        set(&oldest, labels, age(case.since));
+    }
+
+    let open = told.gauges("payouts_open", "Payouts that aren't final");
+    let oldest = told.gauges("payout_oldest_age_seconds", "How long ago the oldest of them was made");
+    for payout in &counted.payouts {
+        let labels = vec![("status", payout.status.clone()), ("mode", payout.mode.to_string())];
+        set(&open, labels.clone(), payout.count);
+        set(&oldest, labels, age(payout.since));
+    }
+
+    let moderated = told.gauges("requests_in_moderation", "Payout requests that wait for a person");
+    for request in &counted.moderated {
+        let labels = vec![("reason", request.reason.clone()), ("mode", request.mode.to_string())];
+        set(&moderated, labels, request.count);
+    }
+
+    let due = told.gauges("jobs_due", "Jobs whose time has come and that nobody holds");
+    let oldest = told.gauges("job_due_oldest_age_seconds", "How long the oldest of them has been due");
+    for job in &counted.due {
+        set(&due, vec![("kind", job.kind.clone())], job.count);
+        set(&oldest, vec![("kind", job.kind.clone())], age(job.since));
+    }
+    let dead = told.gauges("jobs_dead", "Jobs that no worker takes any more");
+    for job in &counted.dead {
+        set(&dead, vec![("kind", job.kind.clone())], job.count);
+    }
+
+    let finished =
+        told.gauges("reconciliation_finished_timestamp_seconds", "When the last comparison of an account ended well");
+    let failed = told.gauges("reconciliation_failed", "Whether an account's last reconciliation broke off");
+    let differences =
+        told.gauges("reconciliation_differences", "What an account's last reconciliation found to differ");
+    for run in &counted.runs {
+        let of =
+            || vec![("account", run.account.clone()), ("owner", run.owner.clone()), ("mode", run.mode.to_string())];
+        if let Some(succeeded_at) = run.succeeded_at {
+            set(&finished, of(), succeeded_at.timestamp());
+        }
+        set(&failed, of(), i64::from(run.failed));
+        if run.failed {
+            continue;
+        }
+        let groups = [("only_ours", run.only_ours), ("only_theirs", run.only_theirs), ("differing", run.differing)];
+        for (group, count) in groups {
+            let mut labels = of();
+            labels.push(("group", group.to_owned()));
+            set(&differences, labels, i64::from(count));
+        }
+    }
+
+    let mut text = String::new();
+    encode(&mut text, &told.registry)?;
+    Ok(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use chrono::TimeDelta;
+
+    use super::*;
+    use crate::domain::ids::Mode;
+    use crate::gateway::metrics::{LatestRun, OpenCase, OpenPayout};
+
+    #[test]
+    fn counts_and_ages_are_told_with_their_labels() {
+        let at = DateTime::UNIX_EPOCH + TimeDelta::seconds(1_000);
+        let since = DateTime::UNIX_EPOCH + TimeDelta::seconds(400);
+        let counted = Counted {
+            at,
+            cases: vec![OpenCase { mode: Mode::Test, kind: "late_success".to_owned(), count: 2, since }],
+            payouts: vec![OpenPayout { mode: Mode::Live, status: "unknown".to_owned(), count: 7, since }],
+            moderated: Vec::new(),
+            due: Vec::new(),
+            dead: Vec::new(),
+            runs: vec![LatestRun {
+                mode: Mode::Test,
+                owner: "house".to_owned(),
+                account: "a".to_owned(),
+                finished_at: at,
+                failed: true,
+                only_ours: 0,
+                only_theirs: 0,
+                differing: 0,
+                succeeded_at: Some(since),
+            }],
+        };
+        let text = told(&counted).unwrap();
+        for line in [
+            "landfall_cases_open{kind=\"late_success\",mode=\"test\"} 2",
+            "landfall_payouts_open{status=\"unknown\",mode=\"live\"} 7",
+            "landfall_payout_oldest_age_seconds{status=\"unknown\",mode=\"live\"} 600",
+            "landfall_reconciliation_finished_timestamp_seconds{account=\"a\",owner=\"house\",mode=\"test\"} 400",
+            "landfall_reconciliation_failed{account=\"a\",owner=\"house\",mode=\"test\"} 1",
+            "# EOF",
+        ] {
+            assert!(text.lines().any(|told| told == line), "{line} isn't in\n{text}");
+        }
+        assert!(!text.contains("landfall_reconciliation_differences{"), "a run that broke off found nothing");
+    }
+}
