@@ -22,8 +22,9 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("rates", &["domain", "config", "clock"]),
     ("gateway", &["domain", "config", "clock", "store", "vault", "providers", "torture"]),
     ("wallet", &["domain", "config", "store", "vault", "rates", "gateway", "torture"]),
-    // The dashboard shows what the wallet says of an offer, and the board's prices.
-    ("staff", &["domain", "clock", "store", "rates", "wallet"]),
+    // The dashboard shows what the wallet says of an offer, and the board's prices; staff's decisions are the gateway's, and name
+    // what a provider calls a payment.
+    ("staff", &["domain", "clock", "store", "rates", "wallet", "gateway", "providers"]),
     ("verify", &["domain", "store", "vault", "gateway"]),
     ("worker", &["config", "gateway", "torture"]),
     ("http", &["domain", "config", "clock", "wallet", "gateway", "rates", "vault", "staff"]),

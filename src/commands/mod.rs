@@ -6,6 +6,7 @@ mod bench;
 mod config;
 mod demo;
 mod keys;
+mod moderation;
 mod money;
 mod reconcile;
 mod serve;
@@ -52,6 +53,9 @@ enum Command {
     /// Make, list and revoke API keys of partners.
     #[command(subcommand)]
     ApiKey(api_key::Command),
+    /// What waits for a person: list it, look at it, decide.
+    #[command(subcommand)]
+    Moderation(moderation::Command),
     /// Look at the configuration.
     #[command(subcommand)]
     Config(config::Command),
@@ -87,6 +91,7 @@ pub async fn run(cli: Cli) -> ExitCode {
         Command::Verify => verify::run(settings).await,
         Command::Reconcile(arguments) => reconcile::run(settings, &arguments).await,
         Command::ApiKey(command) => api_key::run(settings, command).await,
+        Command::Moderation(command) => moderation::run(settings, command).await,
         Command::Config(command) => config::run(&settings, &command),
         Command::Keys(command) => keys::run(&settings, command),
         Command::Bench(arguments) => bench::run(settings, &arguments).await,

@@ -1,5 +1,5 @@
 //! What staff look at: one function a page, each a few reads. Changes nothing and decides nothing; what it says of an offer's
-//! chances is the wallet's own check.
+//! chances is the wallet's own check, and what may be decided about a request is the gateway's.
 
 use std::sync::Arc;
 
@@ -12,16 +12,18 @@ use crate::domain::asset::Assets;
 use crate::domain::ids::{Mode, OfferId, PayoutRequestId, Tenant};
 use crate::domain::offer::OfferStatus;
 use crate::domain::rate::Pair;
+use crate::gateway::moderation::Options;
+use crate::gateway::{Gateway, GatewayError};
 use crate::rates::health::SourceHealth;
 use crate::rates::{BoardPrice, RateError};
 use crate::store::dashboard::{cases, offers, overview, requests};
 use crate::store::error::DbError;
 use crate::store::events;
-use crate::store::pool::Db;
+use crate::store::pool::{Conn, Db};
 use crate::wallet::view::OfferView;
 use crate::wallet::{User, Wallet, WalletError};
 
-pub use crate::store::dashboard::cases::{RequestCase, WaitingCase};
+pub use crate::store::dashboard::cases::{CaseEnded, CaseLine, CaseRequest, RequestCase};
 pub use crate::store::dashboard::offers::{OfferContext, OfferLine, OfferSearch};
 pub use crate::store::dashboard::overview::{Deposit, Ended, Open};
 pub use crate::store::dashboard::requests::{Group, PayoutLine, RequestContext, RequestLine};
@@ -48,6 +50,8 @@ pub enum DeskError {
     Db(#[from] DbError),
     #[error("judging an offer: {0}")]
     Wallet(#[from] WalletError),
+    #[error("what may be decided: {0}")]
+    Gateway(#[from] GatewayError),
 }
 
 impl DeskError {
@@ -55,7 +59,8 @@ impl DeskError {
     pub fn is_passing(&self) -> bool {
         match self {
             DeskError::Db(error) | DeskError::Wallet(WalletError::Db(error)) => super::is_passing(error),
-            DeskError::Wallet(_) => false,
+            DeskError::Gateway(GatewayError::Db(error)) => super::is_passing(error),
+            DeskError::Wallet(_) | DeskError::Gateway(_) => false,
         }
     }
 }
@@ -123,6 +128,8 @@ pub struct RequestPage {
     pub payouts: Vec<PayoutLine>,
     pub events: Vec<Event>,
     pub cases: Vec<RequestCase>,
+    /// What may be decided about it now.
+    pub options: Options,
 }
 
 /// How a request is looked for.
@@ -142,6 +149,14 @@ impl Desk {
     pub fn new(wallet: Arc<Wallet>, modes: Vec<Mode>) -> Self {
         let gateway = &wallet.gateway;
         Self { db: gateway.db.clone(), clock: Arc::clone(&gateway.clock), wallet, modes }
+    }
+
+    pub(super) fn gateway(&self) -> &Gateway {
+        &self.wallet.gateway
+    }
+
+    pub(super) async fn connection(&self) -> Result<Conn, DeskError> {
+        Ok(self.db.get().await?)
     }
 
     pub fn modes(&self) -> &[Mode] {
@@ -236,7 +251,11 @@ impl Desk {
         let payouts = requests::payouts(&mut conn, tenant, id).await?;
         let events = events::of_request(&conn, tenant, id).await?;
         let cases = cases::of_request(&mut conn, tenant, id).await?;
-        Ok(Some(RequestPage { request, around, payouts, events, cases }))
+        drop(conn);
+        // Judged by what is there when it is decided: here it is only shown.
+        let Some(mut options) = self.gateway().decisions(tenant, id).await? else { return Ok(None) };
+        options.seen = options.seen.min(request.event_seq);
+        Ok(Some(RequestPage { request, around, payouts, events, cases, options }))
     }
 
     /// Everything that waits for a person, oldest first.
@@ -244,7 +263,7 @@ impl Desk {
         &self,
         mode: Mode,
         after: Option<After<Uuid>>,
-    ) -> Result<(Page<WaitingCase, Uuid>, DateTime<Utc>), DeskError> {
+    ) -> Result<(Page<CaseLine, Uuid>, DateTime<Utc>), DeskError> {
         let mut conn = self.db.get().await?;
         let after = after.unwrap_or(After { at: DateTime::<Utc>::UNIX_EPOCH, id: Uuid::nil() });
         let lines = cases::waiting(&mut conn, mode, after, LIMIT).await?;

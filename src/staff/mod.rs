@@ -6,6 +6,7 @@
 pub mod accounts;
 pub mod desk;
 pub mod development;
+pub mod moderation;
 pub mod password;
 pub mod session;
 pub mod sign_in;

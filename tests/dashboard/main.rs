@@ -5,6 +5,7 @@
 
 mod browser;
 mod development;
+mod moderation;
 mod pages;
 mod searches;
 mod sessions;

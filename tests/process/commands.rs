@@ -25,6 +25,33 @@ async fn fund_credits_a_reference_once_and_refuses_nonsense() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn moderation_says_when_nothing_waits_and_refuses_what_is_not_there() {
+    let place = Place::new().await;
+    let output = place.run(&["moderation", "list"]).await;
+    assert!(output.status.success());
+    assert!(String::from_utf8_lossy(&output.stderr).contains("nothing waits for a person in test mode"));
+    let request = "porq_019aa5f0b1c27d3e8f4a5b6c7d8e9f01";
+    let case = "019aa5f0b1c27d3e8f4a5b6c7d8e9f03";
+    let why = ["--by", "ada", "--reason", "a trial"];
+    for (arguments, said) in [
+        (vec!["moderation", "show", request], "there is no payout request"),
+        (vec!["moderation", "show", case], "there is no case"),
+        (vec!["moderation", "show", "nonsense"], "neither a payout request nor a case"),
+        (
+            [&["moderation", "decide", request, "reject", "--seen", "3"], &why[..]].concat(),
+            "there is no payout request",
+        ),
+        ([&["moderation", "decide", request, "approve", "--seen", "3"], &why[..]].concat(), "not a decision"),
+        ([&["moderation", "close", case, "--explained"], &why[..]].concat(), "there is no case"),
+    ] {
+        let output = place.run(&arguments).await;
+        assert!(!output.status.success(), "{arguments:?}");
+        let told = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(told.contains(said), "{arguments:?}: {told}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_bad_setting_is_refused_by_its_name() {
     let mut place = Place::new().await;
     place.set("LANDFALL__GATEWAY__ATTEMPTS_LIMIT", "0");

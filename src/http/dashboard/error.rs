@@ -11,6 +11,7 @@ use super::assets::STYLE_SHEET_HREF;
 use super::parts::html;
 use crate::staff::StaffError;
 use crate::staff::desk::DeskError;
+use crate::staff::moderation::WordError;
 
 #[derive(Debug)]
 pub enum PageError {
@@ -106,6 +107,13 @@ impl From<DeskError> for PageError {
 impl From<StaffError> for PageError {
     fn from(error: StaffError) -> Self {
         Self::failed(error.is_passing(), &error)
+    }
+}
+
+impl From<WordError> for PageError {
+    fn from(error: WordError) -> Self {
+        let is_passing = matches!(&error, WordError::Decision(error) if error.is_passing());
+        Self::failed(is_passing, &error)
     }
 }
 

@@ -11,7 +11,9 @@
 //! comes from outside is text: askama escapes it, and the content security policy allows no script at all.
 
 mod assets;
+mod case;
 mod cookies;
+mod decide;
 mod error;
 mod frame;
 mod moderation;
@@ -34,8 +36,8 @@ use actix_web::{Error, HttpResponse, web};
 
 use error::PageError;
 
-/// The largest form that is taken, in bytes.
-const FORM_BYTES_MAX: usize = 4096;
+/// The largest form that is taken, in bytes: two texts of a thousand characters in any script fit, percent-encoded.
+const FORM_BYTES_MAX: usize = 32_768;
 
 /// Nothing but our own style sheet and forms to ourselves; no script, no frame, no plug-in, no other origin.
 pub const CONTENT_SECURITY_POLICY: &str =
@@ -68,7 +70,10 @@ pub fn routes(config: &mut web::ServiceConfig) {
         .route("/{mode}/offers/{partner}/{id}", web::get().to(offer::page))
         .route("/{mode}/requests", web::get().to(requests::page))
         .route("/{mode}/requests/{partner}/{id}", web::get().to(request::page))
+        .route("/{mode}/requests/{partner}/{id}/decide", web::post().to(decide::submit))
         .route("/{mode}/moderation", web::get().to(moderation::page))
+        .route("/{mode}/cases/{id}", web::get().to(case::page))
+        .route("/{mode}/cases/{id}/close", web::post().to(case::submit))
         .default_service(web::to(error::not_found));
     config.service(web::redirect("/", "/dashboard").see_other()).service(pages);
 }

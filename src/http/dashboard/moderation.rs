@@ -1,4 +1,4 @@
-//! What waits for a person, oldest first. Read-only: settling a case isn't offered here yet.
+//! What waits for a person, oldest first. Each case leads to its page, and to its payout request's, where it is decided.
 
 use actix_web::{HttpResponse, web};
 use askama::Template;
@@ -11,7 +11,7 @@ use super::query::{after_text, parse_after};
 use super::visitor::Visitor;
 use super::words;
 use crate::domain::asset::Assets;
-use crate::staff::desk::{Desk, WaitingCase, age};
+use crate::staff::desk::{CaseLine, Desk, age};
 
 #[derive(Debug, Default, Deserialize)]
 pub struct Query {
@@ -30,17 +30,23 @@ struct ModerationPage {
 struct CaseView {
     about: String,
     partner: String,
-    /// `None`: no request of ours stands for it.
-    href: Option<String>,
-    /// The request's, or what the provider's report has.
-    reference: String,
-    status: Option<Badge>,
-    amount: Option<Amount>,
-    /// Where the payment went out, where the case is about a provider's report.
+    href: String,
+    /// `None`: it is about a provider's payment that no request stands for.
+    request: Option<RequestView>,
+    /// What it is about then.
+    subject: Option<String>,
+    /// Where the payment went out.
     account: Option<String>,
     opened_at: Moment,
     waits: String,
     raw: String,
+}
+
+struct RequestView {
+    href: String,
+    reference: String,
+    status: Badge,
+    amount: Amount,
 }
 
 pub async fn page(
@@ -53,7 +59,7 @@ pub async fn page(
     let after = parse_after(query.after.as_deref())?;
     let is_first = after.is_none();
     let (found, now) = desk.waiting(mode, after).await?;
-    let view = |case: &WaitingCase| view(case, mode.as_str(), span(age(now, case.opened_at)), desk.assets());
+    let view = |case: &CaseLine| view(case, mode.as_str(), span(age(now, case.opened_at)), desk.assets());
     let page = ModerationPage {
         frame: Frame::new(&visitor, &desk, mode, Section::Moderation),
         cases: found.lines.iter().map(view).collect(),
@@ -63,14 +69,18 @@ pub async fn page(
     Ok(html(HttpResponse::Ok(), &page)?)
 }
 
-fn view(case: &WaitingCase, mode: &str, waits: String, assets: &Assets) -> CaseView {
+fn view(case: &CaseLine, mode: &str, waits: String, assets: &Assets) -> CaseView {
     CaseView {
         about: words::case(&case.kind),
         partner: case.partner.clone(),
-        href: case.request_id.map(|id| format!("/dashboard/{mode}/requests/{}/{id}", case.partner)),
-        reference: outside(case.reference_id.as_ref().or(case.subject.as_ref()).map_or("", String::as_str)),
-        status: case.status.map(words::request_status),
-        amount: case.amount.zip(case.currency).map(|(amount, currency)| Amount::of(amount, currency, assets)),
+        href: format!("/dashboard/{mode}/cases/{}", case.id.simple()),
+        request: case.request.as_ref().map(|request| RequestView {
+            href: format!("/dashboard/{mode}/requests/{}/{}", case.partner, request.id),
+            reference: outside(&request.reference_id),
+            status: words::request_status(request.status),
+            amount: Amount::of(request.amount, request.currency, assets),
+        }),
+        subject: case.subject.as_deref().map(outside),
         account: case.provider_account.as_deref().map(outside),
         opened_at: Moment::of(case.opened_at),
         waits,

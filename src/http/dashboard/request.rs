@@ -1,9 +1,13 @@
-//! One payout request: its fields and amounts, its payouts, and everything that happened, in words with the data beside them.
+//! One payout request: its fields and amounts, its payouts, everything that happened, in words with the data beside them, and what
+//! may be decided about it.
 
+use actix_web::http::StatusCode;
 use actix_web::{HttpResponse, web};
 use askama::Template;
+use serde::Deserialize;
 use serde_json::Value;
 
+use super::decide::{self, DecideForm, Typed};
 use super::error::PageError;
 use super::frame::{Frame, Section, served};
 use super::parts::{Amount, Badge, CardPart, Moment, html, outside, raw};
@@ -13,6 +17,11 @@ use crate::domain::asset::Assets;
 use crate::domain::payout::PayoutStatus;
 use crate::domain::payout_request::RequestStatus;
 use crate::staff::desk::{Desk, Event, PayoutLine, PayoutRequest, RequestCase, RequestPage};
+
+#[derive(Debug, Default, Deserialize)]
+pub struct Query {
+    done: Option<String>,
+}
 
 #[derive(Template)]
 #[template(path = "request.html", config = "web/askama.toml")]
@@ -41,6 +50,9 @@ struct View {
     payouts: Vec<PayoutView>,
     events: Vec<EventView>,
     cases: Vec<CaseView>,
+    decide: Option<DecideForm>,
+    /// What a decision that was just taken came to.
+    done: Option<&'static str>,
 }
 
 struct PayoutView {
@@ -74,6 +86,8 @@ struct EventView {
 }
 
 struct CaseView {
+    href: String,
+    how: Option<String>,
     about: String,
     opened_at: Moment,
     closed_at: Option<Moment>,
@@ -84,16 +98,39 @@ pub async fn page(
     visitor: Visitor,
     desk: web::Data<Desk>,
     path: web::Path<(String, String, String)>,
+    query: web::Query<Query>,
 ) -> Result<HttpResponse, PageError> {
     let (mode, partner, id) = path.into_inner();
     let mode = served(&desk, &mode)?;
     let id = id.parse().map_err(|_| PageError::NotFound)?;
     let read = desk.request(mode, &partner, id).await?.ok_or(PageError::NotFound)?;
     let frame = Frame::new(&visitor, &desk, mode, Section::Requests);
-    Ok(html(HttpResponse::Ok(), &view(frame, &partner, &read, desk.assets()))?)
+    let form = decide::form(&visitor, &partner, &read, Typed::default(), None);
+    let mut view = view(frame, &partner, &read, form, desk.assets());
+    view.done = match query.done.as_deref() {
+        Some("decided") => Some("Decided. What followed stands below."),
+        Some("repeated") => Some("You had decided that already: nothing was done again."),
+        _ => None,
+    };
+    Ok(html(HttpResponse::Ok(), &view)?)
 }
 
-fn view(frame: Frame, partner: &str, read: &RequestPage, assets: &Assets) -> View {
+/// The page with what was typed and why it wasn't taken.
+pub fn answer(
+    visitor: &Visitor,
+    desk: &Desk,
+    partner: &str,
+    read: &RequestPage,
+    typed: Typed,
+    problem: String,
+    status: StatusCode,
+) -> Result<HttpResponse, PageError> {
+    let frame = Frame::new(visitor, desk, read.request.mode, Section::Requests);
+    let form = decide::form(visitor, partner, read, typed, Some(problem));
+    Ok(html(HttpResponse::build(status), &view(frame, partner, read, form, desk.assets()))?)
+}
+
+fn view(frame: Frame, partner: &str, read: &RequestPage, decide: Option<DecideForm>, assets: &Assets) -> View {
     let RequestPage { request, around, .. } = read;
     let money = |amount| Amount::of(amount, request.currency, assets);
     let offer_href = |id| format!("/dashboard/{}/offers/{partner}/{id}", request.mode);
@@ -120,7 +157,9 @@ fn view(frame: Frame, partner: &str, read: &RequestPage, assets: &Assets) -> Vie
         moments: moments(request),
         payouts: read.payouts.iter().map(|payout| payout_view(payout, assets)).collect(),
         events: read.events.iter().map(|event| event_view(event, request, assets)).collect(),
-        cases: read.cases.iter().map(case_view).collect(),
+        cases: read.cases.iter().map(|case| case_view(case, request)).collect(),
+        decide,
+        done: None,
         frame,
     }
 }
@@ -227,8 +266,10 @@ fn event_view(event: &Event, request: &PayoutRequest, assets: &Assets) -> EventV
     }
 }
 
-fn case_view(case: &RequestCase) -> CaseView {
+fn case_view(case: &RequestCase, request: &PayoutRequest) -> CaseView {
     CaseView {
+        href: format!("/dashboard/{}/cases/{}", request.mode, case.id.simple()),
+        how: case.closing.as_deref().map(words::closing),
         about: words::case(&case.kind),
         opened_at: Moment::of(case.opened_at),
         closed_at: case.closed_at.map(Moment::of),

@@ -125,6 +125,24 @@ pub const fn decision(kind: DecisionKind) -> &'static str {
     }
 }
 
+/// How a case ended: by a rule or a decision. What isn't known here is shown as it is called.
+pub fn closing(how: &str) -> String {
+    if let Ok(kind) = how.parse::<DecisionKind>() {
+        return format!("a person decided: {}", decision(kind).to_lowercase());
+    }
+    let words = match how {
+        "ended" => "its payout request has ended",
+        "came_out" => "it has come out by itself",
+        "recovered" => "the money came back",
+        "written_off" => "the money was written off",
+        "recovered_in_part" => "a part came back, and the rest was written off",
+        "explained" => "it was explained",
+        "agrees" => "the provider agrees now",
+        other => return other.replace('_', " "),
+    };
+    words.to_owned()
+}
+
 /// What a case is about. Kinds are ours; one that isn't known here is shown as it is called.
 pub fn case(kind: &str) -> String {
     let words = match kind {

@@ -37,7 +37,7 @@ pub struct EventAttributes {
     /// What happened.
     #[schema(example = "request_created")]
     kind: String,
-    /// Who did it: an API key's id, a person of the house, `wallet` or `gateway`.
+    /// Who did it: an API key's id, `staff` for a person of the house, `wallet` or `gateway`.
     #[schema(example = "key_019aa5f0b1c27d3e8f4a5b6c7d8e9f01")]
     actor: String,
     /// What is known of it; its members depend on `kind`. A decision has its whole trace here.
@@ -47,7 +47,22 @@ pub struct EventAttributes {
     created: DateTime<Utc>,
 }
 
+/// What people of the house decided is told; who they are, their reasons and proofs are theirs.
+fn without_ours(mut event: Event) -> Event {
+    let told: &[&str] = match event.kind.as_str() {
+        "moderation_decided" => &["decision", "moderation", "amount", "provider_ids", "request_status"],
+        "case_closed" => &["case", "how", "request_status"],
+        _ => return event,
+    };
+    if let Value::Object(data) = &mut event.data {
+        data.retain(|key, _| told.contains(&key.as_str()));
+    }
+    "staff".clone_into(&mut event.actor);
+    event
+}
+
 pub fn shown(event: Event) -> Resource<EventAttributes> {
+    let event = without_ours(event);
     let path = format!("{}/{}/events", request_view::COLLECTION, event.request_id);
     let attributes = EventAttributes {
         request_id: event.request_id.to_string(),

@@ -74,7 +74,7 @@ pub struct PayoutRequestAttributes {
     resolution: Option<&'static str>,
     /// Whether a person is to decide how it goes on.
     moderation: bool,
-    /// Why nothing more is sent: `cancel` or `expiry`; null: it goes on.
+    /// Why nothing more is sent: `cancel`, `expiry`, `failure` (of its card or a part), or `rejected` by a person; null: it goes on.
     #[schema(example = "cancel")]
     stop_requested: Option<String>,
     /// What was given for the service's fields; of a card nothing stands here.

@@ -189,6 +189,27 @@ async fn tampering_with_requests_payouts_and_jobs_is_found() {
             "UPDATE staff_case SET closed_at = now(), closing = 'told', closed_by = 'nobody' WHERE request_id = '{1}'",
         ),
         Case::of(
+            "moderation for something else than its case says",
+            "requests go on",
+            "payout_request (id)",
+            "moderation_reason = 'not_found_at_provider' AND final_at IS NULL",
+            "UPDATE payout_request SET moderation_reason = 'late_success' WHERE id = '{1}'",
+        ),
+        Case::of(
+            "a stop that is lifted while somebody is still asked",
+            "questions are asked",
+            "staff_case (id, request_id)",
+            "kind = 'not_found_at_provider' AND closed_at IS NULL",
+            "UPDATE payout_request SET moderation_reason = NULL WHERE id = '{2}'",
+        ),
+        Case::of(
+            "a decision that no event tells",
+            "decisions are told",
+            "staff_case (id)",
+            "closed_at IS NULL",
+            "UPDATE staff_case SET closed_at = now(), closing = 'reject', closed_by = 'staff:nobody' WHERE id = '{1}'",
+        ),
+        Case::of(
             "a job about nothing",
             "jobs have subjects",
             "job (kind, subject_id)",

@@ -1,0 +1,89 @@
+//! What staff may decide: who it is and which role they need is looked at here, for every face; the decision itself is the gateway's.
+
+use rust_decimal::Decimal;
+use uuid::Uuid;
+
+use super::desk::{Desk, DeskError};
+use super::session::SessionOwner;
+use crate::domain::ids::Mode;
+use crate::domain::staff::Role;
+use crate::store::cases::Case;
+use crate::store::dashboard::cases::{self, CaseLine};
+
+pub use crate::domain::moderation::{DecisionKind, NotNow, Reason};
+pub use crate::gateway::cases::{CaseClosing, CaseEnd, CaseRefusal, OpenMoney};
+pub use crate::gateway::moderation::{Choice, DecideError, Decided, Decider, Decision, Options, Possibility};
+pub use crate::providers::provider::ProviderIds;
+
+/// The least role that decides.
+pub const DECIDES: Role = Role::Operator;
+
+/// Why staff's word wasn't taken. Nothing was changed.
+#[derive(Debug, thiserror::Error)]
+pub enum WordError {
+    #[error("a role of {DECIDES} or above decides")]
+    Role,
+    #[error(transparent)]
+    Decision(#[from] DecideError),
+    #[error(transparent)]
+    Case(#[from] CaseRefusal),
+}
+
+/// A case with the money that is open of it.
+#[derive(Clone, Debug)]
+pub struct CasePage {
+    pub case: CaseLine,
+    pub open: Option<OpenMoney>,
+}
+
+/// Who decides, as events and the audit trail name them.
+pub fn decider(owner: &SessionOwner, origin: Option<String>) -> Decider {
+    let named = format!("staff:{}", owner.email);
+    // An address may be longer than an actor's name; an id isn't.
+    let actor = if named.len() <= 200 { named } else { format!("staff:{}", owner.id) };
+    Decider { actor, origin }
+}
+
+/// Whether somebody of that role decides.
+pub fn may_decide(role: Role) -> bool {
+    role >= DECIDES
+}
+
+impl Desk {
+    /// Takes a decision about a payout request by somebody who is signed in.
+    pub async fn decide(
+        &self,
+        owner: &SessionOwner,
+        origin: Option<String>,
+        decision: &Decision,
+    ) -> Result<Decided, WordError> {
+        if !may_decide(owner.role) {
+            return Err(WordError::Role);
+        }
+        Ok(self.gateway().decide(&decider(owner, origin), decision).await?)
+    }
+
+    /// Closes a case about money by somebody who is signed in.
+    pub async fn close_case(&self, owner: &SessionOwner, id: Uuid, closing: CaseClosing) -> Result<Case, WordError> {
+        if !may_decide(owner.role) {
+            return Err(WordError::Role);
+        }
+        Ok(self.gateway().close_case(&decider(owner, None).actor, id, closing).await?)
+    }
+
+    /// `None`: there is no such case in that mode.
+    pub async fn case(&self, mode: Mode, id: Uuid) -> Result<Option<CasePage>, DeskError> {
+        let found = {
+            let mut conn = self.connection().await?;
+            let found = cases::find(&mut conn, mode, id).await?;
+            let stored = crate::store::cases::find(&conn, id).await?;
+            found.zip(stored)
+        };
+        let Some((case, stored)) = found else { return Ok(None) };
+        let open = match case.ended {
+            Some(_) => None,
+            None => self.gateway().open_money(&stored).await?,
+        };
+        Ok(Some(CasePage { case, open: open.filter(|open| open.amount != Decimal::ZERO) }))
+    }
+}
