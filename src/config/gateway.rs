@@ -28,6 +28,12 @@ pub struct GatewaySettings {
     pub balance_sync_secs: u32,
     /// How often provider accounts' credentials are tried, in seconds.
     pub account_check_secs: u32,
+    /// How often a provider's report is compared with our payouts, in seconds.
+    pub reconcile_every_secs: u32,
+    /// How far back a report is asked for, in days.
+    pub reconcile_days: u32,
+    /// What is younger isn't compared yet, in seconds; never less than its provider takes to settle and to post.
+    pub reconcile_age_secs: u32,
     /// When a provider account that fails is left alone.
     pub breaker: BreakerSettings,
     /// How deposit accounts are used that hold another currency than their route's service pays out.
@@ -240,12 +246,20 @@ impl GatewaySettings {
             problems.add("gateway.sends_max", "must be 1 to 10");
         }
         self.deposit_exchange.check(problems);
-        for (key, value) in
-            [("balance_sync_secs", self.balance_sync_secs), ("account_check_secs", self.account_check_secs)]
-        {
+        for (key, value) in [
+            ("balance_sync_secs", self.balance_sync_secs),
+            ("account_check_secs", self.account_check_secs),
+            ("reconcile_every_secs", self.reconcile_every_secs),
+        ] {
             if !(1..=86_400).contains(&value) {
                 problems.add(format!("gateway.{key}"), "must be 1 to 86400");
             }
+        }
+        if !(1..=366).contains(&self.reconcile_days) {
+            problems.add("gateway.reconcile_days", "must be 1 to 366");
+        }
+        if self.reconcile_age_secs > 604_800 {
+            problems.add("gateway.reconcile_age_secs", "must be 0 to 604800");
         }
         let breaker = &self.breaker;
         for (key, value) in [

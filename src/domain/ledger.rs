@@ -189,7 +189,7 @@ pub enum EntryKind {
     Recovery,
     /// What a case leaves that nobody will pay.
     WriteOff,
-    /// What a provider corrected of a payout.
+    /// What was taken for recoverable and isn't: a case that was explained.
     Correction,
 }
 
@@ -508,6 +508,38 @@ pub fn late_success(tenant: Tenant, fiat: FiatSide, reference: &str) -> Result<E
     )
 }
 
+/// A provider's payment that no payout of ours stands for: the fiat is gone, and recoverable until its case is closed.
+pub fn unmatched(tenant: Tenant, fiat: FiatSide, reference: &str) -> Result<Entry, LedgerError> {
+    let [funding, external] = fiat.leaves();
+    let open = recoverable(fiat.asset, fiat.amount);
+    Entry::new(tenant, EntryKind::Unmatched, reference, None, [funding, external].into_iter().chain(open))
+}
+
+/// Recoverable fiat that is back at the deposit account.
+pub fn recovery(tenant: Tenant, fiat: FiatSide, reference: &str) -> Result<Entry, LedgerError> {
+    let came_back = FiatSide { amount: -fiat.amount, ..fiat };
+    let closed = recoverable(fiat.asset, -fiat.amount);
+    Entry::new(tenant, EntryKind::Recovery, reference, None, came_back.leaves().into_iter().chain(closed))
+}
+
+/// Recoverable fiat that nobody will pay back.
+pub fn write_off(tenant: Tenant, asset: AssetCode, amount: Decimal, reference: &str) -> Result<Entry, LedgerError> {
+    Entry::new(tenant, EntryKind::WriteOff, reference, None, recoverable(asset, -amount))
+}
+
+/// Fiat that counted as recoverable and was rightly paid: no money moves.
+pub fn explained(tenant: Tenant, asset: AssetCode, amount: Decimal, reference: &str) -> Result<Entry, LedgerError> {
+    Entry::new(tenant, EntryKind::Correction, reference, None, recoverable(asset, -amount))
+}
+
+/// What becomes recoverable, against suspense; below zero: what no longer is.
+fn recoverable(asset: AssetCode, amount: Decimal) -> [Posting; 2] {
+    [
+        posting(AccountKey::house(AccountKind::Recoverable, asset), amount),
+        posting(AccountKey::house(AccountKind::Suspense, asset), -amount),
+    ]
+}
+
 /// Fiat put into a deposit account.
 pub fn top_up(tenant: Tenant, fiat: FiatSide, reference: &str) -> Result<Entry, LedgerError> {
     Entry::new(
@@ -520,4 +552,74 @@ pub fn top_up(tenant: Tenant, fiat: FiatSide, reference: &str) -> Result<Entry, 
             posting(AccountKey::provider_funding(fiat.deposit_account, fiat.asset), fiat.amount),
         ],
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use rust_decimal::dec;
+
+    use super::*;
+    use crate::domain::ids::Mode;
+
+    /// What the entries come to on each account.
+    fn sums(entries: &[Entry]) -> BTreeMap<AccountKind, Decimal> {
+        let mut sums = BTreeMap::new();
+        for posting in entries.iter().flat_map(Entry::postings) {
+            *sums.entry(posting.account.kind).or_insert(Decimal::ZERO) += posting.amount;
+        }
+        sums.retain(|_, sum: &mut Decimal| !sum.is_zero());
+        sums
+    }
+
+    fn ground() -> (Tenant, FiatSide) {
+        let tenant = Tenant { partner_id: PartnerId(Uuid::nil()), mode: Mode::Test };
+        let deposit_account = DepositAccountId(Uuid::nil());
+        (tenant, FiatSide { deposit_account, asset: "EUR".parse().unwrap(), amount: dec!(100) })
+    }
+
+    #[test]
+    fn an_unmatched_payment_leaves_the_deposit_account_and_is_recoverable() {
+        let (tenant, fiat) = ground();
+        let booked = unmatched(tenant, fiat, "a").unwrap();
+        let expected = [
+            (AccountKind::ProviderFunding, dec!(-100)),
+            (AccountKind::External, dec!(100)),
+            (AccountKind::Recoverable, dec!(100)),
+            (AccountKind::Suspense, dec!(-100)),
+        ];
+        assert_eq!(sums(&[booked]), BTreeMap::from(expected));
+    }
+
+    #[test]
+    fn what_is_recovered_in_full_leaves_nothing_behind() {
+        let (tenant, fiat) = ground();
+        let entries = [unmatched(tenant, fiat, "a").unwrap(), recovery(tenant, fiat, "b").unwrap()];
+        assert_eq!(sums(&entries), BTreeMap::new());
+        let entries = [late_success(tenant, fiat, "a").unwrap(), recovery(tenant, fiat, "b").unwrap()];
+        assert_eq!(sums(&entries), BTreeMap::new());
+    }
+
+    #[test]
+    fn what_is_written_off_or_explained_is_gone_and_no_longer_recoverable() {
+        let (tenant, fiat) = ground();
+        let gone = BTreeMap::from([(AccountKind::ProviderFunding, dec!(-100)), (AccountKind::External, dec!(100))]);
+        for end in [write_off, explained] {
+            let closed = end(tenant, fiat.asset, fiat.amount, "b").unwrap();
+            assert_eq!(sums(&[unmatched(tenant, fiat, "a").unwrap(), closed]), gone);
+        }
+        let part = FiatSide { amount: dec!(30), ..fiat };
+        let entries = [
+            unmatched(tenant, fiat, "a").unwrap(),
+            recovery(tenant, part, "b").unwrap(),
+            write_off(tenant, fiat.asset, dec!(70), "b").unwrap(),
+        ];
+        let left = BTreeMap::from([(AccountKind::ProviderFunding, dec!(-70)), (AccountKind::External, dec!(70))]);
+        assert_eq!(sums(&entries), left);
+    }
+
+    #[test]
+    fn nothing_is_booked_of_nothing() {
+        let (tenant, fiat) = ground();
+        assert!(matches!(write_off(tenant, fiat.asset, Decimal::ZERO, "b"), Err(LedgerError::Empty { .. })));
+    }
 }

@@ -27,7 +27,7 @@ use crate::store::retry::transaction;
 use crate::torture::{self, Rule};
 
 pub(super) use changes::{Changes, Told};
-use ground::Subject;
+pub(super) use ground::Subject;
 use verdict::Verdict;
 
 /// Where an outcome comes from.
@@ -40,6 +40,8 @@ pub enum Source {
     },
     Inquiry,
     Callback,
+    /// A line of the provider's report.
+    Reconciliation,
     /// The process that was sending died, or took longer than its lease.
     Reclaimed,
 }
@@ -50,6 +52,7 @@ impl Source {
             Source::Send { .. } => "send",
             Source::Inquiry => "inquiry",
             Source::Callback => "callback",
+            Source::Reconciliation => "reconciliation",
             Source::Reclaimed => "reclaimed",
         }
     }

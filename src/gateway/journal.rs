@@ -40,6 +40,7 @@ pub const KINDS: &[&str] = &[
     "payout_returned",
     "moderation_started",
     "case_opened",
+    "case_closed",
 ];
 
 /// An event about to be appended.

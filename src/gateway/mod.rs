@@ -9,6 +9,7 @@ pub mod balance_syncs;
 pub mod batches;
 pub mod breakers;
 pub mod callback;
+pub mod cases;
 pub mod complete;
 pub mod customers;
 pub mod dispatch;

@@ -2,8 +2,8 @@
 //! person; never deleted.
 
 use chrono::{DateTime, Utc};
-use diesel::QueryResult;
-use diesel::sql_types::{Jsonb, Nullable, Text, Timestamptz, Uuid as SqlUuid};
+use diesel::sql_types::{Array, Jsonb, Nullable, Text, Timestamptz, Uuid as SqlUuid};
+use diesel::{OptionalExtension, QueryResult};
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
 use serde_json::Value;
 use uuid::Uuid;
@@ -57,6 +57,135 @@ statement! {
         evidence: Option<Value> as Nullable<Jsonb>, id: Uuid as SqlUuid, partner_id: PartnerId as SqlUuid, mode: Mode as Text,
     } = "UPDATE staff_case SET closed_at = ?, closing = ?, closed_by = ?, closing_reason = ?, closing_evidence = ? \
          WHERE id = ? AND partner_id = ? AND mode = ? AND closed_at IS NULL"
+}
+
+macro_rules! case_columns {
+    () => {
+        "c.partner_id, c.mode, c.id, c.kind, c.request_id, c.payout_id, c.provider_account_id, c.subject, c.evidence, c.opened_at, \
+         c.closed_at, c.closing, c.closed_by, c.closing_reason"
+    };
+}
+
+type CaseSql = (
+    SqlUuid,
+    Text,
+    SqlUuid,
+    Text,
+    Nullable<SqlUuid>,
+    Nullable<SqlUuid>,
+    Nullable<SqlUuid>,
+    Nullable<Text>,
+    Jsonb,
+    Timestamptz,
+    Nullable<Timestamptz>,
+    Nullable<Text>,
+    Nullable<Text>,
+    Nullable<Text>,
+);
+
+/// A case as stored.
+#[derive(Clone, Debug, diesel::Queryable)]
+pub struct Case {
+    pub partner_id: PartnerId,
+    pub mode: Mode,
+    pub id: Uuid,
+    pub kind: String,
+    pub request_id: Option<PayoutRequestId>,
+    pub payout_id: Option<PayoutId>,
+    pub provider_account_id: Option<ProviderAccountId>,
+    pub subject: Option<String>,
+    pub evidence: Value,
+    pub opened_at: DateTime<Utc>,
+    pub closed_at: Option<DateTime<Utc>>,
+    pub closing: Option<String>,
+    pub closed_by: Option<String>,
+    pub closing_reason: Option<String>,
+}
+
+impl Case {
+    pub fn tenant(&self) -> Tenant {
+        Tenant { partner_id: self.partner_id, mode: self.mode }
+    }
+}
+
+statement! {
+    struct FindCase { id: Uuid as SqlUuid } => CaseSql = concat!("SELECT ", case_columns!(), " FROM staff_case c WHERE c.id = ?")
+}
+
+statement! {
+    struct LockCase { partner_id: PartnerId as SqlUuid, mode: Mode as Text, id: Uuid as SqlUuid } => CaseSql
+      = concat!("SELECT ", case_columns!(), " FROM staff_case c WHERE c.partner_id = ? AND c.mode = ? AND c.id = ? FOR UPDATE")
+}
+
+statement! {
+    // staff_case_of_account
+    struct OfSubject { account_id: ProviderAccountId as SqlUuid, subject: String as Text } => CaseSql
+      = concat!("SELECT ", case_columns!(), " FROM staff_case c WHERE c.provider_account_id = ? AND c.subject = ? ORDER BY c.opened_at, c.id")
+}
+
+statement! {
+    // staff_case_of_account
+    struct OpenOfAccount { account_id: ProviderAccountId as SqlUuid, kinds: Vec<&'static str> as Array<Text> } => CaseSql
+      = concat!("SELECT ", case_columns!(), " FROM staff_case c WHERE c.provider_account_id = ? AND c.kind = ANY (?) AND c.closed_at IS NULL \
+         ORDER BY c.opened_at, c.id")
+}
+
+statement! {
+    // staff_case_of_request
+    struct OfPayout { request_id: PayoutRequestId as SqlUuid, payout_id: PayoutId as SqlUuid, kind: String as Text } => CaseSql
+      = concat!("SELECT ", case_columns!(), " FROM staff_case c WHERE c.request_id = ? AND c.payout_id = ? AND c.kind = ? \
+         ORDER BY c.opened_at, c.id")
+}
+
+statement! {
+    struct RestateCase { evidence: Value as Jsonb, id: Uuid as SqlUuid, partner_id: PartnerId as SqlUuid, mode: Mode as Text }
+      = "UPDATE staff_case SET evidence = ? WHERE id = ? AND partner_id = ? AND mode = ? AND closed_at IS NULL"
+}
+
+/// A case, whosever it is.
+pub async fn find(conn: &AsyncPgConnection, id: Uuid) -> QueryResult<Option<Case>> {
+    FindCase { id }.get_result(&mut &*conn).await.optional()
+}
+
+/// A case, until the transaction ends. Its request is locked before it.
+pub async fn lock(conn: &AsyncPgConnection, tenant: Tenant, id: Uuid) -> QueryResult<Option<Case>> {
+    let Tenant { partner_id, mode } = tenant;
+    LockCase { partner_id, mode, id }.get_result(&mut &*conn).await.optional()
+}
+
+/// Cases about a reference in a provider account's reports, open and closed, oldest first.
+pub async fn of_subject(
+    conn: &AsyncPgConnection,
+    account_id: ProviderAccountId,
+    subject: &str,
+) -> QueryResult<Vec<Case>> {
+    OfSubject { account_id, subject: subject.to_owned() }.load(&mut &*conn).await
+}
+
+/// Open cases of these kinds about a provider account's payments.
+pub async fn open_of_account(
+    conn: &AsyncPgConnection,
+    account_id: ProviderAccountId,
+    kinds: Vec<&'static str>,
+) -> QueryResult<Vec<Case>> {
+    OpenOfAccount { account_id, kinds }.load(&mut &*conn).await
+}
+
+/// Cases of that kind about a payout, open and closed, oldest first.
+pub async fn of_payout(
+    conn: &AsyncPgConnection,
+    request_id: PayoutRequestId,
+    payout_id: PayoutId,
+    kind: &str,
+) -> QueryResult<Vec<Case>> {
+    OfPayout { request_id, payout_id, kind: kind.to_owned() }.load(&mut &*conn).await
+}
+
+/// Puts what is known now in the place of an open case's evidence.
+pub async fn restate(conn: &AsyncPgConnection, tenant: Tenant, id: Uuid, evidence: Value) -> QueryResult<()> {
+    let Tenant { partner_id, mode } = tenant;
+    RestateCase { evidence, id, partner_id, mode }.execute(&mut &*conn).await?;
+    Ok(())
 }
 
 /// Opens cases. What is open already, of the same kind about the same payout or subject, isn't opened twice.

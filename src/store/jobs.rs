@@ -30,6 +30,8 @@ pub enum JobKind {
     SyncBalance,
     /// Try a provider account's credentials. Never ends.
     CheckAccount,
+    /// Compare a provider account's report with our payouts. Never ends.
+    Reconcile,
 }
 
 impl JobKind {
@@ -42,6 +44,7 @@ impl JobKind {
             JobKind::DestroyCard => "destroy_card",
             JobKind::SyncBalance => "sync_balance",
             JobKind::CheckAccount => "check_account",
+            JobKind::Reconcile => "reconcile",
         }
     }
 }

@@ -40,6 +40,7 @@ pub mod payouts;
 pub mod points;
 pub mod pool;
 pub mod provider_accounts;
+pub mod reconciliations;
 pub mod request_cards;
 pub mod requests;
 pub mod retry;
@@ -54,6 +55,7 @@ pub mod standing;
 mod statement;
 pub mod submissions;
 pub mod test_book;
+pub mod unmatched;
 pub mod verify;
 
 pub use slice::Slice;

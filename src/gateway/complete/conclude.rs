@@ -73,7 +73,7 @@ impl Gateway {
         Ok(())
     }
 
-    pub(super) fn tell(&self, told: Told) {
+    pub(in crate::gateway) fn tell(&self, told: Told) {
         self.waiters.wake(told.ended);
         if told.dispatch_due {
             self.dispatch_hint.notify_waiters();

@@ -15,7 +15,7 @@ use crate::store::payouts::{self, Payout};
 use crate::store::requests::{self, PayoutRequest};
 
 /// One request with everything that a report on it may change.
-pub(super) struct Subject<'a> {
+pub(in crate::gateway) struct Subject<'a> {
     pub request: &'a mut PayoutRequest,
     pub payouts: &'a mut Vec<Payout>,
     pub offer: Option<&'a mut Offer>,
@@ -36,7 +36,7 @@ impl Subject<'_> {
 }
 
 /// Locked rows.
-pub(super) struct Ground {
+pub(in crate::gateway) struct Ground {
     rows: Vec<(PayoutRequest, Vec<Payout>)>,
     offers: BTreeMap<OfferId, Offer>,
 }
@@ -55,7 +55,7 @@ impl Ground {
 
 impl Gateway {
     /// Locks requests, then the offers that hold their funding, each in one order.
-    pub(super) async fn lock_ground(
+    pub(in crate::gateway) async fn lock_ground(
         &self,
         conn: &mut AsyncPgConnection,
         keys: &[(Tenant, PayoutRequestId)],
@@ -76,7 +76,7 @@ impl Gateway {
     }
 
     /// Writes back what was touched, and everything that follows from it.
-    pub(super) async fn write_ground(
+    pub(in crate::gateway) async fn write_ground(
         &self,
         conn: &mut AsyncPgConnection,
         mut ground: Ground,

@@ -125,6 +125,14 @@ pub fn case(kind: &str) -> String {
         "processed_unsent" => "The provider reports a payment that we didn't send",
         "return_does_not_fit" => "The provider reports a return that doesn't fit",
         "declined_after_success" => "The provider declines what it had reported as paid",
+        "missing_at_provider" => "The provider's report doesn't have a payout that we paid",
+        "unmatched_at_provider" => "The provider's report has a payment that isn't ours",
+        "paid_twice_at_provider" => "The provider's report has a payout of ours more than once",
+        "unsent_at_provider" => "The provider's report has a payout that we never sent",
+        "status_differs" => "The provider's report has another status",
+        "amount_differs" => "The provider's report has another amount",
+        "currency_differs" => "The provider's report has another currency",
+        "return_differs" => "The provider's report has a return that doesn't fit",
         other => return other.replace('_', " "),
     };
     words.to_owned()

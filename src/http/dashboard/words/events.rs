@@ -103,6 +103,9 @@ pub fn event(kind: &str, data: &Value, currency: AssetCode, assets: &Assets) -> 
         "request_not_routed" => format!("It went no further: {}.", told.resolution()),
         "moderation_started" => format!("Stopped for a person to look: {}.", case(&told.text("why")).to_lowercase()),
         "case_opened" => format!("A case was opened: {}.", case(&told.text("case")).to_lowercase()),
+        "case_closed" => {
+            format!("A case was closed ({}): {}.", told.closing(), case(&told.text("case")).to_lowercase())
+        }
         other => other.replace('_', " "),
     }
 }
@@ -167,12 +170,26 @@ impl Told<'_> {
         }
     }
 
+    /// How a case ended.
+    fn closing(&self) -> String {
+        match self.text("how").as_str() {
+            "agrees" => "both sides agree by now".to_owned(),
+            "returned" => "the money came back".to_owned(),
+            "superseded" => "another difference took its place".to_owned(),
+            "recovered" => "the money was recovered".to_owned(),
+            "recovered_in_part" => "the money was recovered in part, the rest written off".to_owned(),
+            "written_off" => "the money was written off".to_owned(),
+            other => other.replace('_', " "),
+        }
+    }
+
     /// How it was learnt.
     fn source(&self) -> String {
         match self.text("source").as_str() {
             "send" => "its answer to the payout".to_owned(),
             "inquiry" => "its answer when asked".to_owned(),
             "callback" => "its callback".to_owned(),
+            "reconciliation" => "its report".to_owned(),
             "reclaimed" => "found when its sender was gone".to_owned(),
             other => other.to_owned(),
         }
