@@ -36,6 +36,23 @@ pub struct Closing {
     pub evidence: Option<Value>,
 }
 
+impl Closing {
+    /// By a rule of ours.
+    pub fn by_gateway(how: &'static str) -> Self {
+        Self { how, by: "gateway".to_owned(), reason: None, evidence: None }
+    }
+}
+
+/// Which open cases of a request are closed.
+#[derive(Clone, Debug)]
+pub struct Closed {
+    pub tenant: Tenant,
+    pub request_id: PayoutRequestId,
+    /// Those about this payout; `None`: about whichever.
+    pub payout_id: Option<PayoutId>,
+    pub kinds: Vec<&'static str>,
+}
+
 statement! {
     struct InsertCase {
         partner_id: PartnerId as SqlUuid, mode: Mode as Text, id: Uuid as SqlUuid, kind: &'static str as Text,
@@ -57,6 +74,17 @@ statement! {
         evidence: Option<Value> as Nullable<Jsonb>, id: Uuid as SqlUuid, partner_id: PartnerId as SqlUuid, mode: Mode as Text,
     } = "UPDATE staff_case SET closed_at = ?, closing = ?, closed_by = ?, closing_reason = ?, closing_evidence = ? \
          WHERE id = ? AND partner_id = ? AND mode = ? AND closed_at IS NULL"
+}
+
+statement! {
+    struct CloseCases {
+        now: DateTime<Utc> as Timestamptz, how: &'static str as Text, by: String as Text, reason: Option<String> as Nullable<Text>,
+        evidence: Option<Value> as Nullable<Jsonb>, partner_id: PartnerId as SqlUuid, mode: Mode as Text,
+        request_id: PayoutRequestId as SqlUuid, kinds: Vec<&'static str> as Array<Text>,
+        any: Option<PayoutId> as Nullable<SqlUuid>, payout_id: Option<PayoutId> as Nullable<SqlUuid>,
+    } = "UPDATE staff_case SET closed_at = ?, closing = ?, closed_by = ?, closing_reason = ?, closing_evidence = ? \
+         WHERE partner_id = ? AND mode = ? AND request_id = ? AND kind = ANY (?) AND (?::uuid IS NULL OR payout_id = ?) \
+         AND closed_at IS NULL"
 }
 
 macro_rules! case_columns {
@@ -220,4 +248,30 @@ pub async fn close(
     let Closing { how, by, reason, evidence } = closing;
     let Tenant { partner_id, mode } = tenant;
     Ok(CloseCase { now, how, by, reason, evidence, id, partner_id, mode }.execute(conn).await? == 1)
+}
+
+/// Closes those of a request's cases that are open.
+pub async fn close_all(
+    conn: &mut AsyncPgConnection,
+    closed: Closed,
+    closing: Closing,
+    now: DateTime<Utc>,
+) -> QueryResult<()> {
+    let Closing { how, by, reason, evidence } = closing;
+    let Closed { tenant: Tenant { partner_id, mode }, request_id, payout_id, kinds } = closed;
+    let statement = CloseCases {
+        now,
+        how,
+        by,
+        reason,
+        evidence,
+        partner_id,
+        mode,
+        request_id,
+        kinds,
+        any: payout_id,
+        payout_id,
+    };
+    statement.execute(conn).await?;
+    Ok(())
 }

@@ -21,7 +21,7 @@ use crate::domain::ledger::Entry;
 use crate::domain::payout::{PayoutEvent, PayoutStatus, Resolution, ResolutionClass};
 use crate::domain::payout_request::RequestEvent;
 use crate::domain::routing::breaker::CallOutcome;
-use crate::store::cases::{self, NewCase};
+use crate::store::cases::{self, Closed, Closing, NewCase};
 use crate::store::customers;
 use crate::store::deposit_accounts::{self, DepositMove};
 use crate::store::entries;
@@ -49,6 +49,8 @@ pub(in crate::gateway) struct Changes {
     drafts: Vec<(PayoutRequestId, Draft)>,
     log: Vec<Event>,
     cases: Vec<NewCase>,
+    /// Cases that are settled with this batch, those that it opens too.
+    settled: Vec<(Closed, Closing)>,
     deposits: BTreeMap<DepositAccountId, DepositMove>,
     given_back: Vec<GivenBack>,
     /// Deposit accounts whose balance the provider reports: what paid stays reserved until it does.
@@ -115,6 +117,13 @@ impl Changes {
             subject: None,
             evidence,
         });
+    }
+
+    /// All that a late success paid is back.
+    pub fn recovered(&mut self, request: &PayoutRequest, payout_id: PayoutId) {
+        let (tenant, request_id) = (request.tenant(), request.id);
+        let closed = Closed { tenant, request_id, payout_id: Some(payout_id), kinds: vec!["late_success"] };
+        self.settled.push((closed, Closing::by_gateway("recovered")));
     }
 
     pub fn job(&mut self, tenant: Tenant, kind: JobKind, subject_id: Uuid, run_at: DateTime<Utc>) {
@@ -280,6 +289,9 @@ impl Changes {
         now: DateTime<Utc>,
     ) -> Result<Told, GatewayError> {
         cases::open(conn, self.cases, now).await?;
+        for (closed, closing) in self.settled {
+            cases::close_all(conn, closed, closing, now).await?;
+        }
         // Customers before balances, as whoever submits a request locks them.
         let counted: Vec<_> =
             self.customers.iter().map(|((tenant, id), (paid, failed))| (*tenant, *id, *paid, *failed)).collect();
