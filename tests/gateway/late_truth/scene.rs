@@ -16,7 +16,7 @@ use landfall::store::requests::{self, PayoutRequest};
 use landfall::wallet::User;
 use landfall::wallet::accept::Answer;
 use rust_decimal::{Decimal, dec};
-use serde_json::Map;
+use serde_json::{Map, json};
 
 use super::orders::{Happening, Order, State, Step};
 use super::told::{Heard, Told};
@@ -117,7 +117,10 @@ impl Scene {
                 capabilities.resend = ResendSafety::SameReferenceWithin(Duration::from_secs(86_400));
             }
         });
-        let (world, partner) = routed_over(&scripted, &lanes, by("direct", &lanes), |settings| {
+        let mut scheme = by("direct", &lanes);
+        scheme["services"]["card_eur"] =
+            json!({"strategies": [{"strategy": "direct", "routes": ["sandbox-a-card-eur", "sandbox-b-card-eur"]}]});
+        let (world, partner) = routed_over(&scripted, &lanes, scheme, |settings| {
             // Whatever is said, an account's routes stay.
             settings.gateway.breaker.calls_min = 1_000_000;
             for account in &mut settings.gateway.deposit_accounts {
