@@ -18,19 +18,19 @@ const ONE: i128 = 100_000_000;
 
 /// All in units: of the source's eighth decimal, and in cents.
 #[derive(Clone, Debug)]
-struct Terms {
-    amount: i128,
-    cents: i128,
+pub struct Terms {
+    pub amount: i128,
+    pub cents: i128,
     /// In cents for 10^6 of the source.
-    price: i128,
+    pub price: i128,
     /// In thousandths.
-    spread: i128,
-    fees: [i128; 2],
-    partner_fee: i128,
+    pub spread: i128,
+    pub fees: [i128; 2],
+    pub partner_fee: i128,
 }
 
 impl Terms {
-    fn total(&self) -> i128 {
+    pub fn total(&self) -> i128 {
         self.amount + self.fees.iter().sum::<i128>() + self.partner_fee
     }
 
@@ -42,13 +42,13 @@ impl Terms {
     }
 
     /// What is taken once so many cents are paid.
-    fn taken(&self, cents: i128) -> [i128; 6] {
+    pub fn taken(&self, cents: i128) -> [i128; 6] {
         self.full().map(|whole| up(whole * cents, self.cents))
     }
 }
 
 /// The quotient, rounded up; nothing is negative here.
-fn up(above: i128, below: i128) -> i128 {
+pub fn up(above: i128, below: i128) -> i128 {
     (above + below - 1) / below
 }
 
