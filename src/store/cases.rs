@@ -259,19 +259,8 @@ pub async fn close_all(
 ) -> QueryResult<()> {
     let Closing { how, by, reason, evidence } = closing;
     let Closed { tenant: Tenant { partner_id, mode }, request_id, payout_id, kinds } = closed;
-    let statement = CloseCases {
-        now,
-        how,
-        by,
-        reason,
-        evidence,
-        partner_id,
-        mode,
-        request_id,
-        kinds,
-        any: payout_id,
-        payout_id,
-    };
+    let statement =
+        CloseCases { now, how, by, reason, evidence, partner_id, mode, request_id, kinds, any: payout_id, payout_id };
     statement.execute(conn).await?;
     Ok(())
 }

@@ -90,12 +90,8 @@ async fn client(hall: Arc<Hall>, number: usize, seed: u64, operations: usize) {
                 // The same offer is often paid by several at once, and now and then changed meanwhile.
                 let Some((who, offer_id)) = draw.of(&hall.offers.lock().await.clone()) else { continue };
                 let user = hall.people[who].0.clone();
-                let pay = || Pay {
-                    user: user.clone(),
-                    offer_id,
-                    seen_version: None,
-                    request_id: PayoutRequestId::new(),
-                };
+                let pay =
+                    || Pay { user: user.clone(), offer_id, seen_version: None, request_id: PayoutRequestId::new() };
                 let (one, two) = ([pay()], [pay()]);
                 let (one, two) = tokio::join!(hall.world.app.wallet.accept(&one), hall.world.app.wallet.accept(&two));
                 let answers = [one.unwrap().remove(0), two.unwrap().remove(0)];
@@ -284,7 +280,9 @@ async fn crowd(seed: u64, clients: usize, operations: usize) {
         prefunded: AtomicU64::new(10_000_000),
     });
     let tasks: Vec<_> = (0..clients)
-        .map(|number| tokio::spawn(client(Arc::clone(&hall), number, seed * 1_000 + u64::try_from(number).unwrap(), operations)))
+        .map(|number| {
+            tokio::spawn(client(Arc::clone(&hall), number, seed * 1_000 + u64::try_from(number).unwrap(), operations))
+        })
         .collect();
     for task in tasks {
         task.await.unwrap();

@@ -15,21 +15,56 @@ use crate::config;
 /// What is moved, in whole units.
 #[derive(Clone, Debug)]
 enum Move {
-    Credit { who: usize, amount: i64 },
-    Hold { who: usize, amount: i64 },
-    Release { who: usize, amount: i64 },
+    Credit {
+        who: usize,
+        amount: i64,
+    },
+    Hold {
+        who: usize,
+        amount: i64,
+    },
+    Release {
+        who: usize,
+        amount: i64,
+    },
     /// Inventory, spread, rounding, fees, the partner's fee; and the fiat that left.
-    Settle { who: usize, terms: [i64; 5], fiat: i64 },
-    Return { who: usize, terms: [i64; 5], fiat: i64 },
-    SettleOwn { fiat: i64 },
-    ReturnOwn { fiat: i64 },
-    Cost { fiat: i64 },
-    TopUp { fiat: i64 },
-    LateSuccess { fiat: i64 },
-    Unmatched { fiat: i64 },
-    Recovery { fiat: i64 },
-    WriteOff { fiat: i64 },
-    Explained { fiat: i64 },
+    Settle {
+        who: usize,
+        terms: [i64; 5],
+        fiat: i64,
+    },
+    Return {
+        who: usize,
+        terms: [i64; 5],
+        fiat: i64,
+    },
+    SettleOwn {
+        fiat: i64,
+    },
+    ReturnOwn {
+        fiat: i64,
+    },
+    Cost {
+        fiat: i64,
+    },
+    TopUp {
+        fiat: i64,
+    },
+    LateSuccess {
+        fiat: i64,
+    },
+    Unmatched {
+        fiat: i64,
+    },
+    Recovery {
+        fiat: i64,
+    },
+    WriteOff {
+        fiat: i64,
+    },
+    Explained {
+        fiat: i64,
+    },
 }
 
 /// Two users and the partner.
@@ -192,7 +227,8 @@ fn holder(who: usize) -> Holder {
 fn entry_of(what: &Move, reference: &str) -> Result<Entry, LedgerError> {
     let tenant = Tenant { partner_id: PartnerId(Uuid::nil()), mode: Mode::Test };
     let (usdt, eur): (AssetCode, AssetCode) = ("USDT".parse().unwrap(), "EUR".parse().unwrap());
-    let fiat_of = |amount: i64| FiatSide { deposit_account: DepositAccountId(Uuid::nil()), asset: eur, amount: amount.into() };
+    let fiat_of =
+        |amount: i64| FiatSide { deposit_account: DepositAccountId(Uuid::nil()), asset: eur, amount: amount.into() };
     let crypto = |[inventory, spread, rounding, fees, partner]: [i64; 5]| CryptoTerms {
         house_inventory: inventory.into(),
         spread_income: spread.into(),

@@ -104,13 +104,20 @@ impl Model {
 enum Event {
     Reprice,
     /// With the version that was seen: the present one, or one before it.
-    Accept { stale: bool },
+    Accept {
+        stale: bool,
+    },
     Expire,
     /// So much of what is left, in percent.
-    Pay { percent: u8 },
+    Pay {
+        percent: u8,
+    },
     Close,
     /// Of a step, so much of what hasn't come back, in percent.
-    Return { step: usize, percent: u8 },
+    Return {
+        step: usize,
+        percent: u8,
+    },
 }
 
 struct OfferModel;
@@ -166,7 +173,9 @@ impl ReferenceStateMachine for OfferModel {
             Event::Reprice | Event::Expire => quoted,
             Event::Accept { stale } => quoted && !stale,
             Event::Pay { .. } | Event::Close => open,
-            Event::Return { step, .. } => model.steps.get(*step).is_some_and(|step| step.back == 0 && step.to > step.from),
+            Event::Return { step, .. } => {
+                model.steps.get(*step).is_some_and(|step| step.back == 0 && step.to > step.from)
+            }
         };
         if !model.allowed {
             return model;

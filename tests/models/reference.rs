@@ -276,7 +276,8 @@ impl Sums {
     fn dispatch(&mut self) {
         for request in &mut self.requests {
             let is_open = request.tries.iter().any(Try::is_open);
-            let goes_on = request.is_queued && !request.is_moderated && request.stop.is_none() && !request.phase.is_over();
+            let goes_on =
+                request.is_queued && !request.is_moderated && request.stop.is_none() && !request.phase.is_over();
             let left = request.cents - request.covered();
             if goes_on && !is_open && left > 0 && request.tries.len() < TRIES_MAX {
                 request.tries.push(Try { cents: left, paid: 0, back: 0, is_refused: false, from: 0, to: 0 });

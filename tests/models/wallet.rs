@@ -230,7 +230,8 @@ impl Case {
         let (_, payouts) = self.rows().await.swap_remove(request);
         let payout = &payouts[attempt];
         let ids = ProviderIds::default();
-        let declined = |resolution| Outcome::Declined { resolution, code: "no".to_owned(), message: "model".to_owned() };
+        let declined =
+            |resolution| Outcome::Declined { resolution, code: "no".to_owned(), message: "model".to_owned() };
         let half = (payout.amount / dec!(2)).trunc_with_scale(2).max(dec!(0.01));
         let outcome = match heard {
             Heard::Paid => Outcome::Processed { amount: payout.amount, ids },
@@ -268,7 +269,11 @@ impl Case {
         assert_eq!(moved, (cents(sums.partner.available), cents(sums.partner.held)), "the partner");
         let mut reserved = self.reserved.clone();
         for ((row, payouts), request) in self.rows().await.iter().zip(&sums.requests) {
-            assert_eq!((row.status, row.moderation_reason.is_some()), (status(request), request.is_moderated), "{request:?}");
+            assert_eq!(
+                (row.status, row.moderation_reason.is_some()),
+                (status(request), request.is_moderated),
+                "{request:?}"
+            );
             assert_eq!(payouts.len(), request.tries.len(), "{request:?}");
             let lanes = if request.payer == Payer::Partner { ["a", "b"] } else { ["a-eur", "b-eur"] };
             for ((payout, attempt), lane) in payouts.iter().zip(&request.tries).zip(lanes) {
@@ -358,13 +363,11 @@ fn the_wallet_and_the_gateway_do_what_plain_sums_predict() {
     let ground = Ground::begin();
     GROUND.set(Some(Rc::clone(&ground)));
     let config = config(8);
-    let outcome = TestRunner::new(config.clone()).run(
-        &Model::sequential_strategy(20..50),
-        |(sums, operations, counter)| {
+    let outcome =
+        TestRunner::new(config.clone()).run(&Model::sequential_strategy(20..50), |(sums, operations, counter)| {
             WalletTest::test_sequential(config.clone(), sums, operations, counter);
             Ok(())
-        },
-    );
+        });
     GROUND.set(None);
     if let Err(error) = outcome {
         panic!("{error}");

@@ -65,7 +65,10 @@ impl Actor {
             })
             .collect();
         let PayoutRequest { status, moderation_reason, stop_requested, .. } = &self.row;
-        format!("{:?} {:?} #{}: {status} {moderation_reason:?} {stop_requested:?} {told:?}", self.state, self.order, self.index)
+        format!(
+            "{:?} {:?} #{}: {status} {moderation_reason:?} {stop_requested:?} {told:?}",
+            self.state, self.order, self.index
+        )
     }
 
     /// The payout that news are about: an open one, or the latest.
@@ -175,10 +178,8 @@ impl Scene {
     }
 
     async fn ask(&self, state: State, index: usize) -> PayoutRequest {
-        let in_parts = matches!(
-            state,
-            State::PartsPlanned | State::PartsOpen | State::PartPaid | State::MoreThanAskedModerated
-        );
+        let in_parts =
+            matches!(state, State::PartsPlanned | State::PartsOpen | State::PartPaid | State::MoreThanAskedModerated);
         let one_try = matches!(state, State::PartlyPaidModerated | State::PartiallyProcessed);
         let options = RequestOptions {
             attempts_limit: Some(if one_try { 1 } else { 10 }),
@@ -201,9 +202,7 @@ impl Scene {
         }
         let row = self.partner.make(&self.world, ask).await;
         match state {
-            State::Terminated => {
-                self.world.app.gateway.terminate_request(&self.partner.caller, row.id).await.unwrap()
-            }
+            State::Terminated => self.world.app.gateway.terminate_request(&self.partner.caller, row.id).await.unwrap(),
             _ => row,
         }
     }
@@ -424,9 +423,7 @@ impl Scene {
                 State::SecondTryInvoking => (RequestStatus::Pending, None, &["failed", "invoking"]),
                 State::SecondTryPending => (RequestStatus::Pending, None, &["failed", "pending"]),
                 State::NotFoundModerated => (RequestStatus::Pending, Some("not_found_at_provider"), &["unknown"]),
-                State::LateModerated => {
-                    (RequestStatus::Pending, Some("late_success"), &["late_processed", "invoking"])
-                }
+                State::LateModerated => (RequestStatus::Pending, Some("late_success"), &["late_processed", "invoking"]),
                 State::PartlyPaidModerated => (RequestStatus::Pending, Some("partly_paid"), &["processed"]),
                 State::Processed => (RequestStatus::Processed, None, &["processed"]),
                 State::PartiallyProcessed => (RequestStatus::PartiallyProcessed, None, &["processed"]),
@@ -591,7 +588,8 @@ impl Scene {
                 for kind in &told.cases {
                     let case = cases.iter().find(|case| case.payout == Some(*payout_id) && case.kind == *kind);
                     // A late success that came back whole leaves nothing to be decided, once the request is over.
-                    let is_settled = *kind == "late_success" && told.returned == told.paid && case.is_some_and(|c| !c.is_open);
+                    let is_settled =
+                        *kind == "late_success" && told.returned == told.paid && case.is_some_and(|c| !c.is_open);
                     if !case.is_some_and(|case| case.is_open) && !is_settled {
                         wrong(&format!("no case {kind}"));
                     }

@@ -52,8 +52,7 @@ impl Told {
 
     pub fn outcome(&self, heard: Heard) -> Outcome {
         let ids = ProviderIds::default();
-        let declined =
-            |resolution| Outcome::Declined { resolution, code: "no".to_owned(), message: "told".to_owned() };
+        let declined = |resolution| Outcome::Declined { resolution, code: "no".to_owned(), message: "told".to_owned() };
         let processed = |amount| Outcome::Processed { amount, ids: ProviderIds::default() };
         match heard {
             Heard::Paid => processed(self.asked),
