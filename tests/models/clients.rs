@@ -133,7 +133,8 @@ async fn client(hall: Arc<Hall>, number: usize, seed: u64, operations: usize) {
                 for task in tasks {
                     // Now and then its process dies.
                     if draw.below(20) > 0 {
-                        hall.reports.lock().await.extend(gateway.send(&task).await);
+                        let report = gateway.send(&task).await;
+                        hall.reports.lock().await.extend(report);
                     }
                 }
             }
@@ -144,7 +145,8 @@ async fn client(hall: Arc<Hall>, number: usize, seed: u64, operations: usize) {
             }
             12 => {
                 for payout in gateway.claim_inquiries(3).await.unwrap() {
-                    hall.reports.lock().await.extend(gateway.inquire(&payout).await);
+                    let report = gateway.inquire(&payout).await;
+                    hall.reports.lock().await.extend(report);
                 }
                 hall.world.advance(500);
             }

@@ -517,7 +517,7 @@ impl Scene {
     }
 
     async fn calm_down(&mut self) {
-        for _ in 0..40 {
+        for round in 0..40 {
             self.harvest().await;
             self.read().await;
             let mut reports = Vec::new();
@@ -549,7 +549,8 @@ impl Scene {
             if !self.actors.iter().any(goes_on) {
                 break;
             }
-            self.world.advance(120_000);
+            // Who was asked about often is asked about only once an hour.
+            self.world.advance(if round < 10 { 120_000 } else { 1_200_000 });
         }
     }
 
