@@ -211,17 +211,18 @@ impl Gateway {
     }
 }
 
-/// What the late success of a payout made recoverable.
+/// What the late success of a payout made recoverable and didn't come back by itself.
 pub(super) async fn late_success_money(
     conn: &AsyncPgConnection,
     tenant: Tenant,
     reference: &str,
 ) -> Result<Option<OpenMoney>, GatewayError> {
-    let booked = unmatched::booked(conn, tenant, EntryKind::LateSuccess, reference).await?;
-    Ok(booked.and_then(|fiat| {
-        let deposit_account = fiat.deposit_account_id?;
-        Some(OpenMoney { deposit_account, asset: fiat.asset, amount: fiat.amount })
-    }))
+    let Some(paid) = unmatched::booked(conn, tenant, EntryKind::LateSuccess, reference).await? else { return Ok(None) };
+    let Some(deposit_account) = paid.deposit_account_id else { return Ok(None) };
+    // What the provider said came back of it is booked already, below zero.
+    let back = unmatched::booked(conn, tenant, EntryKind::Recovery, reference).await?;
+    let amount = exact::add(paid.amount, back.map_or(Decimal::ZERO, |fiat| fiat.amount))?;
+    Ok(Some(OpenMoney { deposit_account, asset: paid.asset, amount }).filter(|open| !open.amount.is_zero()))
 }
 
 /// Books how a case ends, and answers what was booked, for its event.

@@ -16,12 +16,14 @@ mod verdict;
 use std::collections::BTreeSet;
 
 use chrono::{DateTime, Utc};
+use diesel_async::AsyncPgConnection;
 use serde_json::json;
 
 use super::{Gateway, GatewayError};
 use crate::domain::ids::{PayoutId, PayoutRequestId, Tenant};
 use crate::domain::payout::{PayoutEvent, PayoutStatus};
 use crate::providers::provider::Outcome;
+use crate::store::cases;
 use crate::store::jobs::{self, JobKind};
 use crate::store::payouts::Payout;
 use crate::store::retry::transaction;
@@ -72,6 +74,15 @@ pub struct Report {
     pub outcome: Outcome,
 }
 
+/// What a report meets beside its payout.
+#[derive(Clone, Copy, Default)]
+struct Standing {
+    /// From a send whose lease is over.
+    is_stale: bool,
+    /// A person has booked already what became of the late success.
+    is_settled: bool,
+}
+
 impl Gateway {
     /// Applies reports. Doing it again with the same reports changes nothing more.
     pub async fn complete(&self, reports: &[Report]) -> Result<(), GatewayError> {
@@ -93,6 +104,7 @@ impl Gateway {
             let now = self.clock.now();
             let mut ground = self.lock_ground(conn, &keys).await?;
             let epochs = jobs::epochs(conn, &sends).await?;
+            let settled = settled_by_hand(conn, &mut ground, reports).await?;
             let mut changes = self.changes();
             for mut subject in ground.subjects() {
                 let request_id = subject.request.id;
@@ -103,7 +115,8 @@ impl Gateway {
                     let is_stale = matches!(report.source, Source::Send { epoch, sends }
                         if current != Some(epoch) || sent != Some(sends))
                         && !torture::is_off(Rule::LeaseEpoch);
-                    self.apply(&mut subject, report, is_stale, &mut changes, now)?;
+                    let standing = Standing { is_stale, is_settled: settled.contains(&report.payout_id) };
+                    self.apply(&mut subject, report, standing, &mut changes, now)?;
                 }
                 self.advance(&mut subject, None, &mut changes, now)?;
             }
@@ -118,7 +131,7 @@ impl Gateway {
         &self,
         subject: &mut Subject<'_>,
         report: &Report,
-        is_stale: bool,
+        standing: Standing,
         changes: &mut Changes,
         now: DateTime<Utc>,
     ) -> Result<(), GatewayError> {
@@ -139,7 +152,12 @@ impl Gateway {
         if report.source == Source::Inquiry {
             payout.inquiries += 1;
         }
-        let verdict = verdict::judge(payout, report, is_stale, &capabilities, self.settings.sends_max, scale, now);
+        let Standing { is_stale, is_settled } = standing;
+        let verdict = match verdict::judge(payout, report, is_stale, &capabilities, self.settings.sends_max, scale, now)
+        {
+            Verdict::Recovered { amount, .. } if is_settled => verdict::return_does_not_fit(payout, amount),
+            verdict => verdict,
+        };
         tracing::debug!(payout = %payout.id, source = report.source.as_str(), ?verdict, "provider outcome");
         match verdict {
             Verdict::Ignore { why } => {
@@ -205,8 +223,36 @@ impl Gateway {
                 verdict::remember_ids(payout, ids);
                 self.paid_and_returned(subject, index, amount, report.source, changes, now)
             }
+            Verdict::Recovered { amount, mut ids } => {
+                if payout.status == PayoutStatus::LateProcessed {
+                    ids.debited = None;
+                }
+                verdict::remember_ids(payout, ids);
+                self.paid_late_and_recovered(subject, index, amount, report.source, changes, now)
+            }
         }
     }
+}
+
+/// Late successes whose case a person has closed, with what came back or never will: another return of them isn't booked by itself.
+async fn settled_by_hand(
+    conn: &AsyncPgConnection,
+    ground: &mut ground::Ground,
+    reports: &[Report],
+) -> Result<BTreeSet<PayoutId>, GatewayError> {
+    let is_return = |payout: &Payout| {
+        reports.iter().any(|r| r.payout_id == payout.id && matches!(r.outcome, Outcome::Returned { .. }))
+    };
+    let mut settled = BTreeSet::new();
+    for subject in ground.subjects() {
+        for payout in subject.payouts.iter().filter(|p| p.status == PayoutStatus::LateProcessed && is_return(p)) {
+            let cases = cases::of_payout(conn, payout.request_id, payout.id, "late_success").await?;
+            if cases.iter().all(|case| case.closed_at.is_some()) {
+                settled.insert(payout.id);
+            }
+        }
+    }
+    Ok(settled)
 }
 
 fn transition(payout: &Payout, event: PayoutEvent) -> Result<PayoutStatus, GatewayError> {

@@ -38,6 +38,7 @@ pub const KINDS: &[&str] = &[
     "payout_failed",
     "payout_canceled",
     "payout_returned",
+    "payout_recovered",
     "moderation_started",
     "moderation_decided",
     "moderation_ended",

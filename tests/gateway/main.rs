@@ -10,6 +10,8 @@ mod attacks;
 mod awkward;
 mod batches;
 mod housekeeping;
+mod late_returns;
+mod late_truth;
 mod manage;
 mod moderation;
 mod outcomes;

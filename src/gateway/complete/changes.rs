@@ -51,6 +51,8 @@ pub(in crate::gateway) struct Changes {
     log: Vec<Event>,
     cases: Vec<NewCase>,
     closings: Vec<(Closed, Closing)>,
+    /// Cases that are settled with this batch, those that it opens too.
+    settled: Vec<(Closed, Closing)>,
     deposits: BTreeMap<DepositAccountId, DepositMove>,
     given_back: Vec<GivenBack>,
     /// Deposit accounts whose balance the provider reports: what paid stays reserved until it does.
@@ -148,6 +150,13 @@ impl Changes {
     /// A case about a payment at a provider account, whether or not a request of ours stands for it.
     pub fn account_case(&mut self, case: NewCase) {
         self.cases.push(case);
+    }
+
+    /// All that a late success paid is back.
+    pub fn recovered(&mut self, request: &PayoutRequest, payout_id: PayoutId) {
+        let (tenant, request_id) = (request.tenant(), request.id);
+        let closed = Closed { tenant, request_id, payout_id: Some(payout_id), kinds: vec!["late_success"] };
+        self.settled.push((closed, Closing::by_gateway("recovered")));
     }
 
     pub fn job(&mut self, tenant: Tenant, kind: JobKind, subject_id: Uuid, run_at: DateTime<Utc>) {
@@ -316,6 +325,9 @@ impl Changes {
             cases::close_all(conn, closed, closing, now).await?;
         }
         cases::open(conn, self.cases, now).await?;
+        for (closed, closing) in self.settled {
+            cases::close_all(conn, closed, closing, now).await?;
+        }
         // Customers before balances, as whoever submits a request locks them.
         let counted: Vec<_> =
             self.customers.iter().map(|((tenant, id), (paid, failed))| (*tenant, *id, *paid, *failed)).collect();

@@ -12,7 +12,7 @@ use uuid::Uuid;
 use super::advance::stopped_for;
 use super::changes::{Changes, Told};
 use super::ground::Subject;
-use super::{Report, Source};
+use super::{Report, Source, Standing};
 use crate::domain::exact;
 use crate::domain::ids::{PayoutId, PayoutRequestId, Tenant};
 use crate::domain::moderation::{self, DecisionKind, Facts, PayoutFacts, Reason};
@@ -264,7 +264,7 @@ impl Gateway {
                 if stopped == Some(Reason::NotFoundAtProvider) {
                     subject.request.moderation_reason = None;
                 }
-                self.apply(subject, &report, false, changes, now)
+                self.apply(subject, &report, Standing::default(), changes, now)
             }
             (Choice::MarkFailedRelease { .. }, Some(index)) => {
                 subject.request.moderation_reason = None;

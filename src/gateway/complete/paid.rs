@@ -123,14 +123,11 @@ impl Gateway {
         source: Source,
         changes: &mut Changes,
     ) -> Result<(), GatewayError> {
+        let Some(fiat) = self.came_back(subject, index, amount, changes)? else { return Ok(()) };
         let payout = &mut subject.payouts[index];
         payout.status = transition(payout, PayoutEvent::Returned)?;
         payout.amount_returned = amount;
         let payout = payout.clone();
-        // In proportion to what was debited for it, rounded down: what really came back is what the next balance tells.
-        let came_back = settle::deposit_share(&self.assets, &payout, amount)?;
-        changes.deposit(payout.deposit_account_id, Decimal::ZERO, -came_back)?;
-        let fiat = FiatSide { amount: came_back, ..debited(&payout) };
         let entry = settle::settle_returned(&self.assets, subject.purse()?, &payout, amount, fiat)?;
         changes.entries.push(entry);
         if let Some(offer) = subject.offer.as_deref() {
@@ -148,6 +145,66 @@ impl Gateway {
         let data = json!({"source": source.as_str(), "amount_returned": amount.to_string()});
         changes.event(request, Some(payout.id), "payout_returned", data);
         Ok(())
+    }
+
+    /// The fiat side of a return, back on its deposit account: in proportion to what was debited for it, rounded down; what really came
+    /// back is what the next balance tells. `None`: less than the account's currency has units for, which is left to a person.
+    fn came_back(
+        &self,
+        subject: &Subject<'_>,
+        index: usize,
+        amount: Decimal,
+        changes: &mut Changes,
+    ) -> Result<Option<FiatSide>, GatewayError> {
+        let payout = &subject.payouts[index];
+        let fiat = FiatSide { amount: settle::deposit_share(&self.assets, payout, amount)?, ..debited(payout) };
+        if fiat.amount.is_zero() {
+            let evidence = json!({"status": payout.status.as_str(), "amount_returned": amount.to_string()});
+            changes.case(subject.request, Some(payout.id), "return_does_not_fit", evidence);
+            return Ok(None);
+        }
+        changes.deposit(payout.deposit_account_id, Decimal::ZERO, -fiat.amount)?;
+        Ok(Some(fiat))
+    }
+
+    /// What a late success paid came back, all of it or some: it is no longer recoverable. Nobody was charged, so nobody is given back.
+    /// The case of a request that is over ends with the whole of it; one that waits for a person goes on waiting.
+    fn recovered(
+        &self,
+        subject: &mut Subject<'_>,
+        index: usize,
+        amount: Decimal,
+        source: Source,
+        changes: &mut Changes,
+    ) -> Result<(), GatewayError> {
+        let Some(fiat) = self.came_back(subject, index, amount, changes)? else { return Ok(()) };
+        let payout = &mut subject.payouts[index];
+        payout.amount_returned = amount;
+        let (payout_id, is_whole) = (payout.id, amount == payout.amount_processed);
+        changes.entries.push(ledger::recovery(payout.tenant(), fiat, &payout_id.0.simple().to_string())?);
+        let request = &*subject.request;
+        if is_whole && request.status.is_final() {
+            changes.recovered(request, payout_id);
+        }
+        let data = json!({"source": source.as_str(), "amount_returned": amount.to_string()});
+        changes.event(request, Some(payout_id), "payout_recovered", data);
+        Ok(())
+    }
+
+    /// A return of what counts as failed, with or without its late success before it.
+    pub(super) fn paid_late_and_recovered(
+        &self,
+        subject: &mut Subject<'_>,
+        index: usize,
+        amount: Decimal,
+        source: Source,
+        changes: &mut Changes,
+        now: DateTime<Utc>,
+    ) -> Result<(), GatewayError> {
+        if subject.payouts[index].status == PayoutStatus::Failed {
+            self.paid_late(subject, index, amount, source, changes, now)?;
+        }
+        self.recovered(subject, index, amount, source, changes)
     }
 
     /// A return that overtakes its success: the money went out before it came back.

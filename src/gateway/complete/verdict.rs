@@ -45,6 +45,11 @@ pub(super) enum Verdict {
         amount: Decimal,
         ids: ProviderIds,
     },
+    /// What a payout paid that counted as failed came back.
+    Recovered {
+        amount: Decimal,
+        ids: ProviderIds,
+    },
     Resend,
     Moderate {
         why: Reason,
@@ -135,14 +140,20 @@ fn processed(payout: &Payout, amount: Decimal, ids: ProviderIds, scale: u8) -> V
 fn returned(payout: &Payout, amount: Decimal, ids: ProviderIds) -> Verdict {
     // Before its success is known only a whole return tells how much had been paid.
     let fits = match payout.status {
-        PayoutStatus::Processed => amount > Decimal::ZERO && amount <= payout.amount_processed,
+        PayoutStatus::Processed | PayoutStatus::LateProcessed => {
+            payout.amount_returned.is_zero() && amount > Decimal::ZERO && amount <= payout.amount_processed
+        }
         _ => amount == payout.amount,
     };
     match payout.status {
         PayoutStatus::Processed | PayoutStatus::Invoking | PayoutStatus::Pending | PayoutStatus::Unknown if fits => {
             Verdict::Returned { amount, ids }
         }
-        PayoutStatus::Returned if amount == payout.amount_returned => Verdict::Ignore { why: "known already" },
+        // What counts as failed and came back was paid in between.
+        PayoutStatus::LateProcessed | PayoutStatus::Failed if fits => Verdict::Recovered { amount, ids },
+        PayoutStatus::Returned | PayoutStatus::LateProcessed if amount == payout.amount_returned => {
+            Verdict::Ignore { why: "known already" }
+        }
         PayoutStatus::Created
         | PayoutStatus::Invoking
         | PayoutStatus::Pending
@@ -151,10 +162,14 @@ fn returned(payout: &Payout, amount: Decimal, ids: ProviderIds) -> Verdict {
         | PayoutStatus::Failed
         | PayoutStatus::Returned
         | PayoutStatus::Canceled
-        | PayoutStatus::LateProcessed => Verdict::Case {
-            kind: "return_does_not_fit",
-            evidence: json!({"status": payout.status.as_str(), "amount_returned": amount.to_string()}),
-        },
+        | PayoutStatus::LateProcessed => return_does_not_fit(payout, amount),
+    }
+}
+
+pub(super) fn return_does_not_fit(payout: &Payout, amount: Decimal) -> Verdict {
+    Verdict::Case {
+        kind: "return_does_not_fit",
+        evidence: json!({"status": payout.status.as_str(), "amount_returned": amount.to_string()}),
     }
 }
 

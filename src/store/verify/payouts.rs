@@ -45,7 +45,7 @@ broken_rows! {
      FROM payout_request r LEFT JOIN ( \
          SELECT p.partner_id, p.mode, p.request_id, count(*) AS attempts, \
              COALESCE(sum(p.amount_processed) FILTER (WHERE p.status IN ('processed', 'returned')), 0) AS processed, \
-             sum(p.amount_returned) AS returned, \
+             COALESCE(sum(p.amount_returned) FILTER (WHERE p.status <> 'late_processed'), 0) AS returned, \
              bool_or(p.part <> p.part_expected OR p.attempt <> p.attempt_expected) AS gaps, bool_or(p.other_currency) AS currencies \
          FROM (SELECT q.*, q.currency <> t.currency AS other_currency, \
                  dense_rank() OVER (PARTITION BY q.partner_id, q.mode, q.request_id ORDER BY q.part) - 1 AS part_expected, \
@@ -92,7 +92,8 @@ broken_rows! {
              THEN 'is ' || p.status || ', and final_at says otherwise' END, \
          CASE WHEN (p.status IN ('processed', 'returned', 'late_processed')) <> (p.amount_processed > 0) \
              THEN 'is ' || p.status || ' with ' || p.amount_processed || ' processed' END, \
-         CASE WHEN (p.status = 'returned') <> (p.amount_returned > 0) OR p.amount_returned > p.amount_processed \
+         CASE WHEN p.status = 'returned' AND p.amount_returned = 0 OR p.status NOT IN ('returned', 'late_processed') AND p.amount_returned > 0 \
+             OR p.amount_returned > p.amount_processed \
              THEN 'is ' || p.status || ' with ' || p.amount_returned || ' of ' || p.amount_processed || ' returned' END, \
          CASE WHEN p.status IN ('processed', 'returned') AND p.resolution IS DISTINCT FROM 'ok' \
              OR p.status = 'failed' AND COALESCE(p.resolution, 'ok') = 'ok' \
@@ -114,7 +115,7 @@ broken_rows! {
     concat!("SELECT ", row_key!("payout", "p", "id"), ", CASE \
          WHEN x.expected IS NULL AND e.id IS NOT NULL THEN 'is ' || p.status || ' and has a ' || x.kind || ' entry' \
          WHEN x.expected IS NOT NULL AND e.id IS NULL THEN 'has no ' || x.kind || ' entry' \
-         WHEN x.kind = 'return' AND p.deposit_currency <> p.currency AND b.amount > 0 AND b.amount <= p.deposit_debited THEN NULL \
+         WHEN x.kind IN ('return', 'recovery') AND p.deposit_currency <> p.currency AND b.amount > 0 AND b.amount <= p.deposit_debited THEN NULL \
          WHEN x.expected <> COALESCE(b.amount, 0) THEN 'its ' || x.kind || ' entry moves ' || COALESCE(b.amount, 0) \
              || ' on its deposit account, not ' || x.expected END \
      FROM payout p \
@@ -122,6 +123,7 @@ broken_rows! {
          ('settle', CASE WHEN p.status IN ('processed', 'returned') THEN -(CASE WHEN p.deposit_currency = p.currency THEN p.amount_processed ELSE p.deposit_debited END) END), \
          ('return', CASE WHEN p.status = 'returned' THEN p.amount_returned END), \
          ('late_success', CASE WHEN p.status = 'late_processed' THEN -(CASE WHEN p.deposit_currency = p.currency THEN p.amount_processed ELSE p.deposit_debited END) END), \
+         ('recovery', CASE WHEN p.status = 'late_processed' AND p.amount_returned > 0 THEN p.amount_returned END), \
          ('payout_cost', CASE WHEN p.status IN ('processed', 'returned', 'late_processed') AND p.cost > 0 THEN -p.cost END) \
      ) x (kind, expected) \
      LEFT JOIN entry e ON (e.partner_id, e.mode, e.kind, e.reference) \
@@ -137,7 +139,7 @@ broken_rows! {
     entries_have_causes, of "entry",
     concat!("SELECT ", row_key!("entry", "e", "id"), ", 'was booked as ' || e.kind || ' for ' || e.reference || ', which isn''t there' \
      FROM entry e \
-     LEFT JOIN payout p ON e.kind IN ('settle', 'return', 'payout_cost', 'late_success') \
+     LEFT JOIN payout p ON e.kind IN ('settle', 'return', 'payout_cost', 'late_success', 'recovery') \
          AND (p.partner_id, p.mode, replace(p.id::text, '-', '')) = (e.partner_id, e.mode, e.reference) \
      LEFT JOIN payout_request r ON e.kind IN ('hold', 'release') \
          AND (r.partner_id, r.mode, replace(r.id::text, '-', '')) = (e.partner_id, e.mode, split_part(e.reference, '.', 1)) \

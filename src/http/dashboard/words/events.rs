@@ -100,6 +100,9 @@ pub fn event(kind: &str, data: &Value, currency: AssetCode, assets: &Assets) -> 
                 None => format!("The payout failed: {why}."),
             }
         }
+        "payout_recovered" => {
+            format!("{} of the late success came back ({}).", told.amount("amount_returned"), told.source())
+        }
         "payout_returned" => format!("{} came back ({}).", told.amount("amount_returned"), told.source()),
         "request_not_routed" => format!("It went no further: {}.", told.resolution()),
         "moderation_started" => format!("Stopped for a person to look: {}.", case(&told.text("why")).to_lowercase()),
