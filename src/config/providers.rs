@@ -71,6 +71,11 @@ pub struct Share {
 }
 
 impl Share {
+    /// `millionths` of a million; `None` above all of them.
+    pub const fn of_millionths(millionths: u32) -> Option<Self> {
+        if millionths > 1_000_000 { None } else { Some(Self { millionths }) }
+    }
+
     pub const fn millionths(self) -> u32 {
         self.millionths
     }
