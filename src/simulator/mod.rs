@@ -10,6 +10,7 @@
 //! | [`faults`] | the kinds of fault, their rates and scripts, and which call meets which |
 //! | [`callback`] | the signed notices that follow a payment |
 //! | [`api`] | [`handle`](api::handle): one call of the published API in, one [`Reply`](api::Reply) out. A server and a driver in process use the same |
+//! | [`line`] | what the `http` adapter writes and sees, as a call and a reply: for a transport in process |
 //!
 //! A driver in process: `handle(&mut bank, &request, now)`, then let `Reply` decide what its caller sees (an answer after a while,
 //! a broken connection, nothing); deliver `bank.due_callbacks(now)` whenever time has moved; stop when `bank.quiet_at()` is past;
@@ -19,4 +20,5 @@ pub mod api;
 pub mod bank;
 pub mod callback;
 pub mod faults;
+pub mod line;
 pub mod payment;
