@@ -43,7 +43,7 @@ impl Courier {
     pub async fn run(&self) {
         let mut posting = JoinSet::new();
         loop {
-            self.post_due(&mut posting);
+            self.post_all(self.house.due_callbacks(), &mut posting);
             let wait = self.house.next_callback_in().map_or(LOOK, |due| due.min(LOOK));
             tokio::select! {
                 () = tokio::time::sleep(wait) => {}
@@ -53,19 +53,19 @@ impl Courier {
         }
     }
 
-    /// Posts what is due now, and returns when it has arrived or has taken too long; it is posted on all the same.
-    pub async fn before_answer(&self) {
+    /// Posts `callbacks`, and returns when they have arrived or have taken too long; they are posted on all the same.
+    pub async fn before_answer(&self, callbacks: Vec<DueCallback>) {
         let mut posting = JoinSet::new();
-        self.post_due(&mut posting);
+        self.post_all(callbacks, &mut posting);
         let all = async { while posting.join_next().await.is_some() {} };
         let _ = tokio::time::timeout(BEFORE_ANSWER, all).await;
         posting.detach_all();
     }
 
     /// Callbacks of one payment go out one after another, those of different ones side by side.
-    fn post_due(&self, posting: &mut JoinSet<()>) {
+    fn post_all(&self, callbacks: Vec<DueCallback>, posting: &mut JoinSet<()>) {
         let mut by_payment: BTreeMap<u64, Vec<DueCallback>> = BTreeMap::new();
-        for callback in self.house.due_callbacks() {
+        for callback in callbacks {
             by_payment.entry(callback.number).or_default().push(callback);
         }
         for callbacks in by_payment.into_values() {

@@ -26,10 +26,18 @@ impl House {
         Self { clock, inside: Mutex::new((bank, journal)), planned: Notify::new(), failed: Notify::new() }
     }
 
-    /// One call of the API. On an error it must not be answered.
-    pub fn handle(&self, request: &ApiRequest) -> Result<Reply, JournalError> {
+    /// One call of the API, with the callbacks that go out before its answer. On an error it must not be answered.
+    pub fn handle(&self, request: &ApiRequest) -> Result<(Reply, Vec<DueCallback>), JournalError> {
         let now = self.clock.now();
-        self.with(|bank| api::handle(bank, request, now))
+        self.with(|bank| {
+            let reply = api::handle(bank, request, now);
+            let first = match &reply {
+                // Taken under the same lock, or they could go out beside the answer.
+                Reply::Answer { callbacks_first: true, .. } => bank.due_callbacks(now),
+                _ => Vec::new(),
+            };
+            (reply, first)
+        })
     }
 
     /// Does something with the bank, and has what it changed on disk when it answers.

@@ -100,7 +100,7 @@ async fn serve(stream: TcpStream, desk: Arc<Desk>) {
     // Small answers must not wait for the acknowledgement of what went before.
     let _ = stream.set_nodelay(true);
     let is_reset = AtomicBool::new(false);
-    let service = service_fn(|request| {
+    let service = service_fn(|request: Request<Incoming>| {
         let (desk, is_reset) = (&desk, &is_reset);
         Box::pin(async move {
             let answer = desk.answer(request).await;
@@ -133,12 +133,12 @@ impl Desk {
             tracing::debug!(method = %request.method, path = %request.path, status = page.status, "admin");
             return response(page.status, &[("Content-Type".to_owned(), page.content_type.to_owned())], page.body);
         }
-        let reply = self.house.handle(&request).map_err(|_| Reset)?;
+        let (reply, callbacks) = self.house.handle(&request).map_err(|_| Reset)?;
         tracing::debug!(method = %request.method, path = %request.path, reply = name(&reply), "call");
         match reply {
-            Reply::Answer { status, headers, body, after, callbacks_first } => {
-                if callbacks_first {
-                    self.courier.before_answer().await;
+            Reply::Answer { status, headers, body, after, .. } => {
+                if !callbacks.is_empty() {
+                    self.courier.before_answer(callbacks).await;
                 }
                 tokio::time::sleep(after).await;
                 response(status, &headers, body)

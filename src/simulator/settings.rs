@@ -62,8 +62,6 @@ fn yes() -> bool {
 #[derive(Debug, thiserror::Error)]
 pub enum SettingsError {
     #[error("{0}")]
-    Unreadable(#[from] config::ConfigError),
-    #[error("{0}")]
     Refused(String),
 }
 
@@ -141,7 +139,8 @@ pub fn parse_faults(text: &str) -> Result<Faults, SettingsError> {
 
 fn read<T: serde::de::DeserializeOwned>(text: &str) -> Result<T, SettingsError> {
     let source = config::File::from_str(text, config::FileFormat::Toml);
-    Ok(config::Config::builder().add_source(source).build()?.try_deserialize()?)
+    let read = config::Config::builder().add_source(source).build().and_then(config::Config::try_deserialize);
+    read.map_err(|error| SettingsError::Refused(error.to_string()))
 }
 
 #[cfg(test)]
