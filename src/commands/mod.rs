@@ -10,6 +10,7 @@ mod moderation;
 mod money;
 mod reconcile;
 mod serve;
+mod simulator;
 mod verify;
 
 use std::path::PathBuf;
@@ -62,6 +63,8 @@ enum Command {
     /// Make and look after keys.
     #[command(subcommand)]
     Keys(keys::Command),
+    /// Play a payout provider with a ledger of its own, that misbehaves as it is told (docs/simulator.md).
+    Simulator(simulator::Arguments),
     /// Measure payouts a second and latencies, beside PostgreSQL's own TPC-B in the same run.
     Bench(bench::Arguments),
 }
@@ -94,6 +97,7 @@ pub async fn run(cli: Cli) -> ExitCode {
         Command::Moderation(command) => moderation::run(settings, command).await,
         Command::Config(command) => config::run(&settings, &command),
         Command::Keys(command) => keys::run(&settings, command),
+        Command::Simulator(arguments) => simulator::run(&settings, arguments).await,
         Command::Bench(arguments) => bench::run(settings, &arguments).await,
     };
     match outcome {

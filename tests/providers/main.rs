@@ -6,6 +6,10 @@
 #![allow(clippy::unwrap_used, reason = "tests")]
 
 mod contract;
+mod line;
 mod sandbox;
+mod tcp;
 
 contract!(test, sandbox::SandboxSubject::new());
+contract!(http_in_process, line::LineSubject::new());
+contract!(http, tcp::TcpSubject::new());
