@@ -41,7 +41,7 @@ UNION ALL SELECT 'an open payout goes on', provider_reference || ' is ' || statu
     WHERE status IN ('invoking', 'pending', 'unknown') AND NOT EXISTS (SELECT 1 FROM job j
         WHERE j.subject_id = p.id AND j.kind IN ('invoke', 'inquire') AND j.dead_at IS NULL)
 UNION ALL SELECT 'a request goes on', r.id::text || ' is ' || r.status FROM payout_request r
-    WHERE r.status IN ('created', 'ready', 'dispatching', 'pending') AND r.moderation_reason IS NULL
+    WHERE r.status IN ('created', 'ready', 'dispatching', 'pending') AND r.moderation_reason IS NULL AND (r.status <> 'ready' OR r.auto_process)
       AND NOT EXISTS (SELECT 1 FROM job j WHERE j.subject_id = r.id AND j.kind = 'dispatch' AND j.dead_at IS NULL)
       AND NOT EXISTS (SELECT 1 FROM p WHERE p.request_id = r.id AND p.final_at IS NULL)
 ";

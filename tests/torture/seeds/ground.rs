@@ -162,12 +162,12 @@ impl Ground {
              WHERE mode = 'test';"
         );
         let mut lanes = BTreeMap::new();
-        let mood = draw.of(&[10, 25, 40, 60]);
+        let mood = draw.of(&[20, 40, 60, 80]);
         let mut told = format!("{strategy}, mood {mood}:");
         for lane in &LANES {
             let is_on = draw.percent(65) || lane.code == "d" || lane.code == "y";
             let min = if draw.percent(25) { draw.amount(1, 30).to_string() } else { "NULL".to_owned() };
-            let max = if draw.percent(35) { draw.amount(40, 200).to_string() } else { "NULL".to_owned() };
+            let max = if draw.percent(45) { draw.amount(40, 160).to_string() } else { "NULL".to_owned() };
             let cost = draw.of(&["0", "0", "1", "0.5"]);
             let weight = draw.between(1, 5);
             sql.push_str(&format!(
@@ -175,7 +175,7 @@ impl Ground {
                  weight = {weight} WHERE code = '{}' AND mode = 'test';",
                 lane.code
             ));
-            let wild = if draw.percent(30) { mood / 4 } else { mood };
+            let wild = if draw.percent(25) { mood / 4 } else { mood };
             if is_on {
                 told.push_str(&format!(" {}({min}..{max}, {wild}%)", lane.code));
             }

@@ -25,22 +25,22 @@ async fn is_found(rule: Rule) {
     println!("{} off: found at seed {seed} by {violation}", rule.as_str());
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn failing_over_on_a_guess_is_found() {
     is_found(Rule::NoFailoverOnUnknown).await;
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn believing_a_lease_that_is_over_is_found() {
     is_found(Rule::LeaseEpoch).await;
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn making_a_request_twice_is_found() {
     is_found(Rule::Idempotency).await;
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn reserving_nothing_is_found() {
     is_found(Rule::Reservation).await;
 }

@@ -88,7 +88,7 @@ impl<'g> Run<'g> {
             asks: Vec::new(),
             users: Vec::new(),
             offers: Vec::new(),
-            to_ask: draw.between(44, 60),
+            to_ask: draw.between(55, 75),
             in_parallel: draw.percent(30),
             violations: Vec::new(),
             crashes: BTreeMap::new(),
@@ -99,17 +99,24 @@ impl<'g> Run<'g> {
     /// The whole seed. Stops at the first violation.
     pub async fn go(&mut self) -> Vec<Violation> {
         let mut after = 0;
-        while after < 60 {
+        while after < 50 {
             self.step += 1;
             if self.to_ask == 0 {
                 after += 1;
             }
+            let t0 = std::time::Instant::now();
             self.act().await;
-            if !self.look().await {
+            self.tally.add("time", "act us", t0.elapsed().as_micros() as u64);
+            let t0 = std::time::Instant::now();
+            let ok = self.look().await;
+            self.tally.add("time", "look us", t0.elapsed().as_micros() as u64);
+            if !ok {
                 return std::mem::take(&mut self.violations);
             }
         }
+        let t0 = std::time::Instant::now();
         self.calm_down().await;
+        self.tally.add("time", "calm us", t0.elapsed().as_micros() as u64);
         if self.look().await {
             self.judge().await;
         }

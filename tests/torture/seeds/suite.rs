@@ -26,7 +26,7 @@ fn tell(outcome: &Outcome) -> String {
     )
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn whatever_is_drawn_the_money_adds_up() {
     let _alone = ALONE.lock().await;
     let mut simulation = Simulation::new().await;
@@ -42,7 +42,7 @@ async fn whatever_is_drawn_the_money_adds_up() {
 }
 
 /// `TORTURE_SEEDS=from..to`; `TORTURE_OUT` names a file that gets the counts as a line of JSON.
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn seeds_of_the_environment() {
     let Ok(seeds) = std::env::var("TORTURE_SEEDS") else { return };
     let _alone = ALONE.lock().await;

@@ -35,12 +35,12 @@ impl Run<'_> {
             new.service_amount = Some(draw.amount(5, 250));
             return NewRequest { reference_id: Some(name), options, ..new };
         }
-        let amount = if draw.percent(70) { draw.amount(1, 160) } else { draw.amount(100, 800) };
+        let amount = if draw.percent(60) { draw.amount(1, 160) } else { draw.amount(100, 700) };
         NewRequest { options, ..partner.sample_of(amount, &name) }
     }
 
     pub(super) async fn ask(&mut self, process: usize) {
-        let count = self.draw.between(1, 5).min(self.to_ask);
+        let count = self.draw.between(1, 10).min(self.to_ask);
         if count == 0 {
             return;
         }

@@ -34,24 +34,24 @@ enum Step {
 
 /// How often each step is taken.
 const STEPS: [(usize, Step); 19] = [
-    (9, Step::Ask),
+    (8, Step::Ask),
     (3, Step::AskAgain),
-    (4, Step::Wallet),
+    (3, Step::Wallet),
     (3, Step::Change),
     (12, Step::Dispatch),
     (16, Step::Send),
     (7, Step::ClaimInvokes),
     (7, Step::ClaimInquiries),
     (8, Step::Inquire),
-    (18, Step::Complete),
-    (6, Step::CallBack),
+    (16, Step::Complete),
+    (4, Step::CallBack),
     (1, Step::Forge),
     (4, Step::ApplyCallbacks),
-    (6, Step::Sync),
+    (4, Step::Sync),
     (2, Step::KeepHouse),
-    (10, Step::Clock),
+    (9, Step::Clock),
     (1, Step::Outage),
-    (2, Step::StandStill),
+    (1, Step::StandStill),
     (1, Step::Die),
 ];
 
@@ -66,7 +66,7 @@ impl Run<'_> {
             Step::Change => self.change(process).await,
             Step::Dispatch => self.dispatch(process).await,
             Step::Send => {
-                let count = self.draw.between(1, 5);
+                let count = self.draw.between(1, 16);
                 for _ in 0..count {
                     self.send_one(process).await;
                 }
@@ -74,14 +74,14 @@ impl Run<'_> {
             Step::ClaimInvokes => self.claim_invokes(process).await,
             Step::ClaimInquiries => self.claim_inquiries(process).await,
             Step::Inquire => {
-                let count = self.draw.between(1, 6);
+                let count = self.draw.between(1, 16);
                 for _ in 0..count {
                     self.inquire_one(process).await;
                 }
             }
             Step::Complete => self.complete(process).await,
             Step::CallBack => {
-                let count = self.draw.between(1, 4);
+                let count = self.draw.between(1, 6);
                 for _ in 0..count {
                     self.call_back(process).await;
                 }
@@ -127,8 +127,8 @@ impl Run<'_> {
     }
 
     async fn dispatch(&mut self, process: usize) {
-        let size = self.draw.between(1, 12);
-        self.lay_trap(7);
+        let size = self.draw.between(1, 20);
+        self.lay_trap(6);
         if self.in_parallel && self.draw.percent(25) {
             let other = (process + 1) % PROCESSES;
             let (one, two) = (self.gateway(process), self.gateway(other));
@@ -169,7 +169,7 @@ impl Run<'_> {
         }
         let index = self.draw.below(self.hands[process].tasks.len());
         let task = self.hands[process].tasks.swap_remove(index);
-        self.lay_trap(2);
+        self.lay_trap(1);
         "not sent".clone_into(&mut self.ground.bank.books().last);
         let gateway = self.gateway(process);
         let (done, _) = self.done(&[process], gateway.send(&task)).await;
@@ -237,7 +237,7 @@ impl Run<'_> {
         }
         let index = self.draw.below(self.hands[process].asked_about.len());
         let payout = self.hands[process].asked_about.swap_remove(index);
-        self.lay_trap(2);
+        self.lay_trap(1);
         let gateway = self.gateway(process);
         let (done, _) = self.done(&[process], gateway.inquire(&payout)).await;
         if let Some(Some(report)) = done {
@@ -252,7 +252,7 @@ impl Run<'_> {
         if held == 0 {
             return;
         }
-        let count = self.draw.between(1, held.min(12));
+        let count = self.draw.between(1, held.min(24));
         let mut batch = Vec::new();
         for _ in 0..count {
             let index = self.draw.below(self.hands[process].reports.len());
