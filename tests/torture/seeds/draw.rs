@@ -64,7 +64,7 @@ impl Draw {
 
     /// Milliseconds, more often few than many.
     pub fn millis(&mut self) -> i64 {
-        let most = self.weighted(&[(30, 200), (30, 3_000), (20, 20_000), (14, 90_000), (5, 900_000), (1, 14_400_000)]);
+        let most = self.weighted(&[(15, 200), (30, 3_000), (30, 20_000), (20, 120_000), (4, 900_000), (1, 14_400_000)]);
         i64::try_from(1 + self.below(most)).unwrap()
     }
 }

@@ -46,15 +46,12 @@ impl Simulation {
 
     pub async fn run(&mut self, seed: u64) -> Outcome {
         let mut draw = Draw::new(seed);
-        let t0 = std::time::Instant::now();
         let like = self.ground.begin(seed, &mut draw).await;
-        let begin_us = t0.elapsed().as_micros() as u64;
         let mut run = Run::new(&self.ground, &self.checks, draw);
         let violations = run.go().await;
         let mut log = vec![format!("seed {seed}: {like}")];
         log.extend(run.log.drain(..));
         run.tally.note("run", "seeds");
-        run.tally.add("time", "begin us", begin_us);
         Outcome { seed, tally: run.tally, violations, log }
     }
 }

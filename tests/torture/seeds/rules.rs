@@ -6,7 +6,7 @@ use super::Simulation;
 use super::suite::ALONE;
 
 /// Seeds that a rule's absence has to be found within.
-const WITHIN: u64 = 12;
+const WITHIN: u64 = 20;
 
 async fn is_found(rule: Rule) {
     let _alone = ALONE.lock().await;

@@ -6,7 +6,7 @@ mod partner_steps;
 mod steps;
 mod wallet_steps;
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 
 use chrono::TimeDelta;
 use landfall::domain::ids::{OfferId, PayoutRequestId};
@@ -73,7 +73,10 @@ pub struct Run<'g> {
     /// Whether two steps may run at once, in the order that PostgreSQL's locks give them.
     in_parallel: bool,
     violations: Vec<Violation>,
-    crashes: BTreeMap<String, u64>,
+    /// Answers that are still on their way: refusals that had no effect, which come when something else has happened since.
+    held: Vec<Report>,
+    /// Whether the step did anything.
+    touched: bool,
 }
 
 impl<'g> Run<'g> {
@@ -91,7 +94,8 @@ impl<'g> Run<'g> {
             to_ask: draw.between(55, 75),
             in_parallel: draw.percent(30),
             violations: Vec::new(),
-            crashes: BTreeMap::new(),
+            held: Vec::new(),
+            touched: false,
             draw,
         }
     }
@@ -104,19 +108,13 @@ impl<'g> Run<'g> {
             if self.to_ask == 0 {
                 after += 1;
             }
-            let t0 = std::time::Instant::now();
+            self.touched = false;
             self.act().await;
-            self.tally.add("time", "act us", t0.elapsed().as_micros() as u64);
-            let t0 = std::time::Instant::now();
-            let ok = self.look().await;
-            self.tally.add("time", "look us", t0.elapsed().as_micros() as u64);
-            if !ok {
+            if self.touched && !self.look().await {
                 return std::mem::take(&mut self.violations);
             }
         }
-        let t0 = std::time::Instant::now();
         self.calm_down().await;
-        self.tally.add("time", "calm us", t0.elapsed().as_micros() as u64);
         if self.look().await {
             self.judge().await;
         }
@@ -172,6 +170,7 @@ impl<'g> Run<'g> {
 
     /// Does a step of a process, which may die in it. `None`: it did.
     async fn done<T>(&mut self, processes: &[usize], step: impl Future<Output = T>) -> (Option<T>, bool) {
+        self.touched = true;
         let outcome = trap::survive(step).await;
         let sprung = trap::lift();
         let failed = sprung.is_some();
@@ -179,7 +178,6 @@ impl<'g> Run<'g> {
             let kind = kind_of(&place);
             let what = if action == Action::Hang { "died" } else { "failed" };
             self.tally.note("failpoint", format!("{what} {kind}"));
-            *self.crashes.entry(place.clone()).or_default() += 1;
             self.note(format!("  {what} at {place}"));
         }
         if outcome.is_none() {
@@ -198,6 +196,7 @@ impl<'g> Run<'g> {
     }
 
     fn advance(&mut self, millis: i64) {
+        self.touched = true;
         self.ground.world.clock.advance(TimeDelta::milliseconds(millis));
     }
 }

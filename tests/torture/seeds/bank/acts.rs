@@ -220,7 +220,7 @@ impl Books {
             (2, Act::Lie),
             (2, Act::PayAndReturn),
             (1, Act::PayAndReturnInPart),
-            (6, Act::TooMany),
+            (9, Act::TooMany),
             (4, Act::ErrorUntaken),
             (5, Act::ErrorTaken),
         ])

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use landfall::domain::asset::AssetCode;
+use landfall::domain::payout::Resolution;
 use landfall::providers::provider::{
     AccountContext, CallbackError, Capabilities, Destination, Inquiry, Outcome, PayoutOrder, Provider, ProviderError,
     ReportedOutcome, ResendSafety,
@@ -64,7 +65,20 @@ impl Provider for Adapter {
 
     async fn send(&self, account: &AccountContext, order: &PayoutOrder, _: &Destination) -> Outcome {
         let may_repeat = matches!(self.capabilities.resend, ResendSafety::SameReferenceWithin(_));
-        self.bank.books().send(&account.settings["lane"], &order.reference, order.amount, may_repeat)
+        let said = self.bank.books().send(&account.settings["lane"], &order.reference, order.amount, may_repeat);
+        match said {
+            // It is about this call alone: of an earlier one that is still on its way it proves nothing.
+            Outcome::Declined { resolution: Resolution::RateLimited, code, .. } if order.resend > 0 => {
+                Outcome::Unknown { why: format!("{code}, of a repeat") }
+            }
+            Outcome::NotSent { .. }
+            | Outcome::Processed { .. }
+            | Outcome::Pending { .. }
+            | Outcome::Declined { .. }
+            | Outcome::Returned { .. }
+            | Outcome::NotFound
+            | Outcome::Unknown { .. } => said,
+        }
     }
 
     async fn inquire(&self, _: &AccountContext, inquiry: &Inquiry) -> Outcome {

@@ -27,8 +27,10 @@ impl Run<'_> {
         self.ground.bank.books().calm_down();
         for hands in &mut self.hands {
             hands.stands_until = 0;
-            if self.draw.percent(50) {
+            if self.draw.percent(30) {
                 hands.reports.clear();
+            }
+            if self.draw.percent(10) {
                 hands.tasks.clear();
             }
         }
@@ -54,6 +56,11 @@ impl Run<'_> {
             if round % 10 == 9 && !self.look().await {
                 return;
             }
+        }
+        // The last answers arrive when all is over.
+        let held = std::mem::take(&mut self.held);
+        if let Err(error) = self.gateway(0).complete(&held).await {
+            self.judge_error("complete", &error, false);
         }
         self.tell_the_truth().await;
         for _ in 0..2 {

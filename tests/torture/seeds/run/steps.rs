@@ -1,8 +1,9 @@
 //! The steps of processes: dispatching, sending, asking, completing, syncing; and of the world around them.
 
 use chrono::TimeDelta;
+use landfall::domain::payout::Resolution;
 use landfall::gateway::GatewayError;
-use landfall::gateway::complete::Report;
+use landfall::gateway::complete::{Report, Source};
 use landfall::providers::provider::{Outcome, ReportedOutcome};
 
 use super::super::bank::{Note, SIGNATURE, processed};
@@ -39,10 +40,10 @@ const STEPS: [(usize, Step); 19] = [
     (3, Step::Wallet),
     (3, Step::Change),
     (12, Step::Dispatch),
-    (16, Step::Send),
-    (7, Step::ClaimInvokes),
-    (7, Step::ClaimInquiries),
-    (8, Step::Inquire),
+    (22, Step::Send),
+    (8, Step::ClaimInvokes),
+    (9, Step::ClaimInquiries),
+    (10, Step::Inquire),
     (16, Step::Complete),
     (4, Step::CallBack),
     (1, Step::Forge),
@@ -185,6 +186,13 @@ impl Run<'_> {
 
     /// Holds an answer; now and then it is told twice, or never.
     fn keep(&mut self, process: usize, report: Report) {
+        let is_first = matches!(report.source, Source::Send { sends: 1, .. });
+        let had_no_effect = matches!(report.outcome, Outcome::Declined { resolution: Resolution::RateLimited, .. });
+        if is_first && had_no_effect && self.draw.percent(60) {
+            self.tally.note("fault", "answer held back");
+            self.held.push(report);
+            return;
+        }
         if self.draw.percent(3) {
             self.tally.note("fault", "answer never handed on");
             return;
@@ -208,6 +216,12 @@ impl Run<'_> {
                 self.note(format!("process {process} reclaims {gone}, sends again: {}", told.join(" ")));
                 self.tally.add("run", "payouts reclaimed", u64::try_from(gone).unwrap());
                 self.tally.add("run", "payouts sent again", u64::try_from(told.len()).unwrap());
+                // Just now the answer to the first send arrives.
+                let is_resent = |report: &Report| invokes.tasks.iter().any(|task| task.payout.id == report.payout_id);
+                let (arrived, held): (Vec<_>, Vec<_>) = std::mem::take(&mut self.held).into_iter().partition(is_resent);
+                self.held = held;
+                self.tally.add("fault", "answer to a send that was repeated", u64::try_from(arrived.len()).unwrap());
+                self.hands[process].reports.extend(arrived);
                 self.hands[process].tasks.extend(invokes.tasks);
                 self.hands[process].reports.extend(invokes.reports);
             }
@@ -346,7 +360,7 @@ impl Run<'_> {
             processed(self.draw.amount(1, 300))
         } else {
             Outcome::Declined {
-                resolution: landfall::domain::payout::Resolution::DeclinedError,
+                resolution: Resolution::DeclinedError,
                 code: "forged".to_owned(),
                 message: "forged".to_owned(),
             }
