@@ -23,6 +23,7 @@ use crate::gateway::waiters::Waiters;
 use crate::gateway::{Gateway, GatewayError};
 use crate::http::auth::{AuthSetupError, Authenticator};
 use crate::http::ops::Probe;
+use crate::providers::http::HttpProvider;
 use crate::providers::provider::Provider;
 use crate::providers::registry::ProviderRegistry;
 use crate::providers::test::TestProvider;
@@ -174,7 +175,9 @@ impl App {
             Arc::clone(&clock),
             Arc::new(PgBook { db: db.clone() }),
         ));
-        let builtin = [Arc::clone(&sandbox) as Arc<dyn Provider>];
+        let http =
+            HttpProvider::new(&settings.providers.http).map_err(|error| StartError::Providers(error.to_string()))?;
+        let builtin = [Arc::clone(&sandbox) as Arc<dyn Provider>, Arc::new(http)];
         let providers = ProviderRegistry::new(builtin.into_iter().chain(adapters))
             .map_err(|error| StartError::Providers(error.to_string()))?;
         for code in providers.codes() {

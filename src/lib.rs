@@ -13,6 +13,7 @@
 //! | [`vault`] | envelope encryption of card data, the key ring, fingerprints |
 //! | [`providers`] | payout provider adapters behind one trait |
 //! | [`rates`] | rate sources behind one trait, and the board that quotes read |
+//! | [`simulator`] | a provider with a bank of its own, behind a published API, that misbehaves as it is told |
 //! | [`http`] | what is on the wire; no SQL and no rule |
 //! | [`verify`] | whether a whole database keeps every invariant, row by row; it changes nothing |
 //! | [`worker`] | durable jobs: claim, lease, backoff, batch |
@@ -29,6 +30,7 @@ pub mod gateway;
 pub mod http;
 pub mod providers;
 pub mod rates;
+pub mod simulator;
 pub mod staff;
 pub mod store;
 pub mod telemetry;

@@ -20,6 +20,8 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("vault", &["domain", "config"]),
     ("providers", &["domain", "config", "clock"]),
     ("rates", &["domain", "config", "clock"]),
+    // The provider's side: it shares the behaviour table and the report's row with `providers`, and knows nothing of ours.
+    ("simulator", &["domain", "config", "clock", "providers"]),
     ("gateway", &["domain", "config", "clock", "store", "vault", "providers", "torture"]),
     ("wallet", &["domain", "config", "store", "vault", "rates", "gateway", "torture"]),
     // The dashboard shows what the wallet says of an offer, and the board's prices.

@@ -1,5 +1,4 @@
-//! The `[providers]` section: how the provider adapters that need no credentials behave, today the built-in `test` one.
-//! Accounts at providers, with their credentials, are rows and never configuration.
+//! The `[providers]` section: how the built-in `test` provider behaves, and what the `http` adapter may rely on. Accounts at providers, with their credentials, are rows and never configuration.
 
 use std::collections::BTreeMap;
 
@@ -14,6 +13,33 @@ use crate::domain::asset::AssetCode;
 #[serde(deny_unknown_fields)]
 pub struct ProvidersSettings {
     pub test: TestProviderSettings,
+    pub http: HttpProviderSettings,
+}
+
+/// `[providers.http]`: what the adapter for a provider behind the simulator's API may rely on.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct HttpProviderSettings {
+    /// How long a call may take before its outcome is unknown. From 100 to 60000.
+    pub send_timeout_ms: u64,
+    /// How long after a send "not found" means nothing.
+    pub settling_time_ms: u64,
+    /// How many "not found" answers in a row count, after the settling time.
+    pub not_found_confirmations: u32,
+    /// How long after a payout was final an account's balance may still be without it.
+    pub posting_lag_ms: u64,
+    /// Whether an order may be sent again after an ambiguous answer.
+    pub resend: Resend,
+}
+
+/// What the provider does with a reference that it has already.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Resend {
+    /// It answers with the first one's fate, for a day.
+    SameReference,
+    /// It may pay again.
+    Never,
 }
 
 /// `[providers.test]`: how the sandbox provider misbehaves, for every payout alike. What one payout meets is picked by
@@ -71,6 +97,11 @@ pub struct Share {
 }
 
 impl Share {
+    /// `millionths` of a million; `None` above all of them.
+    pub const fn of_millionths(millionths: u32) -> Option<Self> {
+        if millionths > 1_000_000 { None } else { Some(Self { millionths }) }
+    }
+
     pub const fn millionths(self) -> u32 {
         self.millionths
     }
@@ -173,9 +204,27 @@ impl TestProviderSettings {
     }
 }
 
+impl HttpProviderSettings {
+    fn check(&self, problems: &mut Problems) {
+        let delay_ms_max = TestProviderSettings::DELAY_MS_MAX;
+        for (key, value) in [("settling_time_ms", self.settling_time_ms), ("posting_lag_ms", self.posting_lag_ms)] {
+            if value > delay_ms_max {
+                problems.add(format!("providers.http.{key}"), format!("at most {delay_ms_max} milliseconds"));
+            }
+        }
+        if !(100..=60_000).contains(&self.send_timeout_ms) {
+            problems.add("providers.http.send_timeout_ms", "from 100 to 60000 milliseconds");
+        }
+        if self.not_found_confirmations == 0 {
+            problems.add("providers.http.not_found_confirmations", "at least 1");
+        }
+    }
+}
+
 impl ProvidersSettings {
     pub fn check(&self, problems: &mut Problems) {
         self.test.check(problems);
+        self.http.check(problems);
     }
 
     /// The section as it is shipped, whatever file and environment say: what documentation states and tests start from.
@@ -239,6 +288,9 @@ mod tests {
             ("[providers.test]\ntimeout_ms = 60000", "providers.test.timeout_ms"),
             ("[providers.test]\nnot_found_confirmations = 0", "providers.test.not_found_confirmations"),
             ("[providers.test]\nlater_ms = 86400001", "providers.test.later_ms"),
+            ("[providers.http]\nsend_timeout_ms = 99", "providers.http.send_timeout_ms"),
+            ("[providers.http]\nnot_found_confirmations = 0", "providers.http.not_found_confirmations"),
+            ("[providers.http]\nsettling_time_ms = 86400001", "providers.http.settling_time_ms"),
             (
                 "[providers.test]\noutages = [{ from = \"2026-01-02T00:00:00Z\", until = \"2026-01-01T00:00:00Z\" }]",
                 "providers.test.outages[0]",
@@ -256,6 +308,7 @@ mod tests {
             ("[providers.test.balances]\nEUR = \"0.001\"", "\"EUR\""),
             ("[providers.test.balances]\n\"E-R\" = \"1\"", "\"E-R\""),
             ("[providers.test]\nlatency = 5", "latency"),
+            ("[providers.http]\nresend = \"sometimes\"", "sometimes"),
         ] {
             let refusal = with(change).expect_err(change);
             assert!(refusal.contains(named), "{change}: {refusal}");

@@ -1,6 +1,8 @@
 //! Payout provider adapters behind one trait. An adapter turns a payout into the provider's request and the
 //! provider's answer into an [`Outcome`](provider::Outcome); it decides nothing else and stores nothing.
 
+pub mod http;
 pub mod provider;
 pub mod registry;
+pub mod signature;
 pub mod test;

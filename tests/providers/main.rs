@@ -6,6 +6,8 @@
 #![allow(clippy::unwrap_used, reason = "tests")]
 
 mod contract;
+mod line;
 mod sandbox;
 
 contract!(test, sandbox::SandboxSubject::new());
+contract!(http_in_process, line::LineSubject::new());

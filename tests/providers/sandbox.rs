@@ -65,6 +65,28 @@ fn card(number: &str) -> CardDetails {
     }
 }
 
+/// An order whose card meets `situation`, at the sandbox and at whatever shares its table.
+pub fn arranged(situation: Situation) -> (PayoutOrder, Destination) {
+    let number = match situation {
+        Situation::Paid => "4111111111111111",
+        Situation::PendingThenPaid => "5555555555130104",
+        Situation::DeclinedForCard => "4000000000009979",
+        Situation::DeclinedForRoute => "4000000000000002",
+        Situation::AmbiguousThenPaid => "4000000000130502",
+        Situation::AmbiguousThenNotFound => "4000000000130601",
+    };
+    let order = PayoutOrder {
+        reference: PayoutId::new().to_string(),
+        deposit_account_id: DepositAccountId::new(),
+        amount: "692.49".parse().unwrap(),
+        currency: "EUR".parse().unwrap(),
+        description: Some("Payout".to_owned()),
+        resend: 0,
+    };
+    let fields = BTreeMap::from([("account".to_owned(), "a private string".to_owned())]);
+    (order, Destination { card: Some(card(number)), fields })
+}
+
 #[async_trait]
 impl Subject for SandboxSubject {
     fn provider(&self) -> Arc<dyn Provider> {
@@ -76,24 +98,7 @@ impl Subject for SandboxSubject {
     }
 
     async fn arrange(&self, situation: Situation) -> (PayoutOrder, Destination) {
-        let number = match situation {
-            Situation::Paid => "4111111111111111",
-            Situation::PendingThenPaid => "5555555555130104",
-            Situation::DeclinedForCard => "4000000000009979",
-            Situation::DeclinedForRoute => "4000000000000002",
-            Situation::AmbiguousThenPaid => "4000000000130502",
-            Situation::AmbiguousThenNotFound => "4000000000130601",
-        };
-        let order = PayoutOrder {
-            reference: PayoutId::new().to_string(),
-            deposit_account_id: DepositAccountId::new(),
-            amount: "692.49".parse().unwrap(),
-            currency: "EUR".parse().unwrap(),
-            description: Some("Payout".to_owned()),
-            resend: 0,
-        };
-        let fields = BTreeMap::from([("account".to_owned(), "a private string".to_owned())]);
-        (order, Destination { card: Some(card(number)), fields })
+        arranged(situation)
     }
 
     async fn let_time_pass(&self) {

@@ -9,7 +9,6 @@ use rust_decimal::Decimal;
 
 use super::draw;
 use super::table::{self, CURRENCIES};
-use crate::config::providers::TestProviderSettings;
 use crate::domain::payout::{Resolution, ResolutionClass};
 use crate::providers::provider::{Destination, PayoutOrder};
 
@@ -267,9 +266,8 @@ impl Behaviour {
         }
     }
 
-    /// How long after it was taken it is paid.
-    pub fn paid_after(self, settings: &TestProviderSettings) -> Duration {
-        let later = Duration::from_millis(settings.later_ms);
+    /// How long after it was taken it is paid, if what says no more of it takes `later`.
+    pub fn paid_after(self, later: Duration) -> Duration {
         match self {
             Self::PaidLater { after } => after.unwrap_or(later),
             Self::DuplicateCallback | Self::CallbackOutOfOrder => later,
@@ -277,12 +275,10 @@ impl Behaviour {
         }
     }
 
-    /// How long after it was taken the money is back, if it comes back.
-    pub fn returned_after(self, settings: &TestProviderSettings) -> Option<Duration> {
+    /// How long after it was taken the money is back, if it comes back; `usually`, if nothing else is said.
+    pub fn returned_after(self, usually: Duration) -> Option<Duration> {
         match self {
-            Self::PaidThenReturned { after } => {
-                Some(after.unwrap_or(Duration::from_millis(settings.returned_after_ms)))
-            }
+            Self::PaidThenReturned { after } => Some(after.unwrap_or(usually)),
             _ => None,
         }
     }

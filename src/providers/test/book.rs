@@ -71,8 +71,10 @@ impl Payment {
             resolution,
             amount_processed: if paid { behaviour.amount_processed(order.amount) } else { Decimal::ZERO },
             taken_at: now,
-            due_at: after(now, behaviour.paid_after(settings)),
-            returned_at: behaviour.returned_after(settings).map(|delay| after(now, delay)),
+            due_at: after(now, behaviour.paid_after(Duration::from_millis(settings.later_ms))),
+            returned_at: behaviour
+                .returned_after(Duration::from_millis(settings.returned_after_ms))
+                .map(|delay| after(now, delay)),
         })
     }
 
@@ -123,7 +125,7 @@ impl Payment {
 }
 
 /// `now` and `delay` later. Delays are a day at most, so neither step fails before the calendar ends.
-pub(super) fn after(now: DateTime<Utc>, delay: Duration) -> DateTime<Utc> {
+pub fn after(now: DateTime<Utc>, delay: Duration) -> DateTime<Utc> {
     TimeDelta::from_std(delay).ok().and_then(|delta| now.checked_add_signed(delta)).unwrap_or(now)
 }
 
@@ -133,9 +135,13 @@ fn original_id(account_id: ProviderAccountId, reference: &str) -> String {
     format!("tp_{}{}", letters(draw(0, "id-high", &key, 0)), letters(draw(0, "id-low", &key, 0)))
 }
 
-/// Twelve digits that fail the Luhn check.
 fn rrn(account_id: ProviderAccountId, reference: &str) -> String {
-    let drawn = draw(0, "rrn", &format!("{account_id}/{reference}"), 0) % 100_000_000_000;
+    rrn_of(&format!("{account_id}/{reference}"))
+}
+
+/// Twelve digits that fail the Luhn check, the same for the same key.
+pub fn rrn_of(key: &str) -> String {
+    let drawn = draw(0, "rrn", key, 0) % 100_000_000_000;
     let passes = |digit: u64| Pan::parse(&format!("{drawn:011}{digit}")).is_ok_and(|pan| pan.passes_luhn());
     // Exactly one last digit passes.
     let last = u64::from(passes(0));

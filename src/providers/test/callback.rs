@@ -5,17 +5,16 @@ use std::str::FromStr;
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
-use hmac::{Hmac, KeyInit, Mac};
 use rust_decimal::Decimal;
-use secrecy::{ExposeSecret, SecretString};
+use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
-use sha2::Sha256;
 
 use super::book::Payment;
 use super::{CODE, draw, is_reference, letters};
 use crate::domain::ids::ProviderAccountId;
 use crate::domain::payout::{Resolution, ResolutionClass};
 use crate::providers::provider::{AccountContext, CallbackError, Outcome, ProviderIds, ReportedOutcome};
+use crate::providers::signature;
 
 /// Carries the signature in hexadecimal.
 pub const SIGNATURE_HEADER: &str = "X-Test-Signature";
@@ -87,15 +86,10 @@ pub fn compose(payment: &Payment, as_of: DateTime<Utc>, secret: &SecretString) -
         as_of,
     };
     let body = serde_json::to_vec(&notice).ok()?;
-    let signature = signature(secret, &body)?;
+    let signature = signature::sign(secret, &body)?;
     let headers =
         vec![("Content-Type".to_owned(), "application/json".to_owned()), (SIGNATURE_HEADER.to_owned(), signature)];
     Some(Callback { headers, body })
-}
-
-/// What [`SIGNATURE_HEADER`] says of `body`; `None` for an empty secret.
-pub fn signature(secret: &SecretString, body: &[u8]) -> Option<String> {
-    Some(hex::encode(mac(secret, body)?.finalize().into_bytes()))
 }
 
 /// Verifies, then reads. The comparison takes the same time wherever the signature is wrong.
@@ -105,7 +99,7 @@ pub fn parse(
     body: &[u8],
 ) -> Result<Vec<ReportedOutcome>, CallbackError> {
     let not_verified = || CallbackError::NotVerified { references: named_reference(body).into_iter().collect() };
-    if !is_signed(account, headers, body) {
+    if !signature::is_signed(account.credentials.get(SECRET), SIGNATURE_HEADER, headers, body) {
         return Err(not_verified());
     }
     let notice: Notice = serde_json::from_slice(body).map_err(|error| CallbackError::Malformed(error.to_string()))?;
@@ -160,26 +154,6 @@ impl Notice {
             .filter(|amount| *amount > Decimal::ZERO)
             .ok_or_else(|| CallbackError::Malformed("processed_amount is not a positive decimal".to_owned()))
     }
-}
-
-fn is_signed(account: &AccountContext, headers: &[(String, String)], body: &[u8]) -> bool {
-    let Some(secret) = account.credentials.get(SECRET) else { return false };
-    let mut signatures = headers.iter().filter(|(name, _)| name.eq_ignore_ascii_case(SIGNATURE_HEADER));
-    // Two signatures: which one a proxy or a log saw is anyone's guess.
-    let (Some((_, signature)), None) = (signatures.next(), signatures.next()) else { return false };
-    let Ok(signature) = hex::decode(signature.trim()) else { return false };
-    mac(secret, body).is_some_and(|mac| mac.verify_slice(&signature).is_ok())
-}
-
-/// `None` for an empty secret, which anyone could sign with.
-fn mac(secret: &SecretString, body: &[u8]) -> Option<Hmac<Sha256>> {
-    let key = secret.expose_secret().as_bytes();
-    if key.is_empty() {
-        return None;
-    }
-    let mut mac = Hmac::<Sha256>::new_from_slice(key).ok()?;
-    mac.update(body);
-    Some(mac)
 }
 
 /// The reference that an unverified body names, if it names one that could be ours.

@@ -2,6 +2,7 @@
 //! else. To write it anew: `LANDFALL_BLESS=1 cargo test --lib sandbox_page`.
 
 use std::fmt::{self, Write};
+use std::time::Duration;
 
 use super::behaviour::{
     Answer, Behaviour, Callbacks, FIELD_ACCOUNT, FIELD_RESOLUTION, FIELD_STATUS, FIELD_SUCCESS_RATE,
@@ -131,8 +132,11 @@ fn ending_of(row: &Row, settings: &TestProviderSettings) -> String {
     if behaviour.resolution() != Resolution::Ok {
         return format!("`failed`, `{}`", behaviour.resolution());
     }
-    let paid_after = u64::try_from(behaviour.paid_after(settings).as_millis()).unwrap_or(u64::MAX);
-    let returned = behaviour.returned_after(settings).map(|_| span(settings.returned_after_ms));
+    let paid_after =
+        u64::try_from(behaviour.paid_after(Duration::from_millis(settings.later_ms)).as_millis()).unwrap_or(u64::MAX);
+    let returned = behaviour
+        .returned_after(Duration::from_millis(settings.returned_after_ms))
+        .map(|_| span(settings.returned_after_ms));
     match (behaviour.answer(), returned) {
         (Answer::TimesOut, _) if !behaviour.is_taken() => "`unknown`, then a person decides".to_owned(),
         (Answer::TimesOut | Answer::InternalError, _) => "`unknown`, then `processed`".to_owned(),

@@ -245,7 +245,7 @@ fn is_reference(text: &str) -> bool {
 }
 
 /// A number that is the same for the same arguments, in every process and version, and spread like dice otherwise.
-fn draw(seed: u64, purpose: &str, reference: &str, resend: u32) -> u64 {
+pub fn draw(seed: u64, purpose: &str, reference: &str, resend: u32) -> u64 {
     let mut hash = Sha256::new();
     hash.update(seed.to_be_bytes());
     hash.update(resend.to_be_bytes());
@@ -256,7 +256,7 @@ fn draw(seed: u64, purpose: &str, reference: &str, resend: u32) -> u64 {
 }
 
 /// Sixteen letters of a draw: ids without digits can't look like card numbers.
-fn letters(drawn: u64) -> String {
+pub fn letters(drawn: u64) -> String {
     drawn
         .to_be_bytes()
         .iter()

@@ -340,8 +340,10 @@ async fn a_signed_callback_that_is_not_understood_declines_and_pays_nothing() {
                 "sequence":2,"as_of":"2026-03-01T12:00:00Z","news":1}}"#
         );
         let secret = &sandbox.account.credentials[callback::SECRET];
-        let headers =
-            vec![(callback::SIGNATURE_HEADER.to_lowercase(), callback::signature(secret, body.as_bytes()).unwrap())];
+        let headers = vec![(
+            callback::SIGNATURE_HEADER.to_lowercase(),
+            crate::providers::signature::sign(secret, body.as_bytes()).unwrap(),
+        )];
         sandbox.provider.parse_callback(&sandbox.account, &headers, body.as_bytes())
     };
     assert!(paid(&read("processed", "", "1.50").unwrap()[0].outcome).is_some());
