@@ -61,9 +61,12 @@ fn configure(settings: &mut Settings) {
     let model = gateway.routes.iter().find(|route| route.service == "test_usd").unwrap().clone();
     gateway.routes.clear();
     for (lane, position) in LANES.iter().zip(1..) {
-        let mut of_lane = BTreeMap::from([("lane".to_owned(), lane.code.to_owned())]);
+        let mut of_lane = BTreeMap::from([
+            ("base_url".to_owned(), format!("http://{}", lane.code)),
+            ("account".to_owned(), lane.code.to_owned()),
+        ]);
         if lane.is_synced {
-            of_lane.insert("balance".to_owned(), "reported".to_owned());
+            of_lane.insert("balance".to_owned(), "provider".to_owned());
         }
         gateway.provider_accounts.push(ProviderAccountSeed {
             code: lane.code.to_owned(),
@@ -132,7 +135,10 @@ impl Ground {
         let (eye, driver) = world.test_db.database_url().config().connect(tokio_postgres::NoTls).await.unwrap();
         tokio::spawn(driver);
         let accounts = eye.query("SELECT code, id::text FROM provider_account", &[]).await.unwrap();
-        let accounts = accounts.iter().map(|row| (row.get(0), ProviderAccountId(row.get::<_, &str>(1).parse().unwrap()))).collect();
+        let accounts = accounts
+            .iter()
+            .map(|row| (row.get(0), ProviderAccountId(row.get::<_, &str>(1).parse().unwrap())))
+            .collect();
         let (reset, sweep) = remember(&eye).await;
         Self { world, others, bank, partner, eye, accounts, reset, begun: 0, sweep }
     }
@@ -182,10 +188,11 @@ impl Ground {
             lanes.insert(
                 lane.code.to_owned(),
                 LaneState {
+                    currency: lane.currency,
                     at_first: lane.balance,
                     balance: lane.balance,
+                    knows_repeats: lane.provider == STEADY,
                     wild,
-                    calls_back: draw.percent(70),
                     outage_until: None,
                     tainted: false,
                 },
@@ -219,8 +226,8 @@ impl Ground {
     pub async fn bury(&self) {
         self.eye
             .batch_execute(
-                "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity \
-                 WHERE datname = current_database() AND pid <> pg_backend_pid() AND state LIKE 'idle in transaction%'",
+                "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE datname = current_database() \
+                 AND pid <> pg_backend_pid() AND backend_type = 'client backend' AND state <> 'idle'",
             )
             .await
             .unwrap();
@@ -230,7 +237,10 @@ impl Ground {
 /// Keeps a copy of every table, and answers what puts them back and what sweeps up after that.
 async fn remember(eye: &tokio_postgres::Client) -> (String, String) {
     let tables = eye
-        .query("SELECT tablename FROM pg_tables WHERE schemaname = 'public' AND tablename NOT LIKE '\\_\\_%' ORDER BY 1", &[])
+        .query(
+            "SELECT tablename FROM pg_tables WHERE schemaname = 'public' AND tablename NOT LIKE '\\_\\_%' ORDER BY 1",
+            &[],
+        )
         .await
         .unwrap();
     let mut reset = String::from("BEGIN; SET LOCAL session_replication_role = replica;");

@@ -119,7 +119,7 @@ impl<'g> Run<'g> {
             self.judge().await;
         }
         self.tally.add("run", "steps", self.step);
-        let tally = self.ground.bank.books().tally.clone();
+        let tally = self.ground.bank.books().injected();
         self.tally.join(&tally);
         std::mem::take(&mut self.violations)
     }

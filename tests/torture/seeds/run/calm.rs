@@ -1,10 +1,11 @@
 //! The end of a seed: no more faults, everything that was held back arrives, and time passes until nothing is due.
 
+use chrono::TimeDelta;
 use landfall::gateway::complete::{Report, Source};
 use landfall::providers::provider::{Outcome, ProviderIds};
 use landfall::store::payouts;
 
-use super::super::bank::{Note, processed};
+use super::super::bank::Note;
 use super::super::ground::PROCESSES;
 use super::super::trap;
 use super::Run;
@@ -57,6 +58,9 @@ impl Run<'_> {
                 return;
             }
         }
+        let left = self.ground.bank.books().quiet_in();
+        self.ground.world.clock.advance(left + TimeDelta::milliseconds(1));
+        self.round(1).await;
         // The last answers arrive when all is over.
         let held = std::mem::take(&mut self.held);
         if let Err(error) = self.gateway(0).complete(&held).await {
@@ -130,7 +134,7 @@ impl Run<'_> {
         }
         let notes: Vec<Note> = std::mem::take(&mut self.ground.bank.books().outbox);
         for note in notes {
-            self.receive(process, &note, true).await;
+            self.receive(process, &note).await;
         }
         if let Err(error) = gateway.apply_callbacks(500).await {
             self.judge_error("apply_callbacks", &error, false);
@@ -161,7 +165,7 @@ impl Run<'_> {
                     });
                 };
                 if payment.paid > payout.amount_processed {
-                    tell(processed(payment.paid));
+                    tell(Outcome::Processed { amount: payment.paid, ids: ProviderIds::default() });
                 }
                 if payment.returned > payout.amount_returned {
                     tell(Outcome::Returned { amount: payment.returned, ids: ProviderIds::default() });

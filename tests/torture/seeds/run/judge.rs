@@ -124,7 +124,8 @@ impl Run<'_> {
         for request in requests {
             let waits = request.moderation.is_some() && request.has_case;
             if !request.is_final && !waits {
-                let what = format!("{} ({}) is {} without an end or a case", request.id, request.reference, request.status);
+                let what =
+                    format!("{} ({}) is {} without an end or a case", request.id, request.reference, request.status);
                 self.broken("every request ends or has a case", what);
             }
             if request.is_final && payouts.iter().any(|p| p.request == request.id && !p.is_final) {
@@ -178,7 +179,10 @@ impl Run<'_> {
         drop(books);
         let cents = ours.max(Decimal::ZERO) * Decimal::ONE_HUNDRED;
         self.tally.add("run", "cents paid out", u64::try_from(cents.mantissa() / 10_i128.pow(cents.scale())).unwrap());
-        let rows = self.ground.eye.query("SELECT code, balance::text, reserved::text, balance_source FROM deposit_account", &[]);
+        let rows = self
+            .ground
+            .eye
+            .query("SELECT code, balance::text, reserved::text, balance_source FROM deposit_account", &[]);
         for row in rows.await.unwrap() {
             let code: &str = row.get(0);
             let Some(balance) = states.get(code) else { continue };
@@ -248,7 +252,8 @@ impl Run<'_> {
             let (available, held_now) = self.ground.world.balance(&user).await;
             let spent = Self::user_funds() - available - held_now;
             if held_now > held || spent < least || spent > most {
-                let what = format!("user {index} spent {spent} and holds {held_now}, the model {least} to {most}, {held}");
+                let what =
+                    format!("user {index} spent {spent} and holds {held_now}, the model {least} to {most}, {held}");
                 self.broken("a user's balance", what);
             }
         }

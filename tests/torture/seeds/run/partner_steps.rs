@@ -6,10 +6,14 @@ use landfall::domain::ids::PayoutRequestId;
 use landfall::domain::payout_request::SplitMode;
 use landfall::gateway::access::Refusal;
 use landfall::gateway::requests::{NewRequest, Patch, RequestOptions, Submitted};
-use rust_decimal::dec;
+use rust_decimal::{Decimal, dec};
 
 use super::super::ground::PROCESSES;
 use super::{Ask, Run};
+
+/// Ends of amounts above 13 that the provider has a behaviour for.
+const ENDINGS: [Decimal; 8] =
+    [dec!(0.01), dec!(0.02), dec!(0.03), dec!(0.04), dec!(0.05), dec!(0.06), dec!(0.08), dec!(0.09)];
 
 type Answer = Result<Submitted, Refusal>;
 
@@ -31,11 +35,20 @@ impl Run<'_> {
             expires_at: draw.percent(12).then(|| now + TimeDelta::seconds(secs)),
         };
         if draw.percent(12) {
-            let mut new = partner.to_card("4111111111111111");
+            // The last one is restricted.
+            let cards = ["4111111111111111", "4242424242424242", "5555555555554444", "4000000000130205"];
+            let mut new = partner.to_card(&draw.of(&cards));
             new.service_amount = Some(draw.amount(5, 250));
             return NewRequest { reference_id: Some(name), options, ..new };
         }
-        let amount = if draw.percent(60) { draw.amount(1, 160) } else { draw.amount(100, 700) };
+        let amount = if draw.percent(12) {
+            // What an amount ends in picks a behaviour of the provider.
+            dec!(100) * Decimal::from(draw.below(3)) + dec!(13) + draw.of(&ENDINGS)
+        } else if draw.percent(60) {
+            draw.amount(1, 160)
+        } else {
+            draw.amount(100, 700)
+        };
         NewRequest { options, ..partner.sample_of(amount, &name) }
     }
 
@@ -52,8 +65,10 @@ impl Run<'_> {
         }
         self.to_ask -= count;
         let new: Vec<NewRequest> = self.asks[first..].iter().map(|ask| ask.new.clone()).collect();
-        let told: Vec<_> =
-            new.iter().map(|n| format!("{:?}/{:?}", n.point_amount.or(n.service_amount), n.options.split_mode)).collect();
+        let told: Vec<_> = new
+            .iter()
+            .map(|n| format!("{:?}/{:?}", n.point_amount.or(n.service_amount), n.options.split_mode))
+            .collect();
         self.note(format!("process {process} is asked for {} from ask-{first}: {}", new.len(), told.join(" ")));
         self.lay_trap(6);
         let caller = &self.ground.partner.caller;

@@ -4,9 +4,9 @@ use chrono::TimeDelta;
 use landfall::domain::payout::Resolution;
 use landfall::gateway::GatewayError;
 use landfall::gateway::complete::{Report, Source};
-use landfall::providers::provider::{Outcome, ReportedOutcome};
+use landfall::providers::provider::Outcome;
 
-use super::super::bank::{Note, SIGNATURE, processed};
+use super::super::bank::Note;
 use super::super::ground::{LANES, PROCESSES};
 use super::Run;
 
@@ -321,52 +321,48 @@ impl Run<'_> {
             self.tally.note("fault", "callback out of order");
         }
         self.lay_trap(3);
-        self.receive(process, &note, true).await;
+        self.receive(process, &note).await;
     }
 
-    pub(super) async fn receive(&mut self, process: usize, note: &Note, is_signed: bool) {
-        let report =
-            ReportedOutcome { reference: note.reference.clone(), outcome: note.outcome.clone(), sequence: None };
-        let body = serde_json::to_vec(&[report]).unwrap();
-        let signature = if is_signed { "ours" } else { "forged" };
-        let headers = [(SIGNATURE.to_owned(), signature.to_owned())];
+    pub(super) async fn receive(&mut self, process: usize, note: &Note) {
         let account = self.ground.accounts[&note.lane];
         let gateway = self.gateway(process);
-        self.note(format!("process {process} is called back, {signature}: {} {:?}", note.reference, note.outcome));
-        let (done, injected) = self.done(&[process], gateway.receive_callback(account, &headers, &body)).await;
+        self.note(format!("process {process} is called back: {}", String::from_utf8_lossy(&note.body)));
+        let (done, injected) =
+            self.done(&[process], gateway.receive_callback(account, &note.headers, &note.body)).await;
         self.tally.note("run", "callbacks");
+        // Where nobody answered, the provider tells it again.
         match done {
             Some(Err(error)) => {
                 self.judge_error("receive_callback", &error, injected);
                 self.ground.bank.books().outbox.push(note.clone());
             }
-            // Nobody answered: the provider tells it again.
             None => self.ground.bank.books().outbox.push(note.clone()),
-            Some(Ok(_)) => {}
+            Some(Ok(_)) => {
+                let mut books = self.ground.bank.books();
+                if books.seen.len() < 50 {
+                    books.seen.push(note.clone());
+                }
+            }
         }
     }
 
     /// Somebody else says that a payout was paid, or wasn't.
     async fn forge(&mut self, process: usize) {
-        let references: Vec<(String, String)> = {
-            let books = self.ground.bank.books();
-            books.payments.iter().map(|(reference, p)| (reference.clone(), p.lane.clone())).collect()
-        };
-        if references.is_empty() {
+        let seen = self.ground.bank.books().seen.clone();
+        if seen.is_empty() {
             return;
         }
-        let (reference, lane) = self.draw.of(&references);
-        let outcome = if self.draw.percent(50) {
-            processed(self.draw.amount(1, 300))
+        let mut note = self.draw.of(&seen);
+        let text = String::from_utf8_lossy(&note.body);
+        let turned = if text.contains("\"processed\"") {
+            ("\"processed\"", "\"declined\"")
         } else {
-            Outcome::Declined {
-                resolution: Resolution::DeclinedError,
-                code: "forged".to_owned(),
-                message: "forged".to_owned(),
-            }
+            ("\"pending\"", "\"processed\"")
         };
+        note.body = text.replace(turned.0, turned.1).replacen("se_", "sf_", 1).into_bytes();
         self.tally.note("fault", "forged callback");
-        self.receive(process, &Note { lane, reference, outcome }, false).await;
+        self.receive(process, &note).await;
     }
 
     async fn apply_callbacks(&mut self, process: usize) {

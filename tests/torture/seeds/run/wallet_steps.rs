@@ -89,12 +89,7 @@ impl Run<'_> {
         }
     }
 
-    fn paid(
-        &mut self,
-        index: usize,
-        answer: Result<Vec<Answer>, landfall::wallet::WalletError>,
-        injected: bool,
-    ) {
+    fn paid(&mut self, index: usize, answer: Result<Vec<Answer>, landfall::wallet::WalletError>, injected: bool) {
         let request = match answer.map(|mut answers| answers.remove(0)) {
             Ok(Answer::Accepted(request)) => request,
             Ok(Answer::Before(offer)) => match offer.request_id {
