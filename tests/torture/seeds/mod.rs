@@ -19,12 +19,15 @@ mod trap;
 use checks::{Checks, Violation};
 use draw::Draw;
 use ground::Ground;
+use landfall::torture;
 use run::Run;
 use tally::Tally;
 
 /// What came of a seed.
 pub struct Outcome {
     pub seed: u64,
+    /// Two steps may have run at once: run again, it may take another turn.
+    pub in_parallel: bool,
     pub tally: Tally,
     pub violations: Vec<Violation>,
     pub log: Vec<String>,
@@ -39,6 +42,7 @@ pub struct Simulation {
 impl Simulation {
     pub async fn new() -> Self {
         trap::listen();
+        torture::set_ids(Some(u64::MAX));
         let ground = Ground::new().await;
         let checks = Checks::prepare(&ground).await;
         Self { ground, checks }
@@ -46,12 +50,14 @@ impl Simulation {
 
     pub async fn run(&mut self, seed: u64) -> Outcome {
         let mut draw = Draw::new(seed);
+        torture::set_ids(Some(seed));
         let like = self.ground.begin(seed, &mut draw).await;
         let mut run = Run::new(&self.ground, &self.checks, draw);
         let violations = run.go().await;
         let mut log = vec![format!("seed {seed}: {like}")];
         log.extend(run.log.drain(..));
         run.tally.note("run", "seeds");
-        Outcome { seed, tally: run.tally, violations, log }
+        torture::set_ids(None);
+        Outcome { seed, in_parallel: run.in_parallel, tally: run.tally, violations, log }
     }
 }

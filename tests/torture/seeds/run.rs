@@ -71,7 +71,7 @@ pub struct Run<'g> {
     offers: Vec<OfferMade>,
     to_ask: usize,
     /// Whether two steps may run at once, in the order that PostgreSQL's locks give them.
-    in_parallel: bool,
+    pub in_parallel: bool,
     violations: Vec<Violation>,
     /// Answers that are still on their way: refusals that had no effect, which come when something else has happened since.
     held: Vec<Report>,

@@ -41,6 +41,24 @@ async fn whatever_is_drawn_the_money_adds_up() {
     assert!(total.of("run", "payouts") >= 100, "{total}");
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn the_same_seed_takes_the_same_steps() {
+    let _alone = ALONE.lock().await;
+    let mut simulation = Simulation::new().await;
+    let mut seed = SHORT.end;
+    loop {
+        let first = simulation.run(seed).await;
+        if first.in_parallel {
+            seed += 1;
+            continue;
+        }
+        let again = simulation.run(seed).await;
+        assert_eq!(first.log, again.log);
+        assert_eq!(first.tally.to_json(), again.tally.to_json());
+        return;
+    }
+}
+
 /// `TORTURE_SEEDS=from..to`; `TORTURE_OUT` names a file that gets the counts as a line of JSON.
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn seeds_of_the_environment() {
