@@ -48,6 +48,8 @@ struct Ask {
     reference: String,
     /// Known once it was answered.
     id: Option<PayoutRequestId>,
+    /// It was never written, and its time was over when it was asked for again.
+    came_too_late: bool,
 }
 
 struct OfferMade {

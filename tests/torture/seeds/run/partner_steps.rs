@@ -61,7 +61,7 @@ impl Run<'_> {
         for _ in 0..count {
             let new = self.draw_request();
             let reference = new.reference_id.clone().unwrap();
-            self.asks.push(Ask { new, reference, id: None });
+            self.asks.push(Ask { new, reference, id: None, came_too_late: false });
         }
         self.to_ask -= count;
         let new: Vec<NewRequest> = self.asks[first..].iter().map(|ask| ask.new.clone()).collect();
@@ -87,6 +87,7 @@ impl Run<'_> {
 
     /// What a partner learns. The same reference is the same request, whoever answers.
     fn answered(&mut self, index: usize, answer: Answer, injected: bool) {
+        let now = self.ground.now();
         let ask = &mut self.asks[index];
         match answer {
             Ok(submitted) => {
@@ -99,6 +100,9 @@ impl Run<'_> {
                 }
             }
             Err(Refusal::Failed(error)) => self.judge_error("create", &error, injected),
+            Err(Refusal::Invalid(_)) if ask.id.is_none() && ask.new.options.expires_at.is_some_and(|at| at <= now) => {
+                ask.came_too_late = true;
+            }
             Err(refusal) => {
                 let reference = ask.reference.clone();
                 self.broken("a request is taken", format!("{reference}: {refusal:?}"));
