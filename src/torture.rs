@@ -5,7 +5,9 @@
 //! by a name of its own where the outside world is called: `send before`. Since every transaction goes through one wrapper, a new
 //! durable step has its failpoints without anybody thinking of it.
 //!
-//! Two ways to set them: a process is told by its environment (`LANDFALL_FAILPOINTS`, see [`Plan`]); a driver in the same process
+//! Ids can be drawn from a seed too ([`new_uuid`]), since what is drawn for a request or a payout follows from its id.
+//!
+//! Two ways to set failpoints: a process is told by its environment (`LANDFALL_FAILPOINTS`, see [`Plan`]); a driver in the same process
 //! installs a hook ([`set_hook`]) that decides each time.
 
 use std::fmt;
@@ -64,12 +66,20 @@ pub struct Injected;
 
 #[cfg(not(feature = "torture"))]
 mod nothing {
+    use uuid::Uuid;
+
     use super::{Injected, Place, Rule};
 
     /// Nothing happens.
     #[inline]
     pub async fn reach(_: Place) -> Result<(), Injected> {
         Ok(())
+    }
+
+    /// A new UUIDv7.
+    #[inline]
+    pub fn new_uuid() -> Uuid {
+        Uuid::now_v7()
     }
 
     /// No rule can be switched off.
@@ -79,9 +89,9 @@ mod nothing {
     }
 }
 #[cfg(not(feature = "torture"))]
-pub use nothing::{is_off, reach};
+pub use nothing::{is_off, new_uuid, reach};
 
 #[cfg(feature = "torture")]
 mod armed;
 #[cfg(feature = "torture")]
-pub use armed::{Action, Hook, Plan, PlanError, is_off, reach, seen, set_hook, set_off, set_plan};
+pub use armed::{Action, Hook, Plan, PlanError, is_off, new_uuid, reach, seen, set_hook, set_ids, set_off, set_plan};

@@ -70,7 +70,7 @@ macro_rules! uuid_id {
             /// A new id: UUIDv7, so that rows made together lie together. Nothing is ordered by it.
             #[expect(clippy::new_without_default, reason = "an id is drawn, it has no default")]
             pub fn new() -> Self {
-                Self(Uuid::now_v7())
+                Self(crate::torture::new_uuid())
             }
         }
 

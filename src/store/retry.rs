@@ -142,11 +142,11 @@ where
 {
     let mut attempt = 1;
     loop {
-        let mut conn = db.get().await?;
-        let outcome = match begin(&mut conn, isolation).await {
+        let mut open = Open(Some(db.get().await?));
+        let outcome = match begin(open.conn()?, isolation).await {
             Ok(()) => {
-                let answer = work(&mut conn).await;
-                finish(conn, answer, at).await
+                let answer = work(open.conn()?).await;
+                finish(open, answer, at).await
             }
             Err(error) => Err(E::from(error)),
         };
@@ -186,9 +186,33 @@ async fn begin(conn: &mut AsyncPgConnection, isolation: Isolation) -> Result<(),
     Ok(AnsiTransactionManager::begin_transaction_sql(conn, isolation.begin()).await?)
 }
 
+/// A connection that is in a transaction, or may be. Dropped, it is closed, and the server rolls back at once: whoever stopped
+/// waiting in the middle would leave rows locked in the pool until somebody takes that connection again.
+struct Open(Option<Conn>);
+
+impl Open {
+    fn conn(&mut self) -> Result<&mut AsyncPgConnection, DbError> {
+        let gone = || DbError::Unavailable("the connection was given back already".to_owned());
+        self.0.as_deref_mut().ok_or_else(gone)
+    }
+
+    /// Nothing is open any more: it goes back to the pool.
+    fn give_back(mut self) {
+        drop(self.0.take());
+    }
+}
+
+impl Drop for Open {
+    fn drop(&mut self) {
+        if let Some(conn) = self.0.take() {
+            drop(Conn::take(conn));
+        }
+    }
+}
+
 /// Commits an `Ok`, rolls back an `Err`. A connection whose state is in doubt is thrown away, not given back to the pool.
 async fn finish<T, E: TransactionError>(
-    mut conn: Conn,
+    mut open: Open,
     answer: Result<T, E>,
     at: &'static Location<'static>,
 ) -> Result<T, E> {
@@ -197,22 +221,24 @@ async fn finish<T, E: TransactionError>(
         Err(error) => Err(error),
     };
     match answer {
-        Ok(value) => match commit(&mut conn).await {
-            Ok(()) => match torture::reach(Place::Transaction(at, "after commit")).await {
-                Ok(()) => Ok(value),
-                Err(injected) => Err(DbError::CommitUnknown(injected.to_string()).into()),
-            },
+        Ok(value) => match commit(open.conn()?).await {
+            Ok(()) => {
+                open.give_back();
+                match torture::reach(Place::Transaction(at, "after commit")).await {
+                    Ok(()) => Ok(value),
+                    Err(injected) => Err(DbError::CommitUnknown(injected.to_string()).into()),
+                }
+            }
             Err(error) => {
-                if matches!(error, DbError::CommitUnknown(_)) {
-                    discard(conn);
-                } else {
-                    roll_back(conn).await;
+                // In doubt it is closed.
+                if !matches!(error, DbError::CommitUnknown(_)) {
+                    roll_back(open).await;
                 }
                 Err(error.into())
             }
         },
         Err(error) => {
-            roll_back(conn).await;
+            roll_back(open).await;
             Err(error)
         }
     }
@@ -242,16 +268,12 @@ async fn commit(conn: &mut AsyncPgConnection) -> Result<(), DbError> {
     }
 }
 
-async fn roll_back(mut conn: Conn) {
-    if let Err(error) = AnsiTransactionManager::rollback_transaction(&mut *conn).await {
-        tracing::debug!(%error, "a connection is thrown away since it did not roll back");
-        discard(conn);
+async fn roll_back(mut open: Open) {
+    let Ok(conn) = open.conn() else { return };
+    match AnsiTransactionManager::rollback_transaction(conn).await {
+        Ok(()) => open.give_back(),
+        Err(error) => tracing::debug!(%error, "a connection is thrown away since it did not roll back"),
     }
-}
-
-/// Closes a connection instead of giving it back; the server then rolls back whatever was open.
-fn discard(conn: Conn) {
-    drop(Conn::take(conn));
 }
 
 #[cfg(test)]

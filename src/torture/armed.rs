@@ -8,6 +8,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use sha2::{Digest, Sha256};
+use uuid::Uuid;
+
 use super::{Injected, Place, Rule};
 
 /// What happens at a failpoint.
@@ -120,6 +123,12 @@ static OFF: LazyLock<[AtomicBool; Rule::ALL.len()]> = LazyLock::new(|| {
     Rule::ALL.map(|rule| AtomicBool::new(off.split(',').any(|name| name == rule.as_str())))
 });
 
+/// What ids are drawn from, and how many were.
+static IDS: Mutex<Option<(u64, u64)>> = Mutex::new(None);
+
+/// Ids made before this can't be those that are drawn, in milliseconds since 1970.
+const IDS_FROM_MS: u64 = 1_900_000_000_000;
+
 fn state() -> MutexGuard<'static, State> {
     STATE.lock().unwrap_or_else(PoisonError::into_inner)
 }
@@ -149,6 +158,22 @@ pub fn set_off(rule: Rule, off: bool) {
 /// Whether a rule is switched off.
 pub fn is_off(rule: Rule) -> bool {
     OFF[rule as usize].load(Ordering::SeqCst)
+}
+
+/// Draws every id from `seed` from now on, each after the one before it; `None`: they are new ones again.
+pub fn set_ids(seed: Option<u64>) {
+    *IDS.lock().unwrap_or_else(PoisonError::into_inner) = seed.map(|seed| (seed, 0));
+}
+
+/// A new UUIDv7, or the next one that is drawn.
+pub fn new_uuid() -> Uuid {
+    let mut ids = IDS.lock().unwrap_or_else(PoisonError::into_inner);
+    let Some((seed, count)) = ids.as_mut() else { return Uuid::now_v7() };
+    *count += 1;
+    let drawn = Sha256::digest([seed.to_be_bytes(), count.to_be_bytes()].concat());
+    let mut random = [0; 10];
+    random.copy_from_slice(&drawn[..10]);
+    uuid::Builder::from_unix_timestamp_millis(IDS_FROM_MS + *count, &random).into_uuid()
 }
 
 fn decide(name: &str) -> Option<Action> {

@@ -49,7 +49,15 @@ impl World {
     }
 
     pub async fn with(change: impl FnOnce(&mut Settings), adapters: Vec<Arc<dyn Provider>>) -> Self {
-        let clock = ManualClock::at(SystemClock.now());
+        Self::with_clock(ManualClock::at(SystemClock.now()), change, adapters).await
+    }
+
+    /// By a clock that somebody else has too.
+    pub async fn with_clock(
+        clock: ManualClock,
+        change: impl FnOnce(&mut Settings),
+        adapters: Vec<Arc<dyn Provider>>,
+    ) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let mut settings = settings(&dir);
         change(&mut settings);

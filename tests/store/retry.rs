@@ -304,3 +304,23 @@ async fn partner_codes_are_kept_to_their_alphabet() {
         assert!(matches!(insert(bad).await, Err(DbError::Refused(_))), "{bad:?}");
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_stops_waiting_in_a_transaction_leaves_no_row_locked() {
+    let test_db = TestDb::empty().await;
+    let db = accounts(&test_db).await;
+    let transfer = transaction(&db, async |conn| {
+        add(conn, 1, -10).await?;
+        std::future::pending::<()>().await;
+        Ok::<_, DbError>(())
+    });
+    assert!(tokio::time::timeout(Duration::from_millis(300), transfer).await.is_err());
+    // Nobody asks the first pool for a connection any more.
+    let other = test_db.db();
+    let taken = transaction(&other, async |conn| {
+        conn.batch_execute("SET LOCAL lock_timeout = 2000").await?;
+        add(conn, 1, -1).await
+    });
+    taken.await.unwrap();
+    assert_eq!(amounts(&other).await, (99, 100));
+}

@@ -1,0 +1,433 @@
+//! The steps of processes: dispatching, sending, asking, completing, syncing; and of the world around them.
+
+use chrono::TimeDelta;
+use landfall::domain::payout::Resolution;
+use landfall::gateway::GatewayError;
+use landfall::gateway::complete::{Report, Source};
+use landfall::providers::provider::Outcome;
+
+use super::super::bank::Note;
+use super::super::ground::{LANES, PROCESSES};
+use super::Run;
+
+#[derive(Clone, Copy)]
+enum Step {
+    Ask,
+    AskAgain,
+    Wallet,
+    Change,
+    Dispatch,
+    Send,
+    ClaimInvokes,
+    ClaimInquiries,
+    Inquire,
+    Complete,
+    CallBack,
+    Forge,
+    ApplyCallbacks,
+    Sync,
+    KeepHouse,
+    Clock,
+    Outage,
+    StandStill,
+    Die,
+}
+
+/// How often each step is taken.
+const STEPS: [(usize, Step); 19] = [
+    (8, Step::Ask),
+    (3, Step::AskAgain),
+    (3, Step::Wallet),
+    (3, Step::Change),
+    (12, Step::Dispatch),
+    (22, Step::Send),
+    (8, Step::ClaimInvokes),
+    (9, Step::ClaimInquiries),
+    (10, Step::Inquire),
+    (16, Step::Complete),
+    (4, Step::CallBack),
+    (1, Step::Forge),
+    (4, Step::ApplyCallbacks),
+    (4, Step::Sync),
+    (2, Step::KeepHouse),
+    (9, Step::Clock),
+    (1, Step::Outage),
+    (1, Step::StandStill),
+    (1, Step::Die),
+];
+
+impl Run<'_> {
+    pub(super) async fn act(&mut self) {
+        let step = self.draw.weighted(&STEPS);
+        let process = self.awake();
+        match step {
+            Step::Ask => self.ask(process).await,
+            Step::AskAgain => self.ask_again(process).await,
+            Step::Wallet => self.wallet(process).await,
+            Step::Change => self.change(process).await,
+            Step::Dispatch => self.dispatch(process).await,
+            Step::Send => {
+                let count = self.draw.between(1, 16);
+                for _ in 0..count {
+                    self.send_one(process).await;
+                }
+            }
+            Step::ClaimInvokes => self.claim_invokes(process).await,
+            Step::ClaimInquiries => self.claim_inquiries(process).await,
+            Step::Inquire => {
+                let count = self.draw.between(1, 16);
+                for _ in 0..count {
+                    self.inquire_one(process).await;
+                }
+            }
+            Step::Complete => self.complete(process).await,
+            Step::CallBack => {
+                let count = self.draw.between(1, 6);
+                for _ in 0..count {
+                    self.call_back(process).await;
+                }
+            }
+            Step::Forge => self.forge(process).await,
+            Step::ApplyCallbacks => self.apply_callbacks(process).await,
+            Step::Sync => self.sync(process).await,
+            Step::KeepHouse => self.keep_house(process).await,
+            Step::Clock => {
+                let millis = self.draw.millis();
+                self.advance(millis);
+                self.note(format!("{millis} ms pass"));
+                self.tally.note("fault", if millis > 60_000 { "clock jumps over a lease" } else { "clock moves" });
+            }
+            Step::Outage => {
+                let lane = LANES[self.draw.below(LANES.len())].code;
+                let millis = self.draw.millis();
+                let mut books = self.ground.bank.books();
+                let until = books.now() + TimeDelta::milliseconds(millis);
+                books.lanes.get_mut(lane).unwrap().outage_until = Some(until);
+                drop(books);
+                self.note(format!("{lane} is out for {millis} ms"));
+            }
+            Step::StandStill => {
+                let steps = u64::try_from(self.draw.between(3, 40)).unwrap();
+                self.hands[process].stands_until = self.step + steps;
+                self.note(format!("process {process} stands still for {steps} steps"));
+                self.tally.note("fault", "process stands still");
+            }
+            Step::Die => {
+                self.note(format!("process {process} dies"));
+                self.die(process);
+            }
+        }
+    }
+
+    /// An error is one that was injected, or it is a finding.
+    pub(super) fn judge_error(&mut self, what: &str, error: &GatewayError, injected: bool) {
+        self.note(format!("  {what} failed: {error}"));
+        if !injected {
+            self.broken("no step fails by itself", format!("{what}: {error}"));
+        }
+    }
+
+    async fn dispatch(&mut self, process: usize) {
+        let size = self.draw.between(1, 20);
+        self.lay_trap(6);
+        if self.in_parallel && self.draw.percent(25) {
+            let other = (process + 1) % PROCESSES;
+            let (one, two) = (self.gateway(process), self.gateway(other));
+            let both = async { tokio::join!(one.dispatch(size), two.dispatch(size)) };
+            self.note(format!("processes {process} and {other} dispatch {size} each, at once"));
+            let (done, injected) = self.done(&[process, other], both).await;
+            let Some((one, two)) = done else { return };
+            self.dispatched(process, one, injected);
+            self.dispatched(other, two, injected);
+            return;
+        }
+        let gateway = self.gateway(process);
+        let (done, injected) = self.done(&[process], gateway.dispatch(size)).await;
+        self.note(format!("process {process} dispatches {size}"));
+        let Some(done) = done else { return };
+        self.dispatched(process, done, injected);
+    }
+
+    fn dispatched(
+        &mut self,
+        process: usize,
+        outcome: Result<(Vec<landfall::gateway::invoke::SendTask>, usize), GatewayError>,
+        injected: bool,
+    ) {
+        match outcome {
+            Ok((tasks, claimed)) => {
+                let told: Vec<_> = tasks.iter().map(|task| task.payout.provider_reference.clone()).collect();
+                self.note(format!("  {claimed} requests, to send: {}", told.join(" ")));
+                self.hands[process].tasks.extend(tasks);
+            }
+            Err(error) => self.judge_error("dispatch", &error, injected),
+        }
+    }
+
+    pub(super) async fn send_one(&mut self, process: usize) {
+        if self.hands[process].tasks.is_empty() {
+            return;
+        }
+        let index = self.draw.below(self.hands[process].tasks.len());
+        let task = self.hands[process].tasks.swap_remove(index);
+        self.lay_trap(1);
+        "not sent".clone_into(&mut self.ground.bank.books().last);
+        let gateway = self.gateway(process);
+        let (done, _) = self.done(&[process], gateway.send(&task)).await;
+        let last = self.ground.bank.books().last.clone();
+        let (reference, sends) = (&task.payout.provider_reference, task.payout.sends);
+        let answer = done.as_ref().map(|report| report.as_ref().map(|report| &report.outcome));
+        self.note(format!("process {process} sends {reference} ({sends}): {last}, {answer:?}"));
+        self.tally.note("run", "sends");
+        if let Some(Some(report)) = done {
+            self.keep(process, report);
+        }
+    }
+
+    /// Holds an answer; now and then it is told twice, or never.
+    fn keep(&mut self, process: usize, report: Report) {
+        let is_first = matches!(report.source, Source::Send { sends: 1, .. });
+        let had_no_effect = matches!(report.outcome, Outcome::Declined { resolution: Resolution::RateLimited, .. });
+        if is_first && had_no_effect && self.draw.percent(60) {
+            self.tally.note("fault", "answer held back");
+            self.held.push(report);
+            return;
+        }
+        if self.draw.percent(3) {
+            self.tally.note("fault", "answer never handed on");
+            return;
+        }
+        if self.draw.percent(5) {
+            self.tally.note("fault", "answer handed on twice");
+            self.hands[process].reports.push(report.clone());
+        }
+        self.hands[process].reports.push(report);
+    }
+
+    async fn claim_invokes(&mut self, process: usize) {
+        let size = self.draw.between(1, 20);
+        self.lay_trap(6);
+        let gateway = self.gateway(process);
+        let (done, injected) = self.done(&[process], gateway.claim_invokes(size)).await;
+        match done {
+            Some(Ok(invokes)) if invokes.claimed > 0 => {
+                let told: Vec<_> = invokes.tasks.iter().map(|t| t.payout.provider_reference.clone()).collect();
+                let gone = invokes.reports.len();
+                self.note(format!("process {process} reclaims {gone}, sends again: {}", told.join(" ")));
+                self.tally.add("run", "payouts reclaimed", u64::try_from(gone).unwrap());
+                self.tally.add("run", "payouts sent again", u64::try_from(told.len()).unwrap());
+                // Just now the answer to the first send arrives.
+                let is_resent = |report: &Report| invokes.tasks.iter().any(|task| task.payout.id == report.payout_id);
+                let (arrived, held): (Vec<_>, Vec<_>) = std::mem::take(&mut self.held).into_iter().partition(is_resent);
+                self.held = held;
+                self.tally.add("fault", "answer to a send that was repeated", u64::try_from(arrived.len()).unwrap());
+                self.hands[process].reports.extend(arrived);
+                self.hands[process].tasks.extend(invokes.tasks);
+                self.hands[process].reports.extend(invokes.reports);
+            }
+            Some(Err(error)) => self.judge_error("claim_invokes", &error, injected),
+            _ => {}
+        }
+    }
+
+    async fn claim_inquiries(&mut self, process: usize) {
+        let size = self.draw.between(1, 20);
+        self.lay_trap(5);
+        let gateway = self.gateway(process);
+        let (done, injected) = self.done(&[process], gateway.claim_inquiries(size)).await;
+        match done {
+            Some(Ok(payouts)) if !payouts.is_empty() => {
+                self.note(format!("process {process} is to ask about {}", payouts.len()));
+                self.hands[process].asked_about.extend(payouts);
+            }
+            Some(Err(error)) => self.judge_error("claim_inquiries", &error, injected),
+            _ => {}
+        }
+    }
+
+    async fn inquire_one(&mut self, process: usize) {
+        if self.hands[process].asked_about.is_empty() {
+            return;
+        }
+        let index = self.draw.below(self.hands[process].asked_about.len());
+        let payout = self.hands[process].asked_about.swap_remove(index);
+        self.lay_trap(1);
+        let gateway = self.gateway(process);
+        let (done, _) = self.done(&[process], gateway.inquire(&payout)).await;
+        if let Some(Some(report)) = done {
+            self.note(format!("process {process} asks about {}: {:?}", payout.provider_reference, report.outcome));
+            self.tally.note("run", "inquiries");
+            self.keep(process, report);
+        }
+    }
+
+    async fn complete(&mut self, process: usize) {
+        let held = self.hands[process].reports.len();
+        if held == 0 {
+            return;
+        }
+        let count = self.draw.between(1, held.min(24));
+        let mut batch = Vec::new();
+        for _ in 0..count {
+            let index = self.draw.below(self.hands[process].reports.len());
+            batch.push(self.hands[process].reports.swap_remove(index));
+        }
+        let told = |reports: &[Report]| {
+            let lines = reports.iter().map(|r| format!("{} {:?} {:?}", r.payout_id, r.source, r.outcome));
+            lines.collect::<Vec<_>>().join("\n        ")
+        };
+        self.note(format!("process {process} completes {count}:\n        {}", told(&batch)));
+        self.lay_trap(7);
+        let gateway = self.gateway(process);
+        if self.in_parallel && batch.len() > 1 && self.draw.percent(30) {
+            let other = (process + 1) % PROCESSES;
+            let two = self.gateway(other);
+            let half = batch.len() / 2;
+            let both = async { tokio::join!(gateway.complete(&batch[..half]), two.complete(&batch[half..])) };
+            let (done, injected) = self.done(&[process, other], both).await;
+            let Some((one, two)) = done else { return };
+            for error in [one, two].into_iter().filter_map(Result::err) {
+                self.judge_error("complete", &error, injected);
+            }
+            return;
+        }
+        let (done, injected) = self.done(&[process], gateway.complete(&batch)).await;
+        if let Some(Err(error)) = done {
+            self.judge_error("complete", &error, injected);
+            // As the worker does it.
+            for report in &batch {
+                if let Err(error) = gateway.complete(std::slice::from_ref(report)).await {
+                    self.judge_error("complete one", &error, false);
+                }
+            }
+        }
+    }
+
+    async fn call_back(&mut self, process: usize) {
+        let count = self.ground.bank.books().outbox.len();
+        if count == 0 {
+            return;
+        }
+        let index = self.draw.below(count);
+        let again = self.draw.percent(20);
+        let note = {
+            let mut books = self.ground.bank.books();
+            if again { books.outbox[index].clone() } else { books.outbox.swap_remove(index) }
+        };
+        if again {
+            self.tally.note("fault", "callback told again later");
+        }
+        if index > 0 {
+            self.tally.note("fault", "callback out of order");
+        }
+        self.lay_trap(3);
+        self.receive(process, &note).await;
+    }
+
+    pub(super) async fn receive(&mut self, process: usize, note: &Note) {
+        let account = self.ground.accounts[&note.lane];
+        let gateway = self.gateway(process);
+        self.note(format!("process {process} is called back: {}", String::from_utf8_lossy(&note.body)));
+        let (done, injected) =
+            self.done(&[process], gateway.receive_callback(account, &note.headers, &note.body)).await;
+        self.tally.note("run", "callbacks");
+        // Where nobody answered, the provider tells it again.
+        match done {
+            Some(Err(error)) => {
+                self.judge_error("receive_callback", &error, injected);
+                self.ground.bank.books().outbox.push(note.clone());
+            }
+            None => self.ground.bank.books().outbox.push(note.clone()),
+            Some(Ok(_)) => {
+                let mut books = self.ground.bank.books();
+                if books.seen.len() < 50 {
+                    books.seen.push(note.clone());
+                }
+            }
+        }
+    }
+
+    /// Somebody else says that a payout was paid, or wasn't.
+    async fn forge(&mut self, process: usize) {
+        let seen = self.ground.bank.books().seen.clone();
+        if seen.is_empty() {
+            return;
+        }
+        let mut note = self.draw.of(&seen);
+        let text = String::from_utf8_lossy(&note.body);
+        let turned = if text.contains("\"processed\"") {
+            ("\"processed\"", "\"declined\"")
+        } else {
+            ("\"pending\"", "\"processed\"")
+        };
+        note.body = text.replace(turned.0, turned.1).replacen("se_", "sf_", 1).into_bytes();
+        self.tally.note("fault", "forged callback");
+        self.receive(process, &note).await;
+    }
+
+    async fn apply_callbacks(&mut self, process: usize) {
+        let size = self.draw.between(1, 20);
+        self.lay_trap(5);
+        let gateway = self.gateway(process);
+        let (done, injected) = self.done(&[process], gateway.apply_callbacks(size)).await;
+        match done {
+            Some(Ok(count)) if count > 0 => self.note(format!("process {process} applies {count} callbacks")),
+            Some(Err(error)) => self.judge_error("apply_callbacks", &error, injected),
+            _ => {}
+        }
+    }
+
+    async fn sync(&mut self, process: usize) {
+        let gateway = self.gateway(process);
+        let index = self.draw.below(self.hands[process].syncs.len().max(1));
+        self.lay_trap(4);
+        if self.hands[process].syncs.is_empty() {
+            let (done, injected) = self.done(&[process], gateway.claim_syncs(4)).await;
+            match done {
+                Some(Ok(tasks)) => self.hands[process].syncs.extend(tasks.into_iter().map(|task| (task, None))),
+                Some(Err(error)) => self.judge_error("claim_syncs", &error, injected),
+                None => {}
+            }
+            return;
+        }
+        let (task, asked) = self.hands[process].syncs.swap_remove(index);
+        match asked {
+            None => {
+                let (done, injected) = self.done(&[process], gateway.ask_balance(&task)).await;
+                match done {
+                    // The answer is written at once, or much later.
+                    Some(Ok(asked)) if self.draw.percent(50) => self.hands[process].syncs.push((task, Some(asked))),
+                    Some(Ok(asked)) => self.write_balance(process, &task, &asked).await,
+                    Some(Err(error)) => self.judge_error("ask_balance", &error, injected),
+                    None => {}
+                }
+            }
+            Some(asked) => self.write_balance(process, &task, &asked).await,
+        }
+    }
+
+    async fn write_balance(
+        &mut self,
+        process: usize,
+        task: &landfall::gateway::balance_syncs::SyncTask,
+        asked: &landfall::gateway::balance_syncs::Asked,
+    ) {
+        let gateway = self.gateway(process);
+        let (done, injected) = self.done(&[process], gateway.write_balance(task, asked)).await;
+        self.note(format!("process {process} syncs {} with {:?}: {done:?}", task.deposit.code, asked.answer));
+        self.tally.note("run", "balances written");
+        if let Some(Err(error)) = done {
+            self.judge_error("write_balance", &error, injected);
+        }
+    }
+
+    async fn keep_house(&mut self, process: usize) {
+        self.lay_trap(10);
+        let gateway = self.gateway(process);
+        let (done, injected) = self.done(&[process], gateway.keep_house()).await;
+        self.note(format!("process {process} keeps house"));
+        if let Some(Err(error)) = done {
+            self.judge_error("keep_house", &error, injected);
+        }
+    }
+}

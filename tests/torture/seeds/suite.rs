@@ -1,0 +1,96 @@
+//! The seeds that are run: a few with every run of the tests, and as many as the environment says.
+
+use std::io::Write as _;
+
+use serde_json::json;
+
+use super::tally::Tally;
+use super::{Outcome, Simulation};
+
+/// Run with every run of the tests.
+const SHORT: std::ops::Range<u64> = 0..8;
+/// Seeds that found something once.
+const FOUND: [u64; 0] = [];
+
+/// One simulation at a time in a process: failpoints and rules are the process's.
+pub static ALONE: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());
+
+fn tell(outcome: &Outcome) -> String {
+    let Outcome { seed, violations, log, .. } = outcome;
+    let broken: Vec<_> = violations.iter().map(|violation| format!("  {violation}")).collect();
+    format!(
+        "{}\nseed {seed} broke:\n{}\nto run it again: TORTURE_SEEDS={seed}..{}",
+        log.join("\n"),
+        broken.join("\n"),
+        seed + 1
+    )
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn whatever_is_drawn_the_money_adds_up() {
+    let _alone = ALONE.lock().await;
+    let mut simulation = Simulation::new().await;
+    let mut total = Tally::default();
+    for seed in SHORT.chain(FOUND) {
+        let outcome = simulation.run(seed).await;
+        assert!(outcome.violations.is_empty(), "{}", tell(&outcome));
+        total.join(&outcome.tally);
+    }
+    println!("{total}");
+    assert!(total.kinds("fault") >= 10, "{total}");
+    assert!(total.of("run", "payouts") >= 100, "{total}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn the_same_seed_takes_the_same_steps() {
+    let _alone = ALONE.lock().await;
+    let mut simulation = Simulation::new().await;
+    let mut seed = SHORT.end;
+    loop {
+        let first = simulation.run(seed).await;
+        if first.in_parallel {
+            seed += 1;
+            continue;
+        }
+        let again = simulation.run(seed).await;
+        assert_eq!(first.log, again.log);
+        assert_eq!(first.tally.to_json(), again.tally.to_json());
+        return;
+    }
+}
+
+/// `TORTURE_SEEDS=from..to`; `TORTURE_OUT` names a file that gets the counts as a line of JSON.
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn seeds_of_the_environment() {
+    let Ok(seeds) = std::env::var("TORTURE_SEEDS") else { return };
+    let _alone = ALONE.lock().await;
+    let (from, to) = seeds.split_once("..").expect("TORTURE_SEEDS=from..to");
+    let (from, to): (u64, u64) = (from.parse().unwrap(), to.parse().unwrap());
+    let mut simulation = Simulation::new().await;
+    let (mut total, mut failed) = (Tally::default(), Vec::new());
+    let started = std::time::Instant::now();
+    let mut told = started;
+    for seed in from..to {
+        let outcome = simulation.run(seed).await;
+        total.join(&outcome.tally);
+        if !outcome.violations.is_empty() {
+            println!("{}\n", tell(&outcome));
+            failed.push(seed);
+        }
+        if told.elapsed().as_secs() >= 5 || seed + 1 == to {
+            told = std::time::Instant::now();
+            let payouts = total.of("run", "payouts");
+            let secs = started.elapsed().as_secs();
+            println!("seed {seed}: {} done, {payouts} payouts, {} failed, {secs} s", seed + 1 - from, failed.len());
+        }
+    }
+    println!("\n{total}\nseeds {from}..{to}, failed: {failed:?}");
+    if let Ok(path) = std::env::var("TORTURE_OUT") {
+        let line = json!({
+            "seeds": [from, to], "failed": failed, "seconds": started.elapsed().as_secs(), "counts": total.to_json(),
+        });
+        let mut file = std::fs::OpenOptions::new().create(true).append(true).open(path).unwrap();
+        writeln!(file, "{line}").unwrap();
+    }
+    assert!(failed.is_empty(), "seeds that failed: {failed:?}");
+}
