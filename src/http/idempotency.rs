@@ -27,8 +27,6 @@ use crate::gateway::Gateway;
 use crate::store::error::DbError;
 use crate::store::idempotency::{self as keys, KeyOwner, SavedKey};
 
-/// How long a process has for its work before another may take the key over. Far above what a write can take.
-const LEASE_SECS: i64 = 60;
 /// How long a key is kept.
 const KEPT_HOURS: i64 = 24;
 /// How often a key is looked at that keeps changing hands.
@@ -54,6 +52,8 @@ pub struct KeyedRequest {
     owner: KeyOwner,
     operation: String,
     body_mac: [u8; 32],
+    /// How long a process has for its work before another may take the key over.
+    lease: TimeDelta,
 }
 
 impl KeyedRequest {
@@ -65,11 +65,13 @@ impl KeyedRequest {
         key: IdempotencyKey,
         request: &HttpRequest,
         body: &Body,
+        lease_secs: u32,
     ) -> Self {
         Self {
             owner: KeyOwner { tenant, principal, key: key.0 },
             operation: format!("{} {}", request.method(), request.path()),
             body_mac: mac_of(gateway, request.query_string(), body),
+            lease: TimeDelta::seconds(i64::from(lease_secs)),
         }
     }
 }
@@ -181,7 +183,7 @@ async fn claim(gateway: &Gateway, request: &KeyedRequest) -> Result<Claimed, Api
     let mut conn = gateway.db.get().await?;
     for _ in 0..TRIES {
         let now = gateway.clock.now();
-        let lease_until = now + TimeDelta::seconds(LEASE_SECS);
+        let lease_until = now + request.lease;
         let (owner, operation, mac) = (&request.owner, &request.operation, &request.body_mac);
         if keys::claim(&mut conn, owner, operation, mac, lease_until, now).await.map_err(DbError::from)? {
             return Ok(Claimed::Ours(lease_until));
@@ -278,6 +280,7 @@ mod tests {
             owner: KeyOwner { tenant, principal: "user:alice".into(), key: "k".into() },
             operation: "POST /v4/payout/offer".into(),
             body_mac: [7; 32],
+            lease: TimeDelta::seconds(60),
         }
     }
 

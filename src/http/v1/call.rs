@@ -180,7 +180,15 @@ impl PartnerCall {
             None => edge.outlive(work).await??,
             Some(key) => {
                 let principal = format!("key:{}", caller.key_id);
-                let keyed = KeyedRequest::new(&gateway, caller.tenant, principal, key, &request, body);
+                let keyed = KeyedRequest::new(
+                    &gateway,
+                    caller.tenant,
+                    principal,
+                    key,
+                    &request,
+                    body,
+                    edge.settings.idempotency_lease_secs,
+                );
                 edge.outlive(idempotency::once(gateway, keyed, context, work)).await??
             }
         };
