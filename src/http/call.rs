@@ -145,7 +145,7 @@ impl Call {
         let request =
             KeyedRequest::new(&gateway, self.user.tenant, principal, key, &self.request, body, lease_secs);
         let (context, edge) = (self.context, self.edge);
-        let answer = edge.outlive(idempotency::once(gateway, request, context, work)).await??;
+        let answer = edge.outlive(idempotency::once(gateway, request, context, |_| work)).await??;
         Ok(answer.respond())
     }
 }

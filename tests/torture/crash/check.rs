@@ -161,6 +161,7 @@ async fn asked(client: &Client, meant: &Meant, strictly: bool, outcome: &mut Out
     let mut held: BTreeMap<String, Decimal> = BTreeMap::new();
     let mut by_user: Vec<(Decimal, Decimal)> = vec![Default::default(); meant.users.len()];
     for intent in &meant.intents {
+        let mut resolution = String::new();
         let end = match &intent.what {
             What::Request { id, funding } => {
                 let seen = client.done(&Call::new(Who::Partner, "GET", format!("{REQUESTS}/{id}"))).await;
@@ -175,6 +176,7 @@ async fn asked(client: &Client, meant: &Meant, strictly: bool, outcome: &mut Out
                         *held.entry(currency).or_default() += amount("point_amount") - amount("processed_amount");
                     }
                 }
+                resolution = text(&of["resolution"]);
                 if !is_final && of["moderation"] != false { "moderated".to_owned() } else { text(&of["status"]) }
             }
             What::Offer { user, id } => {
@@ -192,7 +194,10 @@ async fn asked(client: &Client, meant: &Meant, strictly: bool, outcome: &mut Out
         };
         let may_be_left = !strictly && end == "moderated";
         if !intent.ends.contains(&end.as_str()) && !may_be_left {
-            outcome.differences.push(format!("{}: {end}, wanted {:?} ({:?})", intent.label, intent.ends, intent.what));
+            outcome.differences.push(format!(
+                "{}: {end} {resolution}, wanted {:?} ({:?})",
+                intent.label, intent.ends, intent.what
+            ));
         }
     }
     let mut credited: BTreeMap<String, Decimal> = BTreeMap::new();

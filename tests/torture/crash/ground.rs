@@ -194,7 +194,7 @@ impl Ground {
 impl Drop for Ground {
     fn drop(&mut self) {
         if std::thread::panicking() {
-            eprintln!("what the processes said is kept in {}", self.root.display());
+            eprintln!("what the processes said, and the database, are kept in {}", self.root.display());
             return;
         }
         let pid = self.cluster.server_pid();

@@ -15,6 +15,8 @@ mod ground;
 mod kills;
 mod load;
 mod matrix;
+mod postgres;
+mod proxy;
 mod server;
 
 use std::io::Write;
