@@ -71,6 +71,8 @@ fn is_of_the_database(error: &GatewayError) -> bool {
             | DbError::Collision(_)
             | DbError::RetriesExhausted { .. }
             | DbError::CommitUnknown(_)
+            | DbError::ReadOnly(_)
+            | DbError::Full(_)
             | DbError::Aborted,
         ) => true,
     }

@@ -159,7 +159,9 @@ impl Ground {
 
     /// `landfall` with these arguments over a database.
     pub fn command(&self, url: &str, arguments: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_landfall"));
+        // A long run keeps to the binary that it began with.
+        let program = std::env::var("TORTURE_BIN").unwrap_or_else(|_| env!("CARGO_BIN_EXE_landfall").to_owned());
+        let mut command = Command::new(program);
         command
             .args(arguments)
             .current_dir(&self.root)

@@ -299,12 +299,18 @@ impl Load<'_> {
         attributes["options"] = json!({ "auto_process": false, "expires_at": at.to_rfc3339() });
         let call = self.partner("POST", REQUESTS).json(document("payout-request", &attributes));
         let (status, body) = self.client.send(&call).await;
-        if status == 422 {
-            // It was too late before anything was taken.
-            return Meant::default();
-        }
-        assert!(status < 300, "{status} {body}");
-        let what = What::Request { id: id_of(&body), funding: Funding::Balance };
+        let id = if status == 422 {
+            // It is too late now; a try that wasn't answered may have come in time, or may still.
+            tokio::time::sleep(std::time::Duration::from_secs(3)).await;
+            let call = self.partner("GET", format!("{REQUESTS}?filter%5Breference_id%5D={}", self.of("expired")));
+            let found = self.client.done(&call).await;
+            let Some(id) = found["data"][0]["id"].as_str() else { return Meant::default() };
+            id.to_owned()
+        } else {
+            assert!(status < 300, "{status} {body}");
+            id_of(&body)
+        };
+        let what = What::Request { id, funding: Funding::Balance };
         Meant { intents: vec![Intent { label: "expired", what, ends: &["expired"] }], ..Meant::default() }
     }
 
