@@ -24,6 +24,9 @@ pub struct GatewaySettings {
     pub request_ttl_secs: u32,
     /// How often the same payout may be sent under the same reference, where the provider makes that safe.
     pub sends_max: u16,
+    /// How long after a send, and then after each inquiry, a payout without an answer is asked about, in milliseconds: rising, and the
+    /// last of them for as long as it takes.
+    pub inquiry_intervals_ms: Vec<u64>,
     /// How often a deposit account's balance is asked for where its provider reports it, in seconds.
     pub balance_sync_secs: u32,
     /// How often provider accounts' credentials are tried, in seconds.
@@ -241,6 +244,11 @@ impl GatewaySettings {
         }
         if self.request_ttl_secs == 0 {
             problems.add("gateway.request_ttl_secs", "must be above zero");
+        }
+        let intervals = &self.inquiry_intervals_ms;
+        let rises = intervals.windows(2).all(|pair| pair[0] <= pair[1]);
+        if intervals.is_empty() || !rises || !intervals.iter().all(|ms| (50..=86_400_000).contains(ms)) {
+            problems.add("gateway.inquiry_intervals_ms", "are 50 to 86400000 each, and rise");
         }
         if !(1..=10).contains(&self.sends_max) {
             problems.add("gateway.sends_max", "must be 1 to 10");

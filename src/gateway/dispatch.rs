@@ -39,6 +39,8 @@ pub(super) use taken::Taken;
 struct Written {
     tasks: Vec<SendTask>,
     conclusions: Vec<Conclusion>,
+    /// Jobs of requests that no route was found for in a snapshot from before they were made.
+    unsure: Vec<ClaimedJob>,
     claimed: usize,
 }
 
@@ -46,6 +48,7 @@ impl Written {
     fn join(&mut self, other: Written) {
         self.tasks.extend(other.tasks);
         self.conclusions.extend(other.conclusions);
+        self.unsure.extend(other.unsure);
         self.claimed += other.claimed;
     }
 }
@@ -54,6 +57,8 @@ impl Written {
 struct Claims {
     jobs: Vec<ClaimedJob>,
     lease_until: DateTime<Utc>,
+    /// Whether the snapshot was read again for them: what it doesn't have isn't there.
+    reread: bool,
 }
 
 /// Whether the database is to blame, and not one of the requests.
@@ -66,6 +71,8 @@ fn is_of_the_database(error: &GatewayError) -> bool {
             | DbError::Collision(_)
             | DbError::RetriesExhausted { .. }
             | DbError::CommitUnknown(_)
+            | DbError::ReadOnly(_)
+            | DbError::Full(_)
             | DbError::Aborted,
         ) => true,
     }
@@ -79,7 +86,23 @@ impl Gateway {
         if claims.jobs.is_empty() {
             return Ok((Vec::new(), 0));
         }
-        let (written, mut failed) = self.write_claimed(&snapshot, &claims).await?;
+        let (mut written, mut failed) = self.write_claimed(&snapshot, &claims).await?;
+        if !written.unsure.is_empty() {
+            // What was set up through another process before they were made counts for them.
+            self.routes.forget();
+            let again = Claims { jobs: std::mem::take(&mut written.unsure), lease_until: claims.lease_until, reread: true };
+            let more = match self.snapshot().await {
+                Ok(snapshot) => self.write_claimed(&snapshot, &again).await,
+                Err(error) => Err(error),
+            };
+            match more {
+                Ok((more, error)) => {
+                    written.join(Written { claimed: 0, ..more });
+                    failed = error.or(failed);
+                }
+                Err(error) => failed = Some(error),
+            }
+        }
         // One by one: what is wrong with one request doesn't keep the others from their end.
         for conclusion in &written.conclusions {
             if let Err(error) = self.conclude(std::slice::from_ref(conclusion)).await {
@@ -101,7 +124,7 @@ impl Gateway {
             let now = self.clock.now();
             let lease_until = now + TimeDelta::from_std(self.lease).unwrap_or(TimeDelta::minutes(1));
             let jobs = jobs::claim_alone(conn, JobKind::Dispatch, now, lease_until, batch_size).await?;
-            Ok(Claims { jobs, lease_until })
+            Ok(Claims { jobs, lease_until, reread: false })
         })
         .await
     }
@@ -114,7 +137,7 @@ impl Gateway {
         claims: &Claims,
     ) -> Result<(Written, Option<GatewayError>), GatewayError> {
         let write = async |jobs: &[ClaimedJob]| {
-            transaction(&self.db, async |conn| self.write_payouts(conn, snapshot, jobs, claims.lease_until).await).await
+            transaction(&self.db, async |conn| self.write_payouts(conn, snapshot, jobs, claims).await).await
         };
         let error = match write(&claims.jobs).await {
             Ok(written) => return Ok((written, None)),
@@ -142,12 +165,12 @@ impl Gateway {
         conn: &mut AsyncPgConnection,
         snapshot: &Snapshot,
         claimed: &[ClaimedJob],
-        lease_until: DateTime<Utc>,
+        claims: &Claims,
     ) -> Result<Written, GatewayError> {
         let now = self.clock.now();
         let keys: Vec<_> = claimed.iter().map(|job| (job.tenant(), PayoutRequestId(job.subject_id))).collect();
         let mut rows = requests::lock(conn, &keys).await?;
-        let mut ground = self.ground(conn, snapshot, &rows, lease_until, now).await?;
+        let mut ground = self.ground(conn, snapshot, &rows, claims.lease_until, now).await?;
 
         let mut written = Written { claimed: claimed.len(), ..Written::default() };
         let mut plan = Plan::default();
@@ -167,6 +190,11 @@ impl Gateway {
                 Next::Dispatch => {
                     let refused =
                         self.place(row, &mut ground, &mut plan, snapshot.owner_for(row.tenant(), row.funding))?;
+                    let is_unsure = !refused.is_empty() && !claims.reread && snapshot.read_at() < row.created_at;
+                    if is_unsure {
+                        written.unsure.extend(claimed.iter().filter(|job| job.subject_id == row.id.0).cloned());
+                        continue;
+                    }
                     if refused.is_empty() {
                         plan.done.push((row.tenant(), JobKind::Dispatch, row.id.0));
                     }

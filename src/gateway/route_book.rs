@@ -95,6 +95,11 @@ impl Default for Snapshot {
 }
 
 impl Snapshot {
+    /// When reading began.
+    pub fn read_at(&self) -> DateTime<Utc> {
+        self.read_at
+    }
+
     /// The partner that the house's own accounts and routes stand under.
     pub fn house(&self) -> PartnerId {
         self.house

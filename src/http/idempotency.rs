@@ -2,11 +2,12 @@
 //!
 //! The answer of every request that was **carried out** is saved, refusals by a rule included (as the IETF's draft on
 //! the header has it). What was never carried out lets go of its key, so that a corrected request may use it: invalid
-//! data, an unknown thing, and every failure of ours (5xx). A process that dies loses its key by its lease; if it
+//! data, an unknown thing, what there is no price or no route for. A failure of ours (5xx) lets the same request go on under its key,
+//! and no other: its work may be done. A process that dies loses its key by its lease; if it
 //! died after its work was committed and before its answer was saved, the work is done once more, which every write
 //! here can bear: the same card is the same card, an offer holds nothing, an address is what it was, and a deleted card
-//! stays deleted (the repeat is told 404), a reference stands for one payout request or credit, and a batch that was made twice
-//! sends nothing by itself.
+//! stays deleted (the repeat is told 404), a reference stands for one payout request or credit, and what is made without one
+//! is made under the id that its key stands for ([`OnceId`]): payout requests and batches.
 //!
 //! Bodies are compared by HMAC and never stored. An answer that holds a secret is saved without it.
 
@@ -14,7 +15,8 @@ use std::future::Future;
 use std::sync::Arc;
 
 use actix_web::HttpRequest;
-use chrono::TimeDelta;
+use chrono::{DateTime, TimeDelta, Utc};
+use uuid::Uuid;
 use zeroize::Zeroizing;
 
 use super::body::Body;
@@ -27,8 +29,6 @@ use crate::gateway::Gateway;
 use crate::store::error::DbError;
 use crate::store::idempotency::{self as keys, KeyOwner, SavedKey};
 
-/// How long a process has for its work before another may take the key over. Far above what a write can take.
-const LEASE_SECS: i64 = 60;
 /// How long a key is kept.
 const KEPT_HOURS: i64 = 24;
 /// How often a key is looked at that keeps changing hands.
@@ -54,6 +54,8 @@ pub struct KeyedRequest {
     owner: KeyOwner,
     operation: String,
     body_mac: [u8; 32],
+    /// How long a process has for its work before another may take the key over.
+    lease: TimeDelta,
 }
 
 impl KeyedRequest {
@@ -65,11 +67,13 @@ impl KeyedRequest {
         key: IdempotencyKey,
         request: &HttpRequest,
         body: &Body,
+        lease_secs: u32,
     ) -> Self {
         Self {
             owner: KeyOwner { tenant, principal, key: key.0 },
             operation: format!("{} {}", request.method(), request.path()),
             body_mac: mac_of(gateway, request.query_string(), body),
+            lease: TimeDelta::seconds(i64::from(lease_secs)),
         }
     }
 }
@@ -81,6 +85,31 @@ fn mac_of(gateway: &Gateway, query: &str, body: &Body) -> [u8; 32] {
     }
     let asked = Zeroizing::new([query.as_bytes(), b"\0", body.bytes()].concat());
     gateway.vault.body_hmac(&asked)
+}
+
+/// An id that stands for one key's one work, whoever does it how often: what is made under it is made once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct OnceId(pub Uuid);
+
+impl OnceId {
+    /// Of the key as it was first claimed at that time. A version 7 UUID, so that it stands in the order of time like others.
+    fn of(gateway: &Gateway, request: &KeyedRequest, claimed_at: DateTime<Utc>) -> Self {
+        let KeyOwner { tenant, principal, key } = &request.owner;
+        let words = [
+            "once",
+            &tenant.partner_id.to_string(),
+            tenant.mode.as_str(),
+            principal,
+            key,
+            &request.operation,
+            &claimed_at.timestamp_micros().to_string(),
+        ];
+        let mac = gateway.vault.body_hmac(words.join("\0").as_bytes());
+        let mut drawn = [0; 10];
+        drawn.copy_from_slice(&mac[..10]);
+        let millis = u64::try_from(claimed_at.timestamp_millis()).unwrap_or(0);
+        Self(uuid::Builder::from_unix_timestamp_millis(millis, &drawn).into_uuid())
+    }
 }
 
 /// What a saved key means for a request that names it again.
@@ -95,8 +124,12 @@ enum Known {
     Free,
 }
 
-fn judge(saved: &SavedKey, request: &KeyedRequest, now: chrono::DateTime<chrono::Utc>) -> Known {
-    if saved.created_at + TimeDelta::hours(KEPT_HOURS) <= now {
+fn is_over(saved: &SavedKey, now: DateTime<Utc>) -> bool {
+    saved.created_at + TimeDelta::hours(KEPT_HOURS) <= now
+}
+
+fn judge(saved: &SavedKey, request: &KeyedRequest, now: DateTime<Utc>) -> Known {
+    if is_over(saved, now) {
         return Known::Free;
     }
     if saved.operation != request.operation || saved.body_mac != request.body_mac {
@@ -116,6 +149,9 @@ fn judge(saved: &SavedKey, request: &KeyedRequest, now: chrono::DateTime<chrono:
 pub trait Replayable: From<ApiError> {
     /// The refusal of a request that was carried out, as it is to be replayed; `None` for one that wasn't.
     fn to_save(&self, context: &RequestContext) -> Option<Answer>;
+
+    /// Whether it is a failure of ours after which nobody knows that nothing was done.
+    fn may_be_done(&self) -> bool;
 }
 
 impl Replayable for ApiError {
@@ -129,24 +165,29 @@ impl Replayable for ApiError {
         let body = serde_json::to_string(&self.body(context)).ok()?;
         Some(Answer::new(status.as_u16(), body))
     }
+
+    fn may_be_done(&self) -> bool {
+        matches!(self.code, Code::Common | Code::ServiceUnavailable)
+    }
 }
 
 /// Does `work` once for the key of `request`, or answers what was answered before.
-pub async fn once<F, E>(
+pub async fn once<W, F, E>(
     gateway: Arc<Gateway>,
     request: KeyedRequest,
     context: RequestContext,
-    work: F,
+    work: W,
 ) -> Result<Answer, E>
 where
+    W: FnOnce(OnceId) -> F,
     F: Future<Output = Result<Answer, E>>,
     E: Replayable,
 {
-    let lease_until = match claim(&gateway, &request).await? {
-        Claimed::Ours(lease_until) => lease_until,
+    let (lease_until, claimed_at) = match claim(&gateway, &request).await? {
+        Claimed::Ours { lease_until, claimed_at } => (lease_until, claimed_at),
         Claimed::Answered(answer) => return Ok(answer),
     };
-    let done = work.await;
+    let done = work(OnceId::of(&gateway, &request, claimed_at)).await;
     let saved = match &done {
         Ok(answer) => Some(answer.clone()),
         Err(error) => error.to_save(&context),
@@ -162,6 +203,7 @@ where
             save(&gateway, &request, lease_until, &answer).await
         }
         Some(answer) => save(&gateway, &request, lease_until, &answer).await,
+        None if done.as_ref().is_err_and(E::may_be_done) => release(&gateway, &request, lease_until).await,
         None => let_go(&gateway, &request, lease_until).await,
     };
     if let Err(error) = kept {
@@ -172,8 +214,11 @@ where
 }
 
 enum Claimed {
-    /// Until then.
-    Ours(chrono::DateTime<chrono::Utc>),
+    Ours {
+        lease_until: DateTime<Utc>,
+        /// When it was claimed first: by another process, where this one takes over.
+        claimed_at: DateTime<Utc>,
+    },
     Answered(Answer),
 }
 
@@ -181,10 +226,10 @@ async fn claim(gateway: &Gateway, request: &KeyedRequest) -> Result<Claimed, Api
     let mut conn = gateway.db.get().await?;
     for _ in 0..TRIES {
         let now = gateway.clock.now();
-        let lease_until = now + TimeDelta::seconds(LEASE_SECS);
+        let lease_until = now + request.lease;
         let (owner, operation, mac) = (&request.owner, &request.operation, &request.body_mac);
         if keys::claim(&mut conn, owner, operation, mac, lease_until, now).await.map_err(DbError::from)? {
-            return Ok(Claimed::Ours(lease_until));
+            return Ok(Claimed::Ours { lease_until, claimed_at: now });
         }
         let Some(saved) = keys::find(&mut conn, owner).await.map_err(DbError::from)? else { continue };
         match judge(&saved, request, now) {
@@ -192,10 +237,12 @@ async fn claim(gateway: &Gateway, request: &KeyedRequest) -> Result<Claimed, Api
             Known::Mismatch => return Err(ApiError::new(Code::IdempotencyMismatch)),
             Known::Running { secs } => return Err(ApiError::new(Code::RequestInProgress).retry_after(secs)),
             Known::Free => {
+                // The work of a process that died is still the same work; a key that is old begins anew.
+                let claimed_at = if is_over(&saved, now) { now } else { saved.created_at };
                 let seen = saved.lease_until;
-                let taken = keys::take_over(&mut conn, owner, operation, mac, seen, lease_until, now).await;
+                let taken = keys::take_over(&mut conn, owner, operation, mac, seen, lease_until, claimed_at).await;
                 if taken.map_err(DbError::from)? {
-                    return Ok(Claimed::Ours(lease_until));
+                    return Ok(Claimed::Ours { lease_until, claimed_at });
                 }
             }
         }
@@ -206,17 +253,23 @@ async fn claim(gateway: &Gateway, request: &KeyedRequest) -> Result<Claimed, Api
 async fn save(
     gateway: &Gateway,
     request: &KeyedRequest,
-    lease_until: chrono::DateTime<chrono::Utc>,
+    lease_until: DateTime<Utc>,
     answer: &Answer,
 ) -> Result<(), DbError> {
     let mut conn = gateway.db.get().await?;
     Ok(keys::save(&mut conn, &request.owner, lease_until, answer.status, kept_body(answer)).await?)
 }
 
+/// The key stays this request's, and whoever sends it again goes on with it at once.
+async fn release(gateway: &Gateway, request: &KeyedRequest, lease_until: DateTime<Utc>) -> Result<(), DbError> {
+    let mut conn = gateway.db.get().await?;
+    Ok(keys::release(&mut conn, &request.owner, lease_until, gateway.clock.now()).await?)
+}
+
 async fn let_go(
     gateway: &Gateway,
     request: &KeyedRequest,
-    lease_until: chrono::DateTime<chrono::Utc>,
+    lease_until: DateTime<Utc>,
 ) -> Result<(), DbError> {
     let mut conn = gateway.db.get().await?;
     Ok(keys::forget(&mut conn, &request.owner, lease_until).await?)
@@ -262,8 +315,6 @@ fn luhn(digits: &[u8]) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use chrono::{DateTime, Utc};
-
     use super::*;
     use crate::domain::ids::{Mode, PartnerId};
     use crate::http::messages::Language;
@@ -278,6 +329,7 @@ mod tests {
             owner: KeyOwner { tenant, principal: "user:alice".into(), key: "k".into() },
             operation: "POST /v4/payout/offer".into(),
             body_mac: [7; 32],
+            lease: TimeDelta::seconds(60),
         }
     }
 

@@ -26,6 +26,15 @@ pub enum DbError {
     #[error("whether the transaction was committed is unknown: {0}")]
     CommitUnknown(String),
 
+    /// This server takes no writes: it is a standby now, or an operator said so. Nothing was changed, and another connection may lead
+    /// to one that does.
+    #[error("the database takes no writes: {0}")]
+    ReadOnly(String),
+
+    /// The server has no room for it on its disk: nothing was changed. Somebody has to make room.
+    #[error("the database's disk is full: {0}")]
+    Full(String),
+
     /// A statement failed, the closure hid its error and answered `Ok`: PostgreSQL had given the transaction up, so it was
     /// rolled back. A mistake in the calling code.
     #[error("a failed statement's error was swallowed inside its transaction, which was rolled back")]
@@ -102,9 +111,15 @@ fn by_message(message: &str) -> Option<DbError> {
         {
             DbError::Unavailable(owned())
         }
-        // 25006 after a failover: this is no longer the primary
-        m if m.starts_with("cannot execute") && m.ends_with("in a read-only transaction") => {
-            DbError::Unavailable(owned())
+        // 25006: after a failover this is no longer the primary
+        m if m.starts_with("cannot execute") && m.ends_with("in a read-only transaction") => DbError::ReadOnly(owned()),
+        m if m.ends_with("during recovery") => DbError::ReadOnly(owned()),
+        // 53100
+        m if m.contains("No space left on device")
+            || m.contains("Disk quota exceeded")
+            || m.starts_with("could not extend file") =>
+        {
+            DbError::Full(owned())
         }
         _ => return None,
     })
@@ -135,6 +150,10 @@ mod tests {
         let gone = "terminating connection due to administrator command";
         assert!(matches!(server_says(DatabaseErrorKind::Unknown, gone), DbError::Unavailable(_)));
         assert!(matches!(server_says(DatabaseErrorKind::ClosedConnection, "x"), DbError::Unavailable(_)));
+        let standby = "cannot execute INSERT in a read-only transaction";
+        assert!(matches!(server_says(DatabaseErrorKind::ReadOnlyTransaction, standby), DbError::ReadOnly(_)));
+        let full = "could not extend file \"base/5/2619\": No space left on device";
+        assert!(matches!(server_says(DatabaseErrorKind::Unknown, full), DbError::Full(_)));
         assert!(matches!(DbError::from(Error::NotFound), DbError::Other(Error::NotFound)));
     }
 }

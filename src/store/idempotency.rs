@@ -36,11 +36,12 @@ statement! {
 }
 
 statement! {
-    /// Takes over from a process that died, or a key whose 24 hours are over, if nobody else did first.
+    /// Takes over from a process that died, or a key whose 24 hours are over, if nobody else did first. `created_at` is when the work
+    /// was first claimed: of a process that died, as it was.
     struct TakeOver {
-        operation: String as Text, body_mac: Vec<u8> as Bytea, lease_until: DateTime<Utc> as Timestamptz, now: DateTime<Utc> as Timestamptz,
-        partner_id: PartnerId as SqlUuid, mode: Mode as Text, principal: String as Text, key: String as Text,
-        seen_lease: DateTime<Utc> as Timestamptz,
+        operation: String as Text, body_mac: Vec<u8> as Bytea, lease_until: DateTime<Utc> as Timestamptz,
+        created_at: DateTime<Utc> as Timestamptz, partner_id: PartnerId as SqlUuid, mode: Mode as Text, principal: String as Text,
+        key: String as Text, seen_lease: DateTime<Utc> as Timestamptz,
     } = "UPDATE idempotency_key SET operation = ?, body_mac = ?, lease_until = ?, response_status = NULL, response_body = NULL, \
              created_at = ? \
          WHERE partner_id = ? AND mode = ? AND principal = ? AND key = ? AND lease_until = ?"
@@ -52,6 +53,15 @@ statement! {
         key: String as Text, lease_until: DateTime<Utc> as Timestamptz,
     } = "UPDATE idempotency_key SET response_status = ?, response_body = ? \
          WHERE partner_id = ? AND mode = ? AND principal = ? AND key = ? AND lease_until = ?"
+}
+
+statement! {
+    /// Whoever comes next may go on with the work.
+    struct ReleaseKey {
+        now: DateTime<Utc> as Timestamptz, partner_id: PartnerId as SqlUuid, mode: Mode as Text, principal: String as Text,
+        key: String as Text, lease_until: DateTime<Utc> as Timestamptz,
+    } = "UPDATE idempotency_key SET lease_until = ? \
+         WHERE partner_id = ? AND mode = ? AND principal = ? AND key = ? AND lease_until = ? AND response_status IS NULL"
 }
 
 statement! {
@@ -114,13 +124,13 @@ pub async fn take_over(
     body_mac: &[u8],
     seen_lease: DateTime<Utc>,
     lease_until: DateTime<Utc>,
-    now: DateTime<Utc>,
+    created_at: DateTime<Utc>,
 ) -> QueryResult<bool> {
     let taken = TakeOver {
         operation: operation.to_owned(),
         body_mac: body_mac.to_vec(),
         lease_until,
-        now,
+        created_at,
         partner_id: owner.tenant.partner_id,
         mode: owner.tenant.mode,
         principal: owner.principal.clone(),
@@ -155,6 +165,25 @@ pub async fn save(
 }
 
 /// Lets go of a key whose request failed in a way that isn't to be replayed.
+pub async fn release(
+    conn: &mut AsyncPgConnection,
+    owner: &KeyOwner,
+    lease_until: DateTime<Utc>,
+    now: DateTime<Utc>,
+) -> QueryResult<()> {
+    ReleaseKey {
+        now,
+        partner_id: owner.tenant.partner_id,
+        mode: owner.tenant.mode,
+        principal: owner.principal.clone(),
+        key: owner.key.clone(),
+        lease_until,
+    }
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
 pub async fn forget(conn: &mut AsyncPgConnection, owner: &KeyOwner, lease_until: DateTime<Utc>) -> QueryResult<()> {
     ForgetKey {
         partner_id: owner.tenant.partner_id,

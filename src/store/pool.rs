@@ -7,16 +7,22 @@ use std::time::Duration;
 
 use diesel_async::pooled_connection::deadpool::{Object, Pool, PoolError};
 use diesel_async::pooled_connection::{AsyncDieselConnectionManager, ManagerConfig, RecyclingMethod};
-use diesel_async::{AsyncPgConnection, SimpleAsyncConnection};
+use diesel::sql_types::Bool;
+use diesel_async::{AsyncPgConnection, RunQueryDsl};
 use futures_util::FutureExt;
 
 use super::connect::{ConnectError, Connector};
 use super::error::DbError;
+use super::statement::statement;
 use crate::config::database::DatabaseSettings;
 use crate::config::database::url::DatabaseUrl;
 
 /// A connection of the pool; give `&mut conn` to diesel-async. It goes back when dropped.
 pub type Conn = Object<AsyncPgConnection>;
+
+statement! {
+    struct IsReadOnly {} => (Bool,) = "SELECT current_setting('transaction_read_only')::boolean"
+}
 
 /// The database. Cheap to clone; clones share the pool.
 #[derive(Clone)]
@@ -63,9 +69,21 @@ impl Db {
         }
     }
 
-    /// Whether the server answers.
+    /// Whether the server answers, and takes writes.
     pub async fn ping(&self) -> Result<(), DbError> {
-        Ok(self.get().await?.batch_execute("SELECT 1").await?)
+        let mut conn = self.get().await?;
+        let (is_read_only,): (bool,) = IsReadOnly {}.get_result(&mut conn).await?;
+        if is_read_only {
+            drop(Conn::take(conn));
+            self.distrust();
+            return Err(DbError::ReadOnly("its transactions are read-only".to_owned()));
+        }
+        Ok(())
+    }
+
+    /// Closes the idle connections: they lead to a server that takes no writes, and a new one may lead to another, or find it changed.
+    pub fn distrust(&self) {
+        self.pool.retain(|_, _| false);
     }
 
     /// A connection of one's own, outside the pool, for what holds one for long (migrations, LISTEN).

@@ -150,6 +150,11 @@ where
             }
             Err(error) => Err(E::from(error)),
         };
+        if let Err(error) = &outcome
+            && matches!(error.db_error(), Some(DbError::ReadOnly(_)))
+        {
+            db.distrust();
+        }
         match outcome {
             Ok(value) => return Ok(value),
             Err(error) => attempt = after_failure(error, attempt, db.attempts_max()).await?,
@@ -237,6 +242,10 @@ async fn finish<T, E: TransactionError>(
                 Err(error.into())
             }
         },
+        Err(error) if matches!(error.db_error(), Some(DbError::ReadOnly(_))) => {
+            discard(conn);
+            Err(error)
+        }
         Err(error) => {
             roll_back(open).await;
             Err(error)
@@ -260,9 +269,12 @@ async fn commit(conn: &mut AsyncPgConnection) -> Result<(), DbError> {
         }
         Err(error) => Err(match DbError::from(error) {
             // The server itself says that it rolled back.
-            definite @ (DbError::Collision(_) | DbError::Conflict(_) | DbError::Refused(_) | DbError::Aborted) => {
-                definite
-            }
+            definite @ (DbError::Collision(_)
+            | DbError::Conflict(_)
+            | DbError::Refused(_)
+            | DbError::Aborted
+            | DbError::ReadOnly(_)
+            | DbError::Full(_)) => definite,
             doubtful => DbError::CommitUnknown(doubtful.to_string()),
         }),
     }

@@ -101,19 +101,24 @@ struct State {
     reached: u64,
     /// Where each place is written down when it is first reached.
     seen_file: Option<std::path::PathBuf>,
+    /// Where each order of the plan is written down that is carried out.
+    done_file: Option<std::path::PathBuf>,
 }
 
 /// Names a plan for a process.
 const PLAN_ENV: &str = "LANDFALL_FAILPOINTS";
 /// Names a file that every place is appended to, a line each, when it is first reached.
 const SEEN_ENV: &str = "LANDFALL_FAILPOINTS_SEEN";
+/// Names a file that every place is appended to where an order of the plan is carried out, right before it is.
+const DONE_ENV: &str = "LANDFALL_FAILPOINTS_DONE";
 /// Names rules that are off in a process, joined by commas.
 const OFF_ENV: &str = "LANDFALL_RULES_OFF";
 
 static STATE: LazyLock<Mutex<State>> = LazyLock::new(|| {
     let plan = std::env::var(PLAN_ENV).unwrap_or_default();
     let plan = plan.parse().unwrap_or_else(|error| panic!("{PLAN_ENV}: {error}"));
-    Mutex::new(State { plan, seen_file: std::env::var_os(SEEN_ENV).map(Into::into), ..State::default() })
+    let file = |name| std::env::var_os(name).map(Into::into);
+    Mutex::new(State { plan, seen_file: file(SEEN_ENV), done_file: file(DONE_ENV), ..State::default() })
 });
 
 static OFF: LazyLock<[AtomicBool; Rule::ALL.len()]> = LazyLock::new(|| {
@@ -176,6 +181,12 @@ pub fn new_uuid() -> Uuid {
     uuid::Builder::from_unix_timestamp_millis(IDS_FROM_MS + *count, &random).into_uuid()
 }
 
+fn append(path: &std::path::Path, name: &str) {
+    let file = std::fs::OpenOptions::new().create(true).append(true).open(path);
+    let written = file.and_then(|mut file| writeln!(file, "{name}"));
+    written.unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+}
+
 fn decide(name: &str) -> Option<Action> {
     let hook = {
         let mut state = state();
@@ -186,15 +197,16 @@ fn decide(name: &str) -> Option<Action> {
         if count == 1
             && let Some(path) = &state.seen_file
         {
-            let file = std::fs::OpenOptions::new().create(true).append(true).open(path);
-            let written = file.and_then(|mut file| writeln!(file, "{name}"));
-            written.unwrap_or_else(|error| panic!("{SEEN_ENV}: {error}"));
+            append(path, name);
         }
         let due =
             state.plan.0.iter().find(|order| {
                 (order.place == name && order.nth == count) || (order.place == "*" && order.nth == reached)
             });
         if let Some(order) = due {
+            if let Some(path) = &state.done_file {
+                append(path, name);
+            }
             return Some(order.action);
         }
         state.hook.clone()

@@ -7,8 +7,9 @@ use landfall::gateway::requests::{NewRequest, RequestOptions};
 use rust_decimal::{Decimal, dec};
 use serde_json::json;
 
-use crate::partner::execute;
+use crate::partner::{Partner, execute};
 use crate::scripted::{Lane, Says, by, events_of, lane, lanes_of, payouts_of, reserved, routed, routed_with};
+use crate::world::World;
 
 const PLENTY: Decimal = dec!(50000);
 
@@ -387,5 +388,23 @@ async fn sixty_four_clients_place_all_money_on_three_accounts_that_just_suffice(
     let more = partner.find(&world, more.id).await;
     assert_eq!(more.resolution, Some(Resolution::StrategyConfiguredRoutesWereFiltered));
     assert_eq!(partner.funds(&world, "USD").await.1, dec!(0));
+    world.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_route_set_up_through_another_process_counts_for_what_is_asked_for_after_it() {
+    let world = World::new().await;
+    let partner = Partner::with(&world, dec!(100)).await;
+    let other = world.another_process(|_| {}, Vec::new()).await;
+    execute(&world, "UPDATE payout_route SET enabled = false").await;
+    other.gateway.routes.forget();
+    other.gateway.snapshot().await.unwrap();
+    world.advance(5);
+    execute(&world, "UPDATE payout_route SET enabled = true").await;
+    world.advance(5);
+    let made = partner.make(&world, partner.sample_of(dec!(10), "fresh")).await;
+    // What it has read is still young enough to be used.
+    let (tasks, _) = other.gateway.dispatch(10).await.unwrap();
+    assert_eq!(tasks.len(), 1, "{:?}", partner.find(&world, made.id).await.resolution);
     world.finish().await;
 }

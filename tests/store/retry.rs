@@ -324,3 +324,37 @@ async fn whoever_stops_waiting_in_a_transaction_leaves_no_row_locked() {
     taken.await.unwrap();
     assert_eq!(amounts(&other).await, (99, 100));
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_takes_no_writes_is_told_and_its_connections_are_left() {
+    let test_db = TestDb::empty().await;
+    let db = accounts(&test_db).await;
+    let name = test_db.database_url().config().get_dbname().unwrap().to_owned();
+    let set = async |what: &str| test_db.run(&format!("ALTER DATABASE {name} {what}")).await;
+    db.ping().await.unwrap();
+    set("SET default_transaction_read_only = on").await;
+    drop(diesel_async::pooled_connection::deadpool::Object::take(db.get().await.unwrap()));
+    assert!(matches!(db.ping().await, Err(DbError::ReadOnly(_))));
+    let refused: Result<(), DbError> = transaction(&db, async |conn| add(conn, 1, -10).await).await;
+    assert!(matches!(refused, Err(DbError::ReadOnly(_))), "{refused:?}");
+    set("RESET default_transaction_read_only").await;
+    // Nothing is left of the connections that were made while it was so.
+    transaction(&db, async |conn| add(conn, 1, -10).await).await.unwrap();
+    db.ping().await.unwrap();
+    assert_eq!(amounts(&db).await, (90, 100));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_full_disk_is_told_as_such_and_leaves_nothing() {
+    let test_db = TestDb::empty().await;
+    let db = accounts(&test_db).await;
+    let full = "DO $$ BEGIN RAISE EXCEPTION 'could not extend file \"base/1/1\": No space left on device' \
+                USING ERRCODE = '53100'; END $$";
+    let refused: Result<(), DbError> = transaction(&db, async |conn| {
+        add(conn, 1, -10).await?;
+        Ok(conn.batch_execute(full).await?)
+    })
+    .await;
+    assert!(matches!(refused, Err(DbError::Full(_))), "{refused:?}");
+    assert_eq!((amounts(&db).await, db.status().open), ((100, 100), 1));
+}

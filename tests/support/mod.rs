@@ -108,6 +108,11 @@ impl TestDb {
         diesel::sql_query(statement).get_result::<Count>(&mut conn).await.unwrap().count
     }
 
+    /// A statement by a connection that is none of the pool's.
+    pub async fn run(&self, statement: &str) {
+        execute(&self.admin, statement).await;
+    }
+
     /// For a process that is given `DATABASE_URL`.
     pub fn url(&self) -> &str {
         &self.url_text

@@ -1,7 +1,18 @@
-//! The engine put under torture: simulated from seeds, with faults, crashes and a clock that jumps.
+//! Torture: the engine simulated from seeds, with faults, crashes and a clock that jumps; and whole processes, connections and the
+//! database that die at the worst moments. The books are held against each other afterwards. Short forms run with all tests; long ones
+//! are asked for by environment variables that each module names.
 #![cfg(feature = "torture")]
-#![allow(clippy::unwrap_used, clippy::disallowed_methods, reason = "tests")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::disallowed_methods,
+    clippy::disallowed_types,
+    clippy::float_arithmetic,
+    clippy::cast_precision_loss,
+    clippy::print_stderr,
+    reason = "tests"
+)]
 
+mod crash;
 #[path = "../gateway/partner.rs"]
 #[allow(dead_code, reason = "another test binary uses all of it")]
 mod partner;

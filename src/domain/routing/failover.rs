@@ -51,11 +51,12 @@ pub fn after_not_found(facts: &NotFoundFacts) -> AfterNotFound {
     }
 }
 
-/// When to ask next after `asked` inquiries: rising intervals, never more than an hour apart, for as long as it takes.
-pub fn inquiry_delay(asked: u32) -> Duration {
-    const STEPS_SECS: [u64; 10] = [1, 2, 3, 5, 10, 30, 60, 300, 900, 3_600];
-    let step = usize::try_from(asked).unwrap_or(usize::MAX).min(STEPS_SECS.len() - 1);
-    Duration::from_secs(STEPS_SECS[step])
+/// When to ask next after `asked` inquiries: by rising intervals, in milliseconds, the last of them for as long as it takes.
+pub fn inquiry_delay(intervals_ms: &[u64], asked: u32) -> Duration {
+    let step = usize::try_from(asked).unwrap_or(usize::MAX);
+    let interval = intervals_ms.get(step).or(intervals_ms.last());
+    // Without any, as seldom as is sensible.
+    interval.map_or(Duration::from_secs(3_600), |ms| Duration::from_millis(*ms))
 }
 
 fn after(start: DateTime<Utc>, duration: Duration) -> DateTime<Utc> {
@@ -100,8 +101,9 @@ mod tests {
 
     #[test]
     fn inquiries_go_on_for_good_at_rising_intervals() {
-        let delays: Vec<_> = (0..20).map(inquiry_delay).collect();
-        assert!(delays.windows(2).all(|pair| pair[0] <= pair[1]));
-        assert_eq!(delays[19], Duration::from_secs(3_600));
+        let delays: Vec<_> = (0..20).map(|asked| inquiry_delay(&[1_000, 2_000, 3_600_000], asked)).collect();
+        assert_eq!(delays[..3], [1, 2, 3_600].map(Duration::from_secs));
+        assert!(delays[3..].iter().all(|delay| *delay == Duration::from_secs(3_600)));
+        assert_eq!(inquiry_delay(&[], 0), Duration::from_secs(3_600));
     }
 }

@@ -62,6 +62,18 @@ impl Gateway {
         name: &str,
         content: &[u8],
     ) -> Result<BatchView, Refusal> {
+        self.create_batch_as(BatchId::new(), caller, point_id, name, content).await
+    }
+
+    /// The same under an id that stands for this very call: made once, however often it is called.
+    pub async fn create_batch_as(
+        &self,
+        id: BatchId,
+        caller: &Caller,
+        point_id: PayoutPointId,
+        name: &str,
+        content: &[u8],
+    ) -> Result<BatchView, Refusal> {
         let (tenant, now) = (caller.tenant, self.clock.now());
         let chars = name.chars().count();
         if !(1..=200).contains(&chars) || name.chars().any(char::is_control) {
@@ -74,12 +86,17 @@ impl Gateway {
         let digest = Sha256::digest(content).to_vec();
         let same_file_as = {
             let conn = self.db.get().await?;
+            if let Some(made) = batches::find(&conn, tenant, id).await? {
+                // By a process that died before it could say so.
+                let mut counts = counts_of(&conn, caller, vec![id]).await?;
+                return Ok(BatchView::of(made, counts.remove(&id).unwrap_or_default()));
+            }
             batches::of_same_file(&conn, tenant, digest.clone()).await?
         };
         let batch = Batch {
             partner_id: tenant.partner_id,
             mode: tenant.mode,
-            id: BatchId::new(),
+            id,
             point_id,
             name: name.to_owned(),
             status: "ready".to_owned(),
@@ -89,7 +106,6 @@ impl Gateway {
             created_at: now,
             updated_at: now,
         };
-        let id = batch.id;
         let mut draft = BatchDraft { batch, lines: Vec::new(), problems: Vec::new() };
         let mut asked = Vec::new();
         let mut seen = HashSet::new();

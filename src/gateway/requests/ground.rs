@@ -46,7 +46,7 @@ pub(super) struct Ground {
 impl Ground {
     /// A reference's request, if there is one already.
     pub fn existing_of(&self, ask: &NewRequest) -> Option<&PayoutRequest> {
-        self.existing.get(ask.reference_id.as_deref()?)
+        self.existing.get(&ask.known_as()?)
     }
 }
 
@@ -60,7 +60,7 @@ impl Gateway {
         let distinct = |texts: BTreeSet<String>| texts.into_iter().collect::<Vec<_>>();
         let points: BTreeSet<PayoutPointId> = asked.iter().map(|ask| ask.point_id).collect();
         let routes: BTreeSet<RouteId> = asked.iter().filter_map(|ask| ask.single_route_id).collect();
-        let references = asked.iter().filter_map(|ask| ask.reference_id.clone()).collect();
+        let references = asked.iter().filter_map(NewRequest::known_as).collect();
         let tokens: BTreeSet<CardId> = asked.iter().filter_map(|ask| ask.token).collect();
         let mut codes: BTreeSet<String> = asked.iter().map(|ask| ask.service.clone()).collect();
         let routes = submissions::routes(conn, tenant, routes.into_iter().collect()).await?;

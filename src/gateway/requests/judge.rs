@@ -42,7 +42,7 @@ impl Gateway {
         self.check_words(ask, tenant.mode, &mut problems);
         let Some(service) = service else { return Err(Refusal::Invalid(problems.0)) };
         let amounts = self.amounts(ask, point, service, tenant.mode, now, &mut problems);
-        let id = PayoutRequestId::new();
+        let id = ask.once_id.filter(|_| ask.reference_id.is_none()).unwrap_or_else(PayoutRequestId::new);
         let card_id = check_token(ask, ground, service, now, &mut problems);
         let details = details_of(&ask.fields, service, card_id, &ask.language, now, &mut problems);
         let mut row = self.row_of(ask, id, ground, point, service, now, &mut problems);

@@ -9,7 +9,7 @@ use zeroize::Zeroizing;
 
 use super::super::journal::canonical_json;
 use crate::domain::asset::AssetCode;
-use crate::domain::ids::{BatchId, CardId, PayoutPointId, RouteId};
+use crate::domain::ids::{BatchId, CardId, PayoutPointId, PayoutRequestId, RouteId};
 use crate::domain::payout_request::SplitMode;
 use crate::vault::Vault;
 
@@ -32,6 +32,8 @@ pub struct NewRequest {
     pub token: Option<CardId>,
     /// Required in live mode.
     pub reference_id: Option<String>,
+    /// The id that stands for this very call, however often it is made: it tells the request again where no reference does.
+    pub once_id: Option<PayoutRequestId>,
     pub description: Option<String>,
     pub callback_url: Option<String>,
     pub customer: Option<NewCustomer>,
@@ -70,6 +72,11 @@ pub struct RequestOptions {
 }
 
 impl NewRequest {
+    /// What the request is known by, if anything: its reference, or what stands in its place.
+    pub(super) fn known_as(&self) -> Option<String> {
+        self.reference_id.clone().or_else(|| self.once_id.map(|id| id.to_string()))
+    }
+
     /// A request for `service` through a point, with nothing else said.
     pub fn new(point_id: PayoutPointId, service: impl Into<String>) -> Self {
         Self {
@@ -82,6 +89,7 @@ impl NewRequest {
             fields: Map::new(),
             token: None,
             reference_id: None,
+            once_id: None,
             description: None,
             callback_url: None,
             customer: None,

@@ -89,6 +89,8 @@ impl From<DbError> for ApiError {
             | DbError::Timeout(_)
             | DbError::Collision(_)
             | DbError::RetriesExhausted { .. }
+            | DbError::ReadOnly(_)
+            | DbError::Full(_)
             // What was to be done may be done. Every write of this API may be sent again.
             | DbError::CommitUnknown(_) => {
                 tracing::error!(%error, "the database failed");

@@ -13,6 +13,7 @@ use crate::domain::rate::Pair;
 use crate::http::call::Edge;
 use crate::http::error::ApiError;
 use crate::rates::RateError;
+use crate::store::error::DbError;
 use crate::store::pool::Db;
 use crate::wallet::Wallet;
 
@@ -36,7 +37,7 @@ impl Probe {
         Self { name, check: Arc::new(move || Box::pin(check())) }
     }
 
-    /// The database answers.
+    /// The database answers, and takes writes.
     pub fn database(db: &Db) -> Self {
         let db = db.clone();
         Self::new("database", move || {
@@ -44,7 +45,8 @@ impl Probe {
             async move {
                 db.ping().await.map_err(|error| {
                     tracing::warn!(%error, "not ready");
-                    "does not answer".to_owned()
+                    let what = if matches!(error, DbError::ReadOnly(_)) { "takes no writes" } else { "does not answer" };
+                    what.to_owned()
                 })
             }
         })
@@ -112,7 +114,7 @@ pub async fn live() -> HttpResponse {
     HttpResponse::Ok().json(Health { status: "live", problems: Vec::new() })
 }
 
-/// Whether the process can serve: the database answers within a second and the configured pairs have rates.
+/// Whether the process can serve: the database answers within a second and takes writes, and the configured pairs have rates.
 #[utoipa::path(
     get, path = "/health/ready", operation_id = "getReadiness", tag = "operations", security(()),
     responses(

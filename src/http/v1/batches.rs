@@ -205,8 +205,9 @@ pub async fn create(call: PartnerCall, payload: web::Payload) -> Result<HttpResp
     let body = file(&call, payload).await?;
     let content = zeroize::Zeroizing::new(body.bytes().to_vec());
     let (gateway, caller) = (Arc::clone(&call.gateway), call.caller.clone());
-    call.write(&body, async move {
-        let view = gateway.create_batch(&caller, point_id, &name, &content).await.map_err(told)?;
+    call.write_once(&body, move |once| async move {
+        let id = once.map_or_else(BatchId::new, |once| BatchId(once.0));
+        let view = gateway.create_batch_as(id, &caller, point_id, &name, &content).await.map_err(told)?;
         answer(201, &Document::from(shown(view)))
     })
     .await

@@ -29,7 +29,7 @@ use crate::http::body::{self, Body};
 use crate::http::call::{Answer, Edge};
 use crate::http::context::RequestContext;
 use crate::http::error::{ApiError, FieldProblem};
-use crate::http::idempotency::{self, IdempotencyKey, KeyedRequest};
+use crate::http::idempotency::{self, IdempotencyKey, KeyedRequest, OnceId};
 use crate::wallet::Wallet;
 
 /// No header longer than this is looked at: a key has 57 characters.
@@ -175,13 +175,30 @@ impl PartnerCall {
     where
         F: Future<Output = Result<Answer, V1Error>> + Send + 'static,
     {
+        self.write_once(body, |_| work).await
+    }
+
+    /// The same for what makes something that only the idempotency key names: `work` is given the id that the key stands for.
+    pub async fn write_once<W, F>(self, body: &Body, work: W) -> Result<HttpResponse, V1Error>
+    where
+        W: FnOnce(Option<OnceId>) -> F + Send + 'static,
+        F: Future<Output = Result<Answer, V1Error>> + Send + 'static,
+    {
         let Self { caller, gateway, edge, request, context, media, .. } = self;
         let answer = match idempotency_key(&request)? {
-            None => edge.outlive(work).await??,
+            None => edge.outlive(work(None)).await??,
             Some(key) => {
                 let principal = format!("key:{}", caller.key_id);
-                let keyed = KeyedRequest::new(&gateway, caller.tenant, principal, key, &request, body);
-                edge.outlive(idempotency::once(gateway, keyed, context, work)).await??
+                let keyed = KeyedRequest::new(
+                    &gateway,
+                    caller.tenant,
+                    principal,
+                    key,
+                    &request,
+                    body,
+                    edge.settings.idempotency_lease_secs,
+                );
+                edge.outlive(idempotency::once(gateway, keyed, context, |id| work(Some(id)))).await??
             }
         };
         Ok(answer.respond_as(media.as_str()))

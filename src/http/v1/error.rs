@@ -297,6 +297,10 @@ impl Replayable for V1Error {
         let body = serde_json::to_string(&self.document(context)).ok()?;
         Some(Answer::new(self.status.as_u16(), body))
     }
+
+    fn may_be_done(&self) -> bool {
+        self.status.is_server_error()
+    }
 }
 
 #[cfg(test)]

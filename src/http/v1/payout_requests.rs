@@ -15,7 +15,7 @@ use super::request_body::{ATTRIBUTES, CHANGEABLE, NewPayoutRequest, PayoutReques
 use super::request_view::{COLLECTION, KIND, PayoutRequestAttributes, document, resources};
 use crate::domain::ids::PayoutRequestId;
 use crate::gateway::access::Scope;
-use crate::gateway::requests::RequestFilter;
+use crate::gateway::requests::{NewRequest, RequestFilter};
 use crate::http::routes::resource;
 
 /// What a list of requests can be filtered by.
@@ -65,7 +65,8 @@ pub async fn create(call: PartnerCall, payload: web::Payload) -> Result<HttpResp
     let language = call.context.language.as_str();
     let ask = new_request(&call.document(&body, KIND, &ATTRIBUTES)?, call.mode(), language)?;
     let (gateway, caller) = (Arc::clone(&call.gateway), call.caller.clone());
-    call.write(&body, async move {
+    call.write_once(&body, move |once| async move {
+        let ask = NewRequest { once_id: once.map(|once| PayoutRequestId(once.0)), ..ask };
         let made = gateway.create_request(&caller, ask).await?;
         let view = gateway.request(&caller, made.request.id).await?;
         answer(if made.is_new { 201 } else { 200 }, &document(&gateway, &caller, view, language).await?)

@@ -13,8 +13,9 @@ use super::error::{ErrorDocument, V1Error};
 use super::numbered::FilterTime;
 use super::request_body::{ATTRIBUTES, NewSinglePayoutRequest, new_single};
 use super::request_view::{self, PayoutRequestAttributes, amount, document};
-use crate::domain::ids::{Mode, PayoutId};
+use crate::domain::ids::{Mode, PayoutId, PayoutRequestId};
 use crate::gateway::access::Scope;
+use crate::gateway::requests::NewRequest;
 use crate::gateway::requests::{Payout, PayoutFilter};
 use crate::http::routes::resource;
 
@@ -163,7 +164,8 @@ pub async fn create(call: PartnerCall, payload: web::Payload) -> Result<HttpResp
     let known: Vec<&str> = std::iter::once("route_id").chain(ATTRIBUTES).collect();
     let ask = new_single(&call.document(&body, KIND, &known)?, call.mode(), language)?;
     let (gateway, caller) = (Arc::clone(&call.gateway), call.caller.clone());
-    call.write(&body, async move {
+    call.write_once(&body, move |once| async move {
+        let ask = NewRequest { once_id: once.map(|once| PayoutRequestId(once.0)), ..ask };
         let made = gateway.create_request(&caller, ask).await?;
         let view = gateway.request(&caller, made.request.id).await?;
         answer(if made.is_new { 201 } else { 200 }, &document(&gateway, &caller, view, language).await?)

@@ -2,6 +2,7 @@
 
 use serde_json::json;
 
+use super::requests::manual;
 use crate::world::World;
 
 #[tokio::test(flavor = "multi_thread")]
@@ -57,5 +58,55 @@ async fn what_was_not_carried_out_lets_go_of_its_key_and_a_conflict_does_not() {
     first.errors(409, &[("REFERENCE_TAKEN", "")]);
     let second = conflict.post("/v1/customers", "customer", json!({ "reference_id": "a" })).await;
     assert_eq!((second.text.as_str(), second.header("idempotency-replayed")), (first.text.as_str(), Some("true")));
+    world.stop().await;
+}
+
+/// A process died after its work was committed and before its answer was saved, and its lease is over.
+async fn forget_answers(world: &World) {
+    world
+        .execute("UPDATE idempotency_key SET response_status = NULL, response_body = NULL, lease_until = created_at")
+        .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_request_that_only_its_key_names_is_made_once_though_its_process_died() {
+    let world = World::new().await;
+    let partner = world.backend().await;
+    partner.funded("USD", "100").await;
+    let keyed = partner.header("Idempotency-Key", "nameless");
+    let wish = manual(&world.point().await);
+    let first = keyed.ask(wish.clone()).await.data(201);
+    for _ in 0..2 {
+        forget_answers(&world).await;
+        assert_eq!(keyed.ask(wish.clone()).await.data(200)["id"], first["id"]);
+    }
+    assert_eq!(world.count("SELECT count(*) FROM payout_request").await, 1);
+    assert_eq!(partner.funds("USD").await, ("99".to_owned(), "1".to_owned()));
+    // Another key is another request, as is the same one a day later.
+    partner.header("Idempotency-Key", "other").ask(wish.clone()).await.data(201);
+    world.clock.advance(chrono::TimeDelta::hours(25));
+    keyed.ask(wish).await.data(201);
+    assert_eq!(world.count("SELECT count(*) FROM payout_request").await, 3);
+    world.verified().await;
+    world.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_batch_is_made_once_though_its_process_died() {
+    let world = World::new().await;
+    let partner = world.backend().await;
+    partner.funded("USD", "100").await;
+    let keyed = partner.header("Idempotency-Key", "wages");
+    let point = world.point().await;
+    let file = "service,service_amount,fields.account,reference_id\ntest_usd,10,a,one\ntest_usd,11,a,\n";
+    let first = keyed.upload(&point, "wages", file).await.data(201);
+    forget_answers(&world).await;
+    let second = keyed.upload(&point, "wages", file).await.data(201);
+    assert_eq!((&second["id"], &second["attributes"]["items"]), (&first["id"], &json!(2)));
+    assert_eq!(world.count("SELECT count(*) FROM payout_request").await, 2);
+    assert_eq!(partner.funds("USD").await, ("79".to_owned(), "21".to_owned()));
+    // Without the key it is another batch.
+    assert_ne!(partner.upload(&point, "wages", file).await.data(201)["id"], first["id"]);
+    world.verified().await;
     world.stop().await;
 }
