@@ -242,10 +242,8 @@ async fn finish<T, E: TransactionError>(
                 Err(error.into())
             }
         },
-        Err(error) if matches!(error.db_error(), Some(DbError::ReadOnly(_))) => {
-            discard(conn);
-            Err(error)
-        }
+        // Closed: the next one may lead to a server that takes writes.
+        Err(error) if matches!(error.db_error(), Some(DbError::ReadOnly(_))) => Err(error),
         Err(error) => {
             roll_back(open).await;
             Err(error)
