@@ -17,6 +17,7 @@ mod crash;
 #[allow(dead_code, reason = "another test binary uses all of it")]
 mod partner;
 mod seeds;
+mod summary;
 #[path = "../support/mod.rs"]
 mod support;
 #[path = "../gateway/world.rs"]
