@@ -201,7 +201,8 @@ async fn tampering_with_requests_payouts_and_jobs_is_found() {
             "staff_case (id, request_id)",
             "kind = 'not_found_at_provider' AND closed_at IS NULL",
             "UPDATE payout_request SET moderation_reason = NULL WHERE id = '{2}'",
-        ),
+        )
+        .names("staff_case {0}/{1}"),
         Case::of(
             "a decision that no event tells",
             "decisions are told",
