@@ -5,9 +5,11 @@ use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::future::Future;
 use std::rc::Rc;
+use std::sync::Arc;
 
 use landfall::config::Settings;
 use landfall::config::gateway::DepositAccountSeed;
+use landfall::domain::card::CardScheme;
 use landfall::domain::exact;
 use landfall::domain::ids::{CardId, OfferId, PayoutRequestId};
 use landfall::domain::payout::{PayoutStatus, Resolution};
@@ -28,7 +30,7 @@ use serde_json::json;
 use crate::config;
 use crate::partner::Partner;
 use crate::reference::{Heard, Model, Offer, Operation, PEOPLE, Payer, Phase, Request, Sums};
-use crate::scripted::{Lane, by, lane, routed_with};
+use crate::scripted::{Lane, Scripted, by, lane, routed_over};
 use crate::world::{PAID, World};
 
 /// Settings under which cards are paid over two lanes too, one after the other.
@@ -58,6 +60,11 @@ pub fn lanes() -> [Lane; 2] {
     [lane("a", dec!(10000000)), lane("b", dec!(10000000))]
 }
 
+/// A provider that takes every card.
+pub fn provider() -> Arc<Scripted> {
+    Scripted::that(|capabilities| capabilities.card_schemes = CardScheme::ALL.to_vec())
+}
+
 pub fn scheme(lanes: &[Lane]) -> serde_json::Value {
     let mut body = by("direct", lanes);
     body["services"]["card_eur"] = json!({"strategies": [{"strategy": "direct", "routes": ["a-eur", "b-eur"]}]});
@@ -70,6 +77,8 @@ struct Ground {
     world: World,
     partner: Partner,
     cases: RefCell<usize>,
+    /// What the latest case asked for.
+    asked: RefCell<Vec<PayoutRequestId>>,
 }
 
 thread_local! {
@@ -80,15 +89,37 @@ impl Ground {
     fn begin() -> Rc<Self> {
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
         let (world, partner) = runtime.block_on(async {
-            let (world, _, partner) = routed_with(&lanes(), scheme(&lanes()), with_card_lanes).await;
+            let scripted = provider();
+            let (world, partner) = routed_over(&scripted, &lanes(), scheme(&lanes()), with_card_lanes).await;
             partner.credit(&world, "USD", dec!(10000000)).await;
             (world, partner)
         });
-        Rc::new(Self { runtime, world, partner, cases: RefCell::new(0) })
+        Rc::new(Self { runtime, world, partner, cases: RefCell::new(0), asked: RefCell::default() })
     }
 
     fn wait<T>(&self, what: impl Future<Output = T>) -> T {
         self.runtime.block_on(what)
+    }
+
+    /// Leaves nothing of a case, done or failed, that would go on in the next.
+    async fn sweep(&self) {
+        let (gateway, partner) = (&self.world.app.gateway, &self.partner);
+        let asked = self.asked.take();
+        for id in &asked {
+            // What is over is refused.
+            let _ = gateway.cancel_request(&partner.caller, *id).await;
+        }
+        let keys: Vec<_> = asked.iter().map(|id| (partner.tenant(), *id)).collect();
+        let payouts = {
+            let conn = self.world.app.db.get().await.unwrap();
+            payouts::of_requests(&conn, &keys).await.unwrap()
+        };
+        let refused = |payout: &Payout| {
+            let (resolution, code, message) = (Resolution::CardRestricted, "no".to_owned(), "model".to_owned());
+            self.world.callback(payout, Outcome::Declined { resolution, code, message })
+        };
+        let open: Vec<Report> = payouts.iter().filter(|payout| payout.status.is_open()).map(refused).collect();
+        gateway.complete(&open).await.unwrap();
     }
 
     async fn reserved(&self) -> BTreeMap<String, Decimal> {
@@ -145,6 +176,11 @@ impl Case {
         }
     }
 
+    fn made(&mut self, id: PayoutRequestId) {
+        self.requests.push(id);
+        self.ground.asked.borrow_mut().push(id);
+    }
+
     async fn operate(&mut self, sums: &Sums, operation: Operation) {
         let ground = Rc::clone(&self.ground);
         let (world, partner) = (&ground.world, &ground.partner);
@@ -183,7 +219,7 @@ impl Case {
                 let answer = world.app.wallet.accept(std::slice::from_ref(&pay)).await.unwrap().remove(0);
                 assert_eq!(matches!(answer, Answer::Accepted(_)), sums.accepted, "{answer:?}");
                 if let Answer::Accepted(id) = answer {
-                    self.requests.push(id);
+                    self.made(id);
                     // Once more: it was accepted before.
                     let again = world.app.wallet.accept(&[pay]).await.unwrap().remove(0);
                     assert!(matches!(again, Answer::Before(_)), "{again:?}");
@@ -202,7 +238,7 @@ impl Case {
                 let reference = format!("model-{}-{}", self.number, self.requests.len());
                 let mut ask = partner.sample_of(cents(amount), &reference);
                 ask.options = options;
-                self.requests.push(partner.make(world, ask).await.id);
+                self.made(partner.make(world, ask).await.id);
             }
             // What is over is refused, which its state shows.
             Operation::Process { request } => {
@@ -288,23 +324,6 @@ impl Case {
         }
         assert_eq!(self.ground.reserved().await, reserved);
     }
-
-    /// Leaves nothing that would go on in the next case.
-    async fn leave(&self) {
-        let gateway = &self.ground.world.app.gateway;
-        for id in &self.requests {
-            let _ = gateway.cancel_request(&self.ground.partner.caller, *id).await;
-        }
-        for (request, (_, payouts)) in self.rows().await.iter().enumerate() {
-            for (attempt, payout) in payouts.iter().enumerate() {
-                if payout.status.is_open() {
-                    self.hear(request, attempt, Heard::DeclinedForCard).await;
-                }
-            }
-        }
-        let report = self.ground.world.verify().await;
-        assert!(report.is_clean(), "{report}");
-    }
 }
 
 fn status(request: &Request) -> RequestStatus {
@@ -331,6 +350,7 @@ impl StateMachineTest for WalletTest {
         let ground = GROUND.with_borrow(|ground| ground.clone().unwrap());
         let number = ground.cases.replace_with(|number| *number + 1);
         let (people, funds, reserved) = ground.wait(async {
+            ground.sweep().await;
             let mut people = Vec::new();
             for who in 0..PEOPLE {
                 let user = ground.world.user(&format!("model-{number}-{who}")).await;
@@ -354,7 +374,11 @@ impl StateMachineTest for WalletTest {
     }
 
     fn teardown(case: Case, _: Sums) {
-        case.ground.wait(case.leave());
+        case.ground.wait(async {
+            case.ground.sweep().await;
+            let report = case.ground.world.verify().await;
+            assert!(report.is_clean(), "{report}");
+        });
     }
 }
 

@@ -4,6 +4,7 @@
 //!
 //! The suite runs a part of the orders; `LATE_TRUTH=all` runs all of them, `LATE_TRUTH=N/M` a share.
 
+mod judge;
 mod orders;
 mod scene;
 mod told;
