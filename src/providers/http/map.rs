@@ -68,12 +68,12 @@ pub fn sent(response: &WireResponse, order: &PayoutOrder) -> Outcome {
                 unknown(format!("a resend was refused: {code} ({resolution}); the first send may have been taken"))
             }
             Ok((resolution, code, message)) => Outcome::Declined { resolution, code, message },
-            Err(outcome) => outcome,
+            Err(why) => unknown(why),
         };
     }
     match serde_json::from_slice::<Payout>(&response.body) {
         Ok(payout) => of_ours(&payout, &order.reference, order.amount, order.currency),
-        Err(_) => unreadable(response),
+        Err(_) => unknown(unreadable(response)),
     }
 }
 
@@ -81,9 +81,13 @@ pub fn sent(response: &WireResponse, order: &PayoutOrder) -> Outcome {
 pub fn found(response: &WireResponse, inquiry: &Inquiry) -> Outcome {
     if response.status != 200 {
         // A refusal refuses the question and says nothing of the payout.
-        return refusal(response).map_or_else(|outcome| outcome, |(_, code, _)| unknown(format!("not told: {code}")));
+        return unknown(
+            refusal(response).map_or_else(std::convert::identity, |(_, code, _)| format!("not told: {code}")),
+        );
     }
-    let Ok(Payouts { payouts }) = serde_json::from_slice(&response.body) else { return unreadable(response) };
+    let Ok(Payouts { payouts }) = serde_json::from_slice(&response.body) else {
+        return unknown(unreadable(response));
+    };
     match payouts.as_slice() {
         [] => Outcome::NotFound,
         [payout] => of_ours(payout, &inquiry.reference, inquiry.amount, inquiry.currency),
@@ -137,13 +141,13 @@ fn declined(payout: &Payout) -> Outcome {
     }
 }
 
-/// A refusal that took nothing: its resolution, code and message. What isn't one is unknown.
-fn refusal(response: &WireResponse) -> Result<(Resolution, String, String), Outcome> {
+/// A refusal that took nothing: its resolution, code and message; for what isn't one, why it says nothing.
+fn refusal(response: &WireResponse) -> Result<(Resolution, String, String), String> {
     let status = response.status;
     let Ok(Refused { error }) = serde_json::from_slice(&response.body) else { return Err(unreadable(response)) };
     match NOT_TAKEN.iter().find(|(of_status, code, _)| *of_status == status && *code == error.code) {
         Some((_, code, resolution)) => Ok((*resolution, (*code).to_owned(), clipped(&error.message))),
-        None => Err(unknown(format!("HTTP {status}: {:?}", clipped(&error.code)))),
+        None => Err(format!("HTTP {status}: {:?}", clipped(&error.code))),
     }
 }
 
@@ -199,8 +203,8 @@ pub fn amount(text: &str) -> Option<Decimal> {
     Decimal::from_str_exact(text).ok().filter(|amount| *amount >= Decimal::ZERO)
 }
 
-fn unreadable(response: &WireResponse) -> Outcome {
-    unknown(format!("HTTP {} with a body that can't be read", response.status))
+fn unreadable(response: &WireResponse) -> String {
+    format!("HTTP {} with a body that can't be read", response.status)
 }
 
 fn unknown(why: String) -> Outcome {
