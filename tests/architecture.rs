@@ -83,6 +83,18 @@ fn domain_does_no_io_and_reads_no_clock() {
     assert!(broken.is_empty(), "\n{}", broken.join("\n"));
 }
 
+/// A simulation drives these in virtual time.
+#[test]
+fn the_simulators_core_does_no_io_and_reads_no_clock() {
+    let forbidden = ["tokio", "hyper", "std::fs", "std::net", "async fn", "Utc::now", "SystemTime", "Mutex"];
+    for file in ["api", "bank", "callback", "faults", "line", "payment"] {
+        let text = production_part(&fs::read_to_string(format!("src/simulator/{file}.rs")).unwrap());
+        for line in text.lines().filter(|line| !line.trim_start().starts_with("//")) {
+            assert!(!forbidden.iter().any(|word| line.contains(word)), "{file}: {}", line.trim());
+        }
+    }
+}
+
 #[test]
 fn http_holds_no_sql() {
     for room in ["src/http", "src/worker", "src/wallet", "src/gateway"] {

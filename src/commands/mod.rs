@@ -8,6 +8,7 @@ mod demo;
 mod keys;
 mod money;
 mod serve;
+mod simulator;
 mod verify;
 
 use std::path::PathBuf;
@@ -55,6 +56,8 @@ enum Command {
     /// Make and look after keys.
     #[command(subcommand)]
     Keys(keys::Command),
+    /// Play a payout provider with a ledger of its own, that misbehaves as it is told (docs/simulator.md).
+    Simulator(simulator::Arguments),
     /// Measure payouts a second and latencies, beside PostgreSQL's own TPC-B in the same run.
     Bench(bench::Arguments),
 }
@@ -85,6 +88,7 @@ pub async fn run(cli: Cli) -> ExitCode {
         Command::ApiKey(command) => api_key::run(settings, command).await,
         Command::Config(command) => config::run(&settings, &command),
         Command::Keys(command) => keys::run(&settings, command),
+        Command::Simulator(arguments) => simulator::run(&settings, arguments).await,
         Command::Bench(arguments) => bench::run(settings, &arguments).await,
     };
     match outcome {

@@ -122,7 +122,7 @@ pub async fn run(mut settings: Settings, arguments: Arguments) -> Result<ExitCod
 }
 
 /// Ctrl-C, or the signal that service managers send.
-async fn told_to_stop() {
+pub async fn told_to_stop() {
     use tokio::signal::unix::{SignalKind, signal};
     let mut terminate = match signal(SignalKind::terminate()) {
         Ok(terminate) => terminate,

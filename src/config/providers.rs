@@ -138,6 +138,10 @@ impl Balances {
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
+
+    pub fn iter(&self) -> impl Iterator<Item = (AssetCode, Decimal)> + '_ {
+        self.0.iter().map(|(currency, amount)| (*currency, *amount))
+    }
 }
 
 /// A balance that can't be read, by the currency's name as it was written.

@@ -136,7 +136,7 @@ pub struct Asked<T> {
 #[serde(rename_all = "snake_case", tag = "record")]
 pub enum Record {
     /// A payment with everything that is planned for it.
-    Taken { payment: Payment },
+    Taken { payment: Box<Payment> },
     /// A change that wasn't planned, and takes the place of what was planned after it.
     Changed { number: u64, change: Change },
     /// A callback that arrived or was given up.
@@ -207,7 +207,7 @@ impl Bank {
         let mut told = HashSet::new();
         for record in records {
             match record {
-                Record::Taken { payment } => bank.enter(payment),
+                Record::Taken { payment } => bank.enter(*payment),
                 Record::Changed { number, change } => bank.change(number, change),
                 Record::Told { number, telling } => {
                     told.insert((number, telling));
@@ -481,7 +481,7 @@ impl Bank {
             tellings,
             callback_url: order.callback_url.clone(),
         };
-        self.record(|| Record::Taken { payment: payment.clone() });
+        self.record(|| Record::Taken { payment: Box::new(payment.clone()) });
         self.enter(payment.clone());
         (payment, callbacks_first)
     }

@@ -27,7 +27,7 @@ impl Place {
         self.settings.push((name, value.to_owned()));
     }
 
-    fn command(&self, arguments: &[&str]) -> Command {
+    pub fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_landfall"));
         command
             .args(arguments)

@@ -8,6 +8,8 @@
 mod contract;
 mod line;
 mod sandbox;
+mod tcp;
 
 contract!(test, sandbox::SandboxSubject::new());
 contract!(http_in_process, line::LineSubject::new());
+contract!(http, tcp::TcpSubject::new());
