@@ -240,6 +240,11 @@ pub trait Provider: Send + Sync + 'static {
         &[Mode::Test, Mode::Live]
     }
 
+    /// Whether only configuration makes accounts of it: a partner must not choose where it connects to.
+    fn is_house_only(&self) -> bool {
+        false
+    }
+
     /// The credentials of its accounts. All of them are secret: none is ever told again.
     fn credentials_schema(&self) -> &[CredentialField] {
         &[]

@@ -179,8 +179,9 @@ impl Gateway {
     }
 
     fn known_provider(&self, form: &mut Form<'_>, code: &str, caller: &Caller) -> Option<Arc<dyn Provider>> {
-        let Some(provider) = self.providers.get(code) else {
-            let codes = self.providers.codes().collect::<Vec<_>>().join(", ");
+        let for_partners = |code: &&str| self.providers.get(code).is_some_and(|provider| !provider.is_house_only());
+        let Some(provider) = self.providers.get(code).filter(|_| for_partners(&code)) else {
+            let codes = self.providers.codes().filter(for_partners).collect::<Vec<_>>().join(", ");
             form.add("provider", "UNKNOWN_PROVIDER", format!("is one of {codes}"));
             return None;
         };

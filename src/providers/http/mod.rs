@@ -1,5 +1,6 @@
 //! The adapter `http`, for a provider that speaks the simulator's API (`docs/simulator.md`): the same work as for any other
-//! provider, with a network that can be exchanged. It decides nothing and stores nothing, and serves test mode only.
+//! provider, with a network that can be exchanged. It decides nothing and stores nothing, serves test mode only, and only accounts
+//! of the house, which configuration names.
 //!
 //! An account's settings: `base_url`; `account`, its name at the provider, which callbacks carry; optionally `callback_url`, where
 //! the provider is told to post them, and `balance = "provider"` where the provider keeps its balances. Its credentials:
@@ -200,6 +201,11 @@ impl Provider for HttpProvider {
 
     fn modes(&self) -> &[Mode] {
         &[Mode::Test]
+    }
+
+    /// The base URL is a setting: whoever could set it would send requests from our network.
+    fn is_house_only(&self) -> bool {
+        true
     }
 
     fn credentials_schema(&self) -> &[CredentialField] {

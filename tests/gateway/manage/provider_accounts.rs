@@ -90,6 +90,12 @@ async fn everything_that_is_wrong_with_an_account_is_told_at_once() {
         gateway.create_provider_account(&acme, &given(unknown)).await,
         &[("/provider", "UNKNOWN_PROVIDER")],
     );
+    // It connects wherever its settings say: only configuration makes accounts of it.
+    let anywhere = json!({ "provider": "http", "settings": { "base_url": "http://127.0.0.1:1" } });
+    expect_problems(
+        gateway.create_provider_account(&acme, &given(anywhere)).await,
+        &[("/provider", "UNKNOWN_PROVIDER")],
+    );
     let live = caller_in(&world, "acme", Mode::Live).await;
     expect_problems(
         gateway.create_provider_account(&live, &given(json!({ "provider": "test" }))).await,
