@@ -1,6 +1,6 @@
 //! The engine put under torture: simulated from seeds, with faults, crashes and a clock that jumps.
 #![cfg(feature = "torture")]
-#![allow(clippy::unwrap_used, clippy::disallowed_methods, reason = "tests")]
+#![allow(clippy::unwrap_used, clippy::disallowed_methods, clippy::large_futures, reason = "tests")]
 
 #[path = "../gateway/partner.rs"]
 #[allow(dead_code, reason = "another test binary uses all of it")]

@@ -27,7 +27,6 @@ pub const SETTLING_MS: u64 = 5_000;
 /// A payment as it stands now.
 #[derive(Clone, Debug)]
 pub struct Payment {
-    pub lane: String,
     pub paid: Decimal,
     pub returned: Decimal,
     /// It once said that it declined, and paid all the same.

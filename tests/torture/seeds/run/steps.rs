@@ -27,6 +27,7 @@ enum Step {
     ApplyCallbacks,
     Sync,
     KeepHouse,
+    CatchUp,
     Clock,
     Outage,
     StandStill,
@@ -34,7 +35,7 @@ enum Step {
 }
 
 /// How often each step is taken.
-const STEPS: [(usize, Step); 19] = [
+const STEPS: [(usize, Step); 20] = [
     (8, Step::Ask),
     (3, Step::AskAgain),
     (3, Step::Wallet),
@@ -50,6 +51,7 @@ const STEPS: [(usize, Step); 19] = [
     (4, Step::ApplyCallbacks),
     (4, Step::Sync),
     (2, Step::KeepHouse),
+    (3, Step::CatchUp),
     (9, Step::Clock),
     (1, Step::Outage),
     (1, Step::StandStill),
@@ -67,6 +69,9 @@ impl Run<'_> {
             Step::Change => self.change(process).await,
             Step::Dispatch => self.dispatch(process).await,
             Step::Send => {
+                if self.hands[process].tasks.is_empty() {
+                    self.dispatch(process).await;
+                }
                 let count = self.draw.between(1, 16);
                 for _ in 0..count {
                     self.send_one(process).await;
@@ -75,6 +80,9 @@ impl Run<'_> {
             Step::ClaimInvokes => self.claim_invokes(process).await,
             Step::ClaimInquiries => self.claim_inquiries(process).await,
             Step::Inquire => {
+                if self.hands[process].asked_about.is_empty() {
+                    self.claim_inquiries(process).await;
+                }
                 let count = self.draw.between(1, 16);
                 for _ in 0..count {
                     self.inquire_one(process).await;
@@ -91,6 +99,7 @@ impl Run<'_> {
             Step::ApplyCallbacks => self.apply_callbacks(process).await,
             Step::Sync => self.sync(process).await,
             Step::KeepHouse => self.keep_house(process).await,
+            Step::CatchUp => self.catch_up(process).await,
             Step::Clock => {
                 let millis = self.draw.millis();
                 self.advance(millis);
@@ -116,6 +125,30 @@ impl Run<'_> {
                 self.note(format!("process {process} dies"));
                 self.die(process);
             }
+        }
+    }
+
+    /// What others left behind: after a lease's time, one process does whatever is due for a while.
+    async fn catch_up(&mut self, process: usize) {
+        let millis = i64::try_from(self.draw.between(58_000, 70_000)).unwrap();
+        self.note(format!("{millis} ms pass, and process {process} does what is due"));
+        self.advance(millis);
+        for _ in 0..self.draw.between(2, 6) {
+            self.claim_invokes(process).await;
+            if self.draw.percent(50) {
+                self.complete(process).await;
+            }
+            for _ in 0..self.hands[process].tasks.len() {
+                self.send_one(process).await;
+            }
+            self.complete(process).await;
+            self.claim_inquiries(process).await;
+            for _ in 0..self.hands[process].asked_about.len() {
+                self.inquire_one(process).await;
+            }
+            self.complete(process).await;
+            let millis = i64::try_from(self.draw.between(500, 12_000)).unwrap();
+            self.advance(millis);
         }
     }
 
@@ -155,7 +188,9 @@ impl Run<'_> {
         injected: bool,
     ) {
         match outcome {
-            Ok((tasks, claimed)) => {
+            Ok((mut tasks, claimed)) => {
+                // Whatever order PostgreSQL answers in.
+                tasks.sort_by(|one, other| one.payout.provider_reference.cmp(&other.payout.provider_reference));
                 let told: Vec<_> = tasks.iter().map(|task| task.payout.provider_reference.clone()).collect();
                 self.note(format!("  {claimed} requests, to send: {}", told.join(" ")));
                 self.hands[process].tasks.extend(tasks);
@@ -210,7 +245,9 @@ impl Run<'_> {
         let gateway = self.gateway(process);
         let (done, injected) = self.done(&[process], gateway.claim_invokes(size)).await;
         match done {
-            Some(Ok(invokes)) if invokes.claimed > 0 => {
+            Some(Ok(mut invokes)) if invokes.claimed > 0 => {
+                invokes.tasks.sort_by_key(|task| task.payout.id);
+                invokes.reports.sort_by_key(|report| report.payout_id);
                 let told: Vec<_> = invokes.tasks.iter().map(|t| t.payout.provider_reference.clone()).collect();
                 let gone = invokes.reports.len();
                 self.note(format!("process {process} reclaims {gone}, sends again: {}", told.join(" ")));
@@ -236,7 +273,8 @@ impl Run<'_> {
         let gateway = self.gateway(process);
         let (done, injected) = self.done(&[process], gateway.claim_inquiries(size)).await;
         match done {
-            Some(Ok(payouts)) if !payouts.is_empty() => {
+            Some(Ok(mut payouts)) if !payouts.is_empty() => {
+                payouts.sort_by_key(|payout| payout.id);
                 self.note(format!("process {process} is to ask about {}", payouts.len()));
                 self.hands[process].asked_about.extend(payouts);
             }
@@ -327,7 +365,11 @@ impl Run<'_> {
     pub(super) async fn receive(&mut self, process: usize, note: &Note) {
         let account = self.ground.accounts[&note.lane];
         let gateway = self.gateway(process);
-        self.note(format!("process {process} is called back: {}", String::from_utf8_lossy(&note.body)));
+        self.note(format!(
+            "process {process} is called back about {}: {}",
+            note.reference,
+            String::from_utf8_lossy(&note.body)
+        ));
         let (done, injected) =
             self.done(&[process], gateway.receive_callback(account, &note.headers, &note.body)).await;
         self.tally.note("run", "callbacks");
@@ -384,7 +426,10 @@ impl Run<'_> {
         if self.hands[process].syncs.is_empty() {
             let (done, injected) = self.done(&[process], gateway.claim_syncs(4)).await;
             match done {
-                Some(Ok(tasks)) => self.hands[process].syncs.extend(tasks.into_iter().map(|task| (task, None))),
+                Some(Ok(mut tasks)) => {
+                    tasks.sort_by(|one, other| one.deposit.code.cmp(&other.deposit.code));
+                    self.hands[process].syncs.extend(tasks.into_iter().map(|task| (task, None)));
+                }
                 Some(Err(error)) => self.judge_error("claim_syncs", &error, injected),
                 None => {}
             }
