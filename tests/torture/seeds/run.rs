@@ -2,6 +2,7 @@
 
 mod calm;
 mod judge;
+mod outside_steps;
 mod partner_steps;
 mod steps;
 mod wallet_steps;
