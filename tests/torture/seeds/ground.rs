@@ -238,7 +238,9 @@ impl Ground {
 async fn remember(eye: &tokio_postgres::Client) -> (String, String) {
     let tables = eye
         .query(
-            "SELECT tablename FROM pg_tables WHERE schemaname = 'public' AND tablename NOT LIKE '\\_\\_%' ORDER BY 1",
+            // Data keys stay: processes have them in memory.
+            "SELECT tablename FROM pg_tables WHERE schemaname = 'public' AND tablename NOT LIKE '\\_\\_%' AND tablename <> 'dek' \
+             ORDER BY 1",
             &[],
         )
         .await
