@@ -226,8 +226,7 @@ impl Books {
                 let lied = payment.faults.contains(&Fault::DeclinedThenProcessed);
                 lane.tainted |= lied || payment.end().amount_processed > payment.amount_asked;
                 out += state.amount_processed - state.amount_returned;
-                let seen =
-                    Payment { lane: code.clone(), paid: state.amount_processed, returned: state.amount_returned, lied };
+                let seen = Payment { paid: state.amount_processed, returned: state.amount_returned, lied };
                 if let Some(before) = payments.insert(payment.reference.clone(), seen)
                     && !before.paid.is_zero()
                 {
