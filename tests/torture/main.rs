@@ -6,6 +6,7 @@
     clippy::unwrap_used,
     clippy::disallowed_methods,
     clippy::disallowed_types,
+    clippy::large_futures,
     clippy::float_arithmetic,
     clippy::cast_precision_loss,
     clippy::print_stderr,

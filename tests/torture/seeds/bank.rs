@@ -27,7 +27,6 @@ pub const SETTLING_MS: u64 = 5_000;
 /// A payment as it stands now.
 #[derive(Clone, Debug)]
 pub struct Payment {
-    pub lane: String,
     pub paid: Decimal,
     pub returned: Decimal,
     /// It once said that it declined, and paid all the same.
@@ -227,8 +226,7 @@ impl Books {
                 let lied = payment.faults.contains(&Fault::DeclinedThenProcessed);
                 lane.tainted |= lied || payment.end().amount_processed > payment.amount_asked;
                 out += state.amount_processed - state.amount_returned;
-                let seen =
-                    Payment { lane: code.clone(), paid: state.amount_processed, returned: state.amount_returned, lied };
+                let seen = Payment { paid: state.amount_processed, returned: state.amount_returned, lied };
                 if let Some(before) = payments.insert(payment.reference.clone(), seen)
                     && !before.paid.is_zero()
                 {

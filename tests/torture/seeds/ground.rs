@@ -238,17 +238,23 @@ impl Ground {
 async fn remember(eye: &tokio_postgres::Client) -> (String, String) {
     let tables = eye
         .query(
-            "SELECT tablename FROM pg_tables WHERE schemaname = 'public' AND tablename NOT LIKE '\\_\\_%' ORDER BY 1",
+            // Data keys stay: processes have them in memory.
+            "SELECT tablename FROM pg_tables WHERE schemaname = 'public' AND tablename NOT LIKE '\\_\\_%' AND tablename <> 'dek' \
+             ORDER BY 1",
             &[],
         )
         .await
         .unwrap();
     let mut reset = String::from("BEGIN; SET LOCAL session_replication_role = replica;");
     let mut swept = Vec::new();
-    eye.batch_execute("CREATE SCHEMA kept; ALTER TABLE job SET (autovacuum_enabled = false)").await.unwrap();
+    eye.batch_execute("CREATE SCHEMA kept").await.unwrap();
     for row in tables {
         let table: &str = row.get(0);
-        eye.batch_execute(&format!("CREATE TABLE kept.{table} AS TABLE public.{table}")).await.unwrap();
+        // No statistics either: a plan isn't to change between two runs of a seed.
+        let keep = format!(
+            "CREATE TABLE kept.{table} AS TABLE public.{table}; ALTER TABLE public.{table} SET (autovacuum_enabled = false)"
+        );
+        eye.batch_execute(&keep).await.unwrap();
         let kept: i64 = eye.query_one(&format!("SELECT count(*) FROM kept.{table}"), &[]).await.unwrap().get(0);
         // Jobs that are due at one time are taken in the order in which they lie: it is to be the same each time.
         let empties = if table == "job" { "TRUNCATE" } else { "DELETE FROM" };

@@ -55,7 +55,7 @@ impl Simulation {
         let mut run = Run::new(&self.ground, &self.checks, draw);
         let violations = run.go().await;
         let mut log = vec![format!("seed {seed}: {like}")];
-        log.extend(run.log.drain(..));
+        log.append(&mut run.log);
         run.tally.note("run", "seeds");
         torture::set_ids(None);
         Outcome { seed, in_parallel: run.in_parallel, tally: run.tally, violations, log }

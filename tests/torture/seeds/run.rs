@@ -2,11 +2,10 @@
 
 mod calm;
 mod judge;
+mod outside_steps;
 mod partner_steps;
 mod steps;
 mod wallet_steps;
-
-use std::collections::VecDeque;
 
 use chrono::TimeDelta;
 use landfall::domain::ids::{OfferId, PayoutRequestId};
@@ -26,8 +25,6 @@ use super::ground::{Ground, PROCESSES};
 use super::tally::Tally;
 use super::trap;
 
-/// How much of the log is kept for a failure.
-const LOG_LINES: usize = 60;
 /// The ledger is added up after so many steps.
 const LEDGER_EVERY: u64 = 25;
 
@@ -65,7 +62,7 @@ pub struct Run<'g> {
     checks: &'g Checks,
     draw: Draw,
     pub tally: Tally,
-    pub log: VecDeque<String>,
+    pub log: Vec<String>,
     step: u64,
     hands: Vec<Hands>,
     asks: Vec<Ask>,
@@ -87,13 +84,13 @@ impl<'g> Run<'g> {
             ground,
             checks,
             tally: Tally::default(),
-            log: VecDeque::new(),
+            log: Vec::new(),
             step: 0,
             hands: (0..PROCESSES).map(|_| Hands::default()).collect(),
             asks: Vec::new(),
             users: Vec::new(),
             offers: Vec::new(),
-            to_ask: draw.between(55, 75),
+            to_ask: draw.between(85, 110),
             in_parallel: draw.percent(30),
             violations: Vec::new(),
             held: Vec::new(),
@@ -105,7 +102,7 @@ impl<'g> Run<'g> {
     /// The whole seed. Stops at the first violation.
     pub async fn go(&mut self) -> Vec<Violation> {
         let mut after = 0;
-        while after < 50 {
+        while after < 80 {
             self.step += 1;
             if self.to_ask == 0 {
                 after += 1;
@@ -139,10 +136,7 @@ impl<'g> Run<'g> {
 
     fn note(&mut self, line: impl Into<String>) {
         let at = self.ground.now().format("%d %H:%M:%S%.3f");
-        self.log.push_back(format!("{:>4} {at} {}", self.step, line.into()));
-        if self.log.len() > LOG_LINES {
-            self.log.pop_front();
-        }
+        self.log.push(format!("{:>4} {at} {}", self.step, line.into()));
     }
 
     fn broken(&mut self, check: &str, what: impl Into<String>) {

@@ -114,13 +114,15 @@ impl Run<'_> {
             }
             Err(error) => self.judge_error("claim_invokes", &error, false),
         }
+        tasks.sort_by_key(|task| task.payout.id);
         for task in &tasks {
             let report = gateway.send(task).await;
             self.note(format!("process {process} sends {}: {report:?}", task.payout.provider_reference));
             reports.extend(report);
         }
         match gateway.claim_inquiries(200).await {
-            Ok(payouts) => {
+            Ok(mut payouts) => {
+                payouts.sort_by_key(|payout| payout.id);
                 for payout in payouts {
                     let report = gateway.inquire(&payout).await;
                     self.note(format!("process {process} asks about {}: {report:?}", payout.provider_reference));

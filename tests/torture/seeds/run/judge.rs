@@ -230,7 +230,8 @@ impl Run<'_> {
         }
     }
 
-    /// A user pays for an offer what it says if all of it was paid out, nothing if nothing was, and something between if a part was.
+    /// A user pays for an offer what it says if all of it was paid out, nothing if nothing was, and something between if a part was, or
+    /// if it came back.
     async fn judge_users(&mut self, requests: &[RequestRow], payouts: &[PayoutRow]) {
         for (index, (user, _)) in self.users.clone().into_iter().enumerate() {
             let (mut least, mut most) = (Decimal::ZERO, Decimal::ZERO);
@@ -238,12 +239,14 @@ impl Run<'_> {
             for offer in self.offers.iter().filter(|offer| offer.user == index) {
                 let reference = format!("offer-{}", offer.id);
                 let Some(request) = requests.iter().find(|request| request.reference == reference) else { continue };
-                let of_request = payouts.iter().filter(|p| p.request == request.id && p.settled_from.is_some());
-                let left: Decimal = of_request.map(|payout| payout.processed - payout.returned).sum();
+                let settled: Vec<_> =
+                    payouts.iter().filter(|p| p.request == request.id && p.settled_from.is_some()).collect();
+                let left: Decimal = settled.iter().map(|payout| payout.processed - payout.returned).sum();
                 if left >= offer.amount_to {
                     least += offer.total;
                 }
-                if left > Decimal::ZERO || !request.is_final {
+                // Of what came back, fees are kept.
+                if !settled.is_empty() || !request.is_final {
                     most += offer.total;
                 }
                 if !request.is_final {

@@ -92,7 +92,7 @@ impl Run<'_> {
         match answer {
             Ok(submitted) => {
                 let id = submitted.request.id;
-                let is_another = ask.id.is_some_and(|known| known != id) || (ask.id.is_some() && submitted.is_new);
+                let is_another = ask.id.is_some_and(|known| known != id);
                 let reference = ask.reference.clone();
                 ask.id = Some(id);
                 if is_another {

@@ -1,4 +1,4 @@
-//! The steps of processes: dispatching, sending, asking, completing, syncing; and of the world around them.
+//! Which step is taken, and the steps of processes that carry payouts on: dispatching, sending, asking, completing.
 
 use chrono::TimeDelta;
 use landfall::domain::payout::Resolution;
@@ -6,7 +6,6 @@ use landfall::gateway::GatewayError;
 use landfall::gateway::complete::{Report, Source};
 use landfall::providers::provider::Outcome;
 
-use super::super::bank::Note;
 use super::super::ground::{LANES, PROCESSES};
 use super::Run;
 
@@ -27,6 +26,7 @@ enum Step {
     ApplyCallbacks,
     Sync,
     KeepHouse,
+    CatchUp,
     Clock,
     Outage,
     StandStill,
@@ -34,7 +34,7 @@ enum Step {
 }
 
 /// How often each step is taken.
-const STEPS: [(usize, Step); 19] = [
+const STEPS: [(usize, Step); 20] = [
     (8, Step::Ask),
     (3, Step::AskAgain),
     (3, Step::Wallet),
@@ -50,6 +50,7 @@ const STEPS: [(usize, Step); 19] = [
     (4, Step::ApplyCallbacks),
     (4, Step::Sync),
     (2, Step::KeepHouse),
+    (3, Step::CatchUp),
     (9, Step::Clock),
     (1, Step::Outage),
     (1, Step::StandStill),
@@ -67,6 +68,9 @@ impl Run<'_> {
             Step::Change => self.change(process).await,
             Step::Dispatch => self.dispatch(process).await,
             Step::Send => {
+                if self.hands[process].tasks.is_empty() {
+                    self.dispatch(process).await;
+                }
                 let count = self.draw.between(1, 16);
                 for _ in 0..count {
                     self.send_one(process).await;
@@ -75,6 +79,9 @@ impl Run<'_> {
             Step::ClaimInvokes => self.claim_invokes(process).await,
             Step::ClaimInquiries => self.claim_inquiries(process).await,
             Step::Inquire => {
+                if self.hands[process].asked_about.is_empty() {
+                    self.claim_inquiries(process).await;
+                }
                 let count = self.draw.between(1, 16);
                 for _ in 0..count {
                     self.inquire_one(process).await;
@@ -91,6 +98,7 @@ impl Run<'_> {
             Step::ApplyCallbacks => self.apply_callbacks(process).await,
             Step::Sync => self.sync(process).await,
             Step::KeepHouse => self.keep_house(process).await,
+            Step::CatchUp => self.catch_up(process).await,
             Step::Clock => {
                 let millis = self.draw.millis();
                 self.advance(millis);
@@ -116,6 +124,30 @@ impl Run<'_> {
                 self.note(format!("process {process} dies"));
                 self.die(process);
             }
+        }
+    }
+
+    /// What others left behind: after a lease's time, one process does whatever is due for a while.
+    async fn catch_up(&mut self, process: usize) {
+        let millis = i64::try_from(self.draw.between(58_000, 70_000)).unwrap();
+        self.note(format!("{millis} ms pass, and process {process} does what is due"));
+        self.advance(millis);
+        for _ in 0..self.draw.between(2, 6) {
+            self.claim_invokes(process).await;
+            if self.draw.percent(50) {
+                self.complete(process).await;
+            }
+            for _ in 0..self.hands[process].tasks.len() {
+                self.send_one(process).await;
+            }
+            self.complete(process).await;
+            self.claim_inquiries(process).await;
+            for _ in 0..self.hands[process].asked_about.len() {
+                self.inquire_one(process).await;
+            }
+            self.complete(process).await;
+            let millis = i64::try_from(self.draw.between(500, 12_000)).unwrap();
+            self.advance(millis);
         }
     }
 
@@ -155,7 +187,9 @@ impl Run<'_> {
         injected: bool,
     ) {
         match outcome {
-            Ok((tasks, claimed)) => {
+            Ok((mut tasks, claimed)) => {
+                // Whatever order PostgreSQL answers in.
+                tasks.sort_by(|one, other| one.payout.provider_reference.cmp(&other.payout.provider_reference));
                 let told: Vec<_> = tasks.iter().map(|task| task.payout.provider_reference.clone()).collect();
                 self.note(format!("  {claimed} requests, to send: {}", told.join(" ")));
                 self.hands[process].tasks.extend(tasks);
@@ -210,7 +244,9 @@ impl Run<'_> {
         let gateway = self.gateway(process);
         let (done, injected) = self.done(&[process], gateway.claim_invokes(size)).await;
         match done {
-            Some(Ok(invokes)) if invokes.claimed > 0 => {
+            Some(Ok(mut invokes)) if invokes.claimed > 0 => {
+                invokes.tasks.sort_by_key(|task| task.payout.id);
+                invokes.reports.sort_by_key(|report| report.payout_id);
                 let told: Vec<_> = invokes.tasks.iter().map(|t| t.payout.provider_reference.clone()).collect();
                 let gone = invokes.reports.len();
                 self.note(format!("process {process} reclaims {gone}, sends again: {}", told.join(" ")));
@@ -236,7 +272,8 @@ impl Run<'_> {
         let gateway = self.gateway(process);
         let (done, injected) = self.done(&[process], gateway.claim_inquiries(size)).await;
         match done {
-            Some(Ok(payouts)) if !payouts.is_empty() => {
+            Some(Ok(mut payouts)) if !payouts.is_empty() => {
+                payouts.sort_by_key(|payout| payout.id);
                 self.note(format!("process {process} is to ask about {}", payouts.len()));
                 self.hands[process].asked_about.extend(payouts);
             }
@@ -300,134 +337,6 @@ impl Run<'_> {
                     self.judge_error("complete one", &error, false);
                 }
             }
-        }
-    }
-
-    async fn call_back(&mut self, process: usize) {
-        let count = self.ground.bank.books().outbox.len();
-        if count == 0 {
-            return;
-        }
-        let index = self.draw.below(count);
-        let again = self.draw.percent(20);
-        let note = {
-            let mut books = self.ground.bank.books();
-            if again { books.outbox[index].clone() } else { books.outbox.swap_remove(index) }
-        };
-        if again {
-            self.tally.note("fault", "callback told again later");
-        }
-        if index > 0 {
-            self.tally.note("fault", "callback out of order");
-        }
-        self.lay_trap(3);
-        self.receive(process, &note).await;
-    }
-
-    pub(super) async fn receive(&mut self, process: usize, note: &Note) {
-        let account = self.ground.accounts[&note.lane];
-        let gateway = self.gateway(process);
-        self.note(format!("process {process} is called back: {}", String::from_utf8_lossy(&note.body)));
-        let (done, injected) =
-            self.done(&[process], gateway.receive_callback(account, &note.headers, &note.body)).await;
-        self.tally.note("run", "callbacks");
-        // Where nobody answered, the provider tells it again.
-        match done {
-            Some(Err(error)) => {
-                self.judge_error("receive_callback", &error, injected);
-                self.ground.bank.books().outbox.push(note.clone());
-            }
-            None => self.ground.bank.books().outbox.push(note.clone()),
-            Some(Ok(_)) => {
-                let mut books = self.ground.bank.books();
-                if books.seen.len() < 50 {
-                    books.seen.push(note.clone());
-                }
-            }
-        }
-    }
-
-    /// Somebody else says that a payout was paid, or wasn't.
-    async fn forge(&mut self, process: usize) {
-        let seen = self.ground.bank.books().seen.clone();
-        if seen.is_empty() {
-            return;
-        }
-        let mut note = self.draw.of(&seen);
-        let text = String::from_utf8_lossy(&note.body);
-        let turned = if text.contains("\"processed\"") {
-            ("\"processed\"", "\"declined\"")
-        } else {
-            ("\"pending\"", "\"processed\"")
-        };
-        note.body = text.replace(turned.0, turned.1).replacen("se_", "sf_", 1).into_bytes();
-        self.tally.note("fault", "forged callback");
-        self.receive(process, &note).await;
-    }
-
-    async fn apply_callbacks(&mut self, process: usize) {
-        let size = self.draw.between(1, 20);
-        self.lay_trap(5);
-        let gateway = self.gateway(process);
-        let (done, injected) = self.done(&[process], gateway.apply_callbacks(size)).await;
-        match done {
-            Some(Ok(count)) if count > 0 => self.note(format!("process {process} applies {count} callbacks")),
-            Some(Err(error)) => self.judge_error("apply_callbacks", &error, injected),
-            _ => {}
-        }
-    }
-
-    async fn sync(&mut self, process: usize) {
-        let gateway = self.gateway(process);
-        let index = self.draw.below(self.hands[process].syncs.len().max(1));
-        self.lay_trap(4);
-        if self.hands[process].syncs.is_empty() {
-            let (done, injected) = self.done(&[process], gateway.claim_syncs(4)).await;
-            match done {
-                Some(Ok(tasks)) => self.hands[process].syncs.extend(tasks.into_iter().map(|task| (task, None))),
-                Some(Err(error)) => self.judge_error("claim_syncs", &error, injected),
-                None => {}
-            }
-            return;
-        }
-        let (task, asked) = self.hands[process].syncs.swap_remove(index);
-        match asked {
-            None => {
-                let (done, injected) = self.done(&[process], gateway.ask_balance(&task)).await;
-                match done {
-                    // The answer is written at once, or much later.
-                    Some(Ok(asked)) if self.draw.percent(50) => self.hands[process].syncs.push((task, Some(asked))),
-                    Some(Ok(asked)) => self.write_balance(process, &task, &asked).await,
-                    Some(Err(error)) => self.judge_error("ask_balance", &error, injected),
-                    None => {}
-                }
-            }
-            Some(asked) => self.write_balance(process, &task, &asked).await,
-        }
-    }
-
-    async fn write_balance(
-        &mut self,
-        process: usize,
-        task: &landfall::gateway::balance_syncs::SyncTask,
-        asked: &landfall::gateway::balance_syncs::Asked,
-    ) {
-        let gateway = self.gateway(process);
-        let (done, injected) = self.done(&[process], gateway.write_balance(task, asked)).await;
-        self.note(format!("process {process} syncs {} with {:?}: {done:?}", task.deposit.code, asked.answer));
-        self.tally.note("run", "balances written");
-        if let Some(Err(error)) = done {
-            self.judge_error("write_balance", &error, injected);
-        }
-    }
-
-    async fn keep_house(&mut self, process: usize) {
-        self.lay_trap(10);
-        let gateway = self.gateway(process);
-        let (done, injected) = self.done(&[process], gateway.keep_house()).await;
-        self.note(format!("process {process} keeps house"));
-        if let Some(Err(error)) = done {
-            self.judge_error("keep_house", &error, injected);
         }
     }
 }
