@@ -11,7 +11,7 @@ use super::ground::{Database, Ground, connect};
 use super::load::{Funding, Meant, REQUESTS, What};
 
 /// How long after the load the last payout may become final.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_secs(150);
 
 /// What a case came to.
 #[derive(Clone, Debug, Default)]

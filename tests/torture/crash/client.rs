@@ -10,7 +10,7 @@ use serde_json::Value;
 /// How long one try may take.
 const TRY_TIMEOUT: Duration = Duration::from_millis(1200);
 /// How long something is tried.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_secs(150);
 
 #[derive(Clone, Copy)]
 pub enum Who<'a> {

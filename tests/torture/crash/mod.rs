@@ -152,3 +152,10 @@ async fn a_server_killed_again_and_again_under_load_loses_nothing() {
     );
     assert!(sum.outcome.differences.is_empty(), "{:#?}", sum.outcome.differences);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_first_start_that_is_killed_is_finished_by_the_next() {
+    let ground = Ground::new().await;
+    let differences = kills::first_starts(&ground, number("TORTURE_FIRST_STARTS").unwrap_or(2), seed()).await;
+    assert!(differences.is_empty(), "{differences:#?}");
+}
