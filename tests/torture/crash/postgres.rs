@@ -169,13 +169,13 @@ fn fault_secs() -> Duration {
 async fn a_commit_whose_answer_is_lost_is_done_once() {
     let ground = Ground::new().await;
     let faults = [(Fault::CutBefore, 25), (Fault::CutWhile, 25), (Fault::CutAfter, 50)];
-    faulty(&ground, "commits cut", &faults, fault_secs()).await;
+    faulty(&ground, "commits-cut", &faults, fault_secs()).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_full_disk_is_told_and_loses_nothing() {
     let ground = Ground::new().await;
-    faulty(&ground, "no room", &[(Fault::NoRoom, 150)], fault_secs()).await;
+    faulty(&ground, "no-room", &[(Fault::NoRoom, 150)], fault_secs()).await;
     // Nothing can be committed at all for a while.
     let proxy = Proxy::start(&ground.file("p-full"), &socket_dir(&ground), seed());
     let scene = Scene::new(&ground, "full", |database| proxy.url(&database.name)).await;
