@@ -194,10 +194,9 @@ async fn asked(client: &Client, meant: &Meant, strictly: bool, outcome: &mut Out
         };
         let may_be_left = !strictly && end == "moderated";
         if !intent.ends.contains(&end.as_str()) && !may_be_left {
-            outcome.differences.push(format!(
-                "{}: {end} {resolution}, wanted {:?} ({:?})",
-                intent.label, intent.ends, intent.what
-            ));
+            outcome
+                .differences
+                .push(format!("{}: {end} {resolution}, wanted {:?} ({:?})", intent.label, intent.ends, intent.what));
         }
     }
     let mut credited: BTreeMap<String, Decimal> = BTreeMap::new();

@@ -73,12 +73,7 @@ pub struct Counts {
 impl Client {
     pub fn new(api_key: &str, ports: &[u16]) -> Self {
         let http = reqwest::Client::builder().timeout(TRY_TIMEOUT).build().unwrap();
-        Self {
-            http,
-            api_key: api_key.into(),
-            ports: Arc::new(Mutex::new(ports.to_vec())),
-            counts: Arc::default(),
-        }
+        Self { http, api_key: api_key.into(), ports: Arc::new(Mutex::new(ports.to_vec())), counts: Arc::default() }
     }
 
     /// Another server to turn to.
@@ -136,9 +131,7 @@ impl Client {
                     last = format!("{status} {text}");
                     80
                 }
-                Some((status @ (408 | 409 | 429), text))
-                    if status != 409 || text.contains("REQUEST_IN_PROGRESS") =>
-                {
+                Some((status @ (408 | 409 | 429), text)) if status != 409 || text.contains("REQUEST_IN_PROGRESS") => {
                     last = format!("{status} {text}");
                     200
                 }

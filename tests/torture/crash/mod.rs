@@ -67,12 +67,19 @@ async fn every_failpoint_is_survived_by_kill_error_and_pause() {
             (false, true) => "not reached",
         };
         if is_whole || !held.is_good() {
-            eprintln!("{:<56} {how} in {:.1} s {:?}", held.case.to_string(), held.took.as_secs_f32(), held.outcome.differences);
+            eprintln!(
+                "{:<56} {how} in {:.1} s {:?}",
+                held.case.to_string(),
+                held.took.as_secs_f32(),
+                held.outcome.differences
+            );
         }
-        put_down(&json!({ "kind": "matrix", "place": held.case.place, "action": held.case.kind.to_string(), "nth": held.case.nth,
+        put_down(
+            &json!({ "kind": "matrix", "place": held.case.place, "action": held.case.kind.to_string(), "nth": held.case.nth,
             "hit": held.hit, "held": held.is_good(), "kills": held.kills, "restarts": held.restarts, "paid": held.outcome.paid,
             "requests": held.outcome.requests, "moderated": held.outcome.moderated, "ends": held.outcome.ends,
-            "differences": held.outcome.differences, "millis": u64::try_from(held.took.as_millis()).unwrap() }));
+            "differences": held.outcome.differences, "millis": u64::try_from(held.took.as_millis()).unwrap() }),
+        );
     };
     let all = matrix::run_all(&ground, cases, lanes(), told).await;
     let (hit, kills) = (all.iter().filter(|held| held.hit).count(), all.iter().map(|held| held.kills).sum::<u64>());
