@@ -90,7 +90,8 @@ impl Gateway {
         if !written.unsure.is_empty() {
             // What was set up through another process before they were made counts for them.
             self.routes.forget();
-            let again = Claims { jobs: std::mem::take(&mut written.unsure), lease_until: claims.lease_until, reread: true };
+            let again =
+                Claims { jobs: std::mem::take(&mut written.unsure), lease_until: claims.lease_until, reread: true };
             let more = match self.snapshot().await {
                 Ok(snapshot) => self.write_claimed(&snapshot, &again).await,
                 Err(error) => Err(error),

@@ -142,8 +142,7 @@ impl Call {
         let gateway: Arc<Gateway> = Edge::part(&self.request)?;
         let principal = format!("user:{}", self.user.reference);
         let lease_secs = self.edge.settings.idempotency_lease_secs;
-        let request =
-            KeyedRequest::new(&gateway, self.user.tenant, principal, key, &self.request, body, lease_secs);
+        let request = KeyedRequest::new(&gateway, self.user.tenant, principal, key, &self.request, body, lease_secs);
         let (context, edge) = (self.context, self.edge);
         let answer = edge.outlive(idempotency::once(gateway, request, context, |_| work)).await??;
         Ok(answer.respond())

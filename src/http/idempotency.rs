@@ -266,11 +266,7 @@ async fn release(gateway: &Gateway, request: &KeyedRequest, lease_until: DateTim
     Ok(keys::release(&mut conn, &request.owner, lease_until, gateway.clock.now()).await?)
 }
 
-async fn let_go(
-    gateway: &Gateway,
-    request: &KeyedRequest,
-    lease_until: DateTime<Utc>,
-) -> Result<(), DbError> {
+async fn let_go(gateway: &Gateway, request: &KeyedRequest, lease_until: DateTime<Utc>) -> Result<(), DbError> {
     let mut conn = gateway.db.get().await?;
     Ok(keys::forget(&mut conn, &request.owner, lease_until).await?)
 }

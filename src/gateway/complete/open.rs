@@ -17,7 +17,8 @@ impl Gateway {
     /// The open question goes to the provider again, later.
     pub(super) fn ask_again(&self, payout: &Payout, changes: &mut Changes, now: DateTime<Utc>) {
         let asked = u32::try_from(payout.inquiries).unwrap_or(0);
-        let delay = TimeDelta::from_std(failover::inquiry_delay(&self.settings.inquiry_intervals_ms, asked)).unwrap_or(TimeDelta::hours(1));
+        let delay = TimeDelta::from_std(failover::inquiry_delay(&self.settings.inquiry_intervals_ms, asked))
+            .unwrap_or(TimeDelta::hours(1));
         changes.no_jobs_of(payout);
         changes.job(payout.tenant(), JobKind::Inquire, payout.id.0, now + delay);
     }

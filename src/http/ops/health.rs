@@ -45,7 +45,8 @@ impl Probe {
             async move {
                 db.ping().await.map_err(|error| {
                     tracing::warn!(%error, "not ready");
-                    let what = if matches!(error, DbError::ReadOnly(_)) { "takes no writes" } else { "does not answer" };
+                    let what =
+                        if matches!(error, DbError::ReadOnly(_)) { "takes no writes" } else { "does not answer" };
                     what.to_owned()
                 })
             }

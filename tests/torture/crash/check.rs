@@ -11,7 +11,7 @@ use super::ground::{Database, Ground, connect};
 use super::load::{Funding, Meant, REQUESTS, What};
 
 /// How long after the load the last payout may become final.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_secs(150);
 
 /// What a case came to.
 #[derive(Clone, Debug, Default)]
@@ -194,10 +194,9 @@ async fn asked(client: &Client, meant: &Meant, strictly: bool, outcome: &mut Out
         };
         let may_be_left = !strictly && end == "moderated";
         if !intent.ends.contains(&end.as_str()) && !may_be_left {
-            outcome.differences.push(format!(
-                "{}: {end} {resolution}, wanted {:?} ({:?})",
-                intent.label, intent.ends, intent.what
-            ));
+            outcome
+                .differences
+                .push(format!("{}: {end} {resolution}, wanted {:?} ({:?})", intent.label, intent.ends, intent.what));
         }
     }
     let mut credited: BTreeMap<String, Decimal> = BTreeMap::new();

@@ -10,7 +10,7 @@ use serde_json::Value;
 /// How long one try may take.
 const TRY_TIMEOUT: Duration = Duration::from_millis(1200);
 /// How long something is tried.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_secs(150);
 
 #[derive(Clone, Copy)]
 pub enum Who<'a> {
@@ -73,12 +73,7 @@ pub struct Counts {
 impl Client {
     pub fn new(api_key: &str, ports: &[u16]) -> Self {
         let http = reqwest::Client::builder().timeout(TRY_TIMEOUT).build().unwrap();
-        Self {
-            http,
-            api_key: api_key.into(),
-            ports: Arc::new(Mutex::new(ports.to_vec())),
-            counts: Arc::default(),
-        }
+        Self { http, api_key: api_key.into(), ports: Arc::new(Mutex::new(ports.to_vec())), counts: Arc::default() }
     }
 
     /// Another server to turn to.
@@ -136,9 +131,7 @@ impl Client {
                     last = format!("{status} {text}");
                     80
                 }
-                Some((status @ (408 | 409 | 429), text))
-                    if status != 409 || text.contains("REQUEST_IN_PROGRESS") =>
-                {
+                Some((status @ (408 | 409 | 429), text)) if status != 409 || text.contains("REQUEST_IN_PROGRESS") => {
                     last = format!("{status} {text}");
                     200
                 }

@@ -246,6 +246,13 @@ pub fn kill_cluster(data: &Path, postmaster: i32) -> usize {
 async fn reap(tmp: &Path) {
     for entry in fs::read_dir(tmp).unwrap().flatten() {
         let name = entry.file_name().to_string_lossy().into_owned();
+        if let Some(pid) = name.strip_prefix("disk-").filter(|pid| !Path::new("/proc").join(pid).exists()) {
+            // A small disk that a run which failed left mounted; PostgreSQL over it ended with that run.
+            let _ = std::process::Command::new("umount").arg(entry.path()).output();
+            let _ = fs::remove_dir(entry.path());
+            eprintln!("removed the disk of the run {pid}");
+            continue;
+        }
         let Some(pid) = name.strip_prefix("crash-").and_then(|rest| rest.split('-').next()) else { continue };
         if Path::new("/proc").join(pid).exists() {
             continue;

@@ -102,7 +102,7 @@ async fn run_over(ground: &Ground, database: &Database, plan: &Plan) -> Report {
             if draw.below(2) == 0 {
                 at_a_moment(ground, &launch, draw.between(50, 800)).await;
             } else {
-                let n = draw.between(1, 400);
+                let n = draw.between(1, 150);
                 report.at_steps += u64::from(at_a_step(ground, &launch, n).await);
             }
             report.kills += 1;
@@ -142,4 +142,32 @@ async fn at_a_step(ground: &Ground, launch: &Launch, n: u64) -> bool {
             false
         }
     }
+}
+
+/// Servers that are killed while they start over a database without any table, until one is let be; answers what doesn't fit then.
+pub async fn first_starts(ground: &Ground, rounds: u64, seed: u64) -> Vec<String> {
+    let mut draw = Draw::of(seed);
+    let mut differences = Vec::new();
+    for round in 0..rounds {
+        let database = ground.empty_database().await;
+        let launch = Launch::new(&database.url, free_port(), "api,worker", &format!("first-{round}"));
+        for _ in 0..2 {
+            let server = Server::spawn(ground, &launch);
+            tokio::time::sleep(Duration::from_millis(draw.between(20, 600))).await;
+            server.kill().await;
+        }
+        // The first steps after the schema is there.
+        at_a_step(ground, &launch, draw.between(1, 6)).await;
+        let Some(server) = Server::start(ground, &launch).await else {
+            differences.push(format!("round {round}: it doesn't start any more"));
+            continue;
+        };
+        let verified = ground.run(&database.url, &["verify"]).await;
+        if !verified.status.success() {
+            differences.push(format!("round {round}: {}", String::from_utf8_lossy(&verified.stdout)));
+        }
+        server.kill().await;
+        ground.drop(&database).await;
+    }
+    differences
 }

@@ -135,7 +135,8 @@ impl Load<'_> {
 
     /// Money on the partner's balance, once.
     pub async fn credit(&self, currency: &'static str, amount: &str) -> Meant {
-        let credit = json!({ "reference_id": self.of(&format!("credit-{currency}")), "currency": currency, "amount": amount });
+        let credit =
+            json!({ "reference_id": self.of(&format!("credit-{currency}")), "currency": currency, "amount": amount });
         let call = self.partner("POST", "/v1/partner-accounts/credits").json(document("partner-credit", &credit));
         self.client.done(&call).await;
         Meant { credited: vec![(currency, amount.parse().unwrap())], ..Meant::default() }
@@ -219,7 +220,8 @@ impl Load<'_> {
     async fn plain(&self) -> Meant {
         let how = |status: &str| json!({ "test_details_payout_status": status });
         let declined = json!({ "test_details_payout_resolution": "declined_error" });
-        let lost = json!({ "test_details_payout_status": "failed", "test_details_payout_resolution": "connection_timeout" });
+        let lost =
+            json!({ "test_details_payout_status": "failed", "test_details_payout_resolution": "connection_timeout" });
         let asked: Vec<BoxFuture<'_, Meant>> = vec![
             Box::pin(self.test_request("paid", "5", json!({}), PAID)),
             Box::pin(self.test_request(
@@ -355,8 +357,7 @@ impl Load<'_> {
         self.client.done(&call).await;
         let call = self.partner("GET", format!("{REQUESTS}?filter%5Breference_id%5D={}", self.of("single")));
         let found = self.client.done(&call).await;
-        let what =
-            What::Request { id: found["data"][0]["id"].as_str().unwrap().to_owned(), funding: Funding::Balance };
+        let what = What::Request { id: found["data"][0]["id"].as_str().unwrap().to_owned(), funding: Funding::Balance };
         Meant { intents: vec![Intent { label: "single", what, ends: PAID }], ..Meant::default() }
     }
 
@@ -375,7 +376,8 @@ impl Load<'_> {
     async fn ensured(&self, collection: &str, kind: &str, attributes: &Value) -> String {
         let path = format!("/v1/payout-gateway/{collection}");
         let code = attributes["code"].as_str().unwrap();
-        let call = self.partner("POST", path.clone()).json(document(kind, attributes)).keyed(format!("make-{kind}-{code}"));
+        let call =
+            self.partner("POST", path.clone()).json(document(kind, attributes)).keyed(format!("make-{kind}-{code}"));
         let (status, body) = self.client.send(&call).await;
         if status < 300 {
             return id_of(&body);
@@ -405,7 +407,8 @@ impl Load<'_> {
             .json(document("payout-scheme", &scheme))
             .keyed(self.of("scheme"));
         let scheme = id_of(&self.client.done(&call).await);
-        let point = json!({ "name": code, "currencies": ["USD"], "funding": "own_deposit", "payout_scheme_id": scheme });
+        let point =
+            json!({ "name": code, "currencies": ["USD"], "funding": "own_deposit", "payout_scheme_id": scheme });
         let call = self
             .partner("POST", "/v1/payout-gateway/payout-points")
             .json(document("payout-point", &point))

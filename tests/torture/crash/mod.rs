@@ -67,12 +67,19 @@ async fn every_failpoint_is_survived_by_kill_error_and_pause() {
             (false, true) => "not reached",
         };
         if is_whole || !held.is_good() {
-            eprintln!("{:<56} {how} in {:.1} s {:?}", held.case.to_string(), held.took.as_secs_f32(), held.outcome.differences);
+            eprintln!(
+                "{:<56} {how} in {:.1} s {:?}",
+                held.case.to_string(),
+                held.took.as_secs_f32(),
+                held.outcome.differences
+            );
         }
-        put_down(&json!({ "kind": "matrix", "place": held.case.place, "action": held.case.kind.to_string(), "nth": held.case.nth,
+        put_down(
+            &json!({ "kind": "matrix", "place": held.case.place, "action": held.case.kind.to_string(), "nth": held.case.nth,
             "hit": held.hit, "held": held.is_good(), "kills": held.kills, "restarts": held.restarts, "paid": held.outcome.paid,
             "requests": held.outcome.requests, "moderated": held.outcome.moderated, "ends": held.outcome.ends,
-            "differences": held.outcome.differences, "millis": u64::try_from(held.took.as_millis()).unwrap() }));
+            "differences": held.outcome.differences, "millis": u64::try_from(held.took.as_millis()).unwrap() }),
+        );
     };
     let all = matrix::run_all(&ground, cases, lanes(), told).await;
     let (hit, kills) = (all.iter().filter(|held| held.hit).count(), all.iter().map(|held| held.kills).sum::<u64>());
@@ -151,4 +158,11 @@ async fn a_server_killed_again_and_again_under_load_loses_nothing() {
         sum.tries
     );
     assert!(sum.outcome.differences.is_empty(), "{:#?}", sum.outcome.differences);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_first_start_that_is_killed_is_finished_by_the_next() {
+    let ground = Ground::new().await;
+    let differences = kills::first_starts(&ground, number("TORTURE_FIRST_STARTS").unwrap_or(2), seed()).await;
+    assert!(differences.is_empty(), "{differences:#?}");
 }

@@ -157,12 +157,7 @@ async fn query(to: &mut OwnedWriteHalf, text: &[u8]) -> std::io::Result<()> {
     to.write_all(&message).await
 }
 
-async fn pass(
-    from: &mut OwnedReadHalf,
-    to: &mut OwnedWriteHalf,
-    kind: Option<u8>,
-    length: u32,
-) -> std::io::Result<()> {
+async fn pass(from: &mut OwnedReadHalf, to: &mut OwnedWriteHalf, kind: Option<u8>, length: u32) -> std::io::Result<()> {
     let mut message: Vec<u8> = kind.into_iter().chain(length.to_be_bytes()).collect();
     let head = message.len();
     message.resize(head + usize::try_from(length.saturating_sub(4)).unwrap(), 0);

@@ -42,13 +42,7 @@ pub struct Launch {
 
 impl Launch {
     pub fn new(url: &str, port: u16, roles: &str, name: &str) -> Self {
-        Self {
-            url: url.to_owned(),
-            port,
-            roles: roles.to_owned(),
-            name: name.to_owned(),
-            environment: Vec::new(),
-        }
+        Self { url: url.to_owned(), port, roles: roles.to_owned(), name: name.to_owned(), environment: Vec::new() }
     }
 
     pub fn with(mut self, name: &'static str, value: impl Into<String>) -> Self {
