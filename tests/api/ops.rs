@@ -48,7 +48,8 @@ async fn metrics_are_counted_from_the_database_and_tell_no_amounts() {
     assert_eq!(answer.status, 200, "{}", answer.text);
     assert!(answer.header("content-type").unwrap().starts_with("application/openmetrics-text"));
     assert!(answer.text.ends_with("# EOF\n"), "{}", answer.text);
-    assert!(answer.text.contains("# HELP landfall_cases_open "), "{}", answer.text);
+    let none = "landfall_payouts_open{status=\"unknown\",mode=\"live\"} 0\n";
+    assert!(answer.text.contains("# HELP landfall_payouts_open ") && answer.text.contains(none), "{}", answer.text);
     world.app.db.close();
     assert_eq!(world.get("/metrics").await.status, 503);
     world.stop().await;

@@ -41,6 +41,7 @@ async fn a_server_killed_while_it_sends_asks_before_it_sends_again() {
         let mut place = Place::new().await;
         place.set("LANDFALL__PROVIDERS__TEST__LATENCY_MS", "300");
         place.set("LANDFALL__PROVIDERS__TEST__SEND_TIMEOUT_MS", "1000");
+        place.set("LANDFALL__PROVIDERS__HTTP__SEND_TIMEOUT_MS", "1000");
         place.set("LANDFALL__PROVIDERS__TEST__SETTLING_TIME_MS", "200");
         place.set("LANDFALL__WORKER__LEASE_MS", "2000");
         place.set("LANDFALL__WORKER__POLL_MS", "20");

@@ -12,6 +12,8 @@ use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::Registry;
 
+use crate::domain::ids::Mode;
+use crate::domain::payout::PayoutStatus;
 use crate::gateway::Gateway;
 use crate::gateway::metrics::Counted;
 use crate::http::call::Edge;
@@ -77,6 +79,12 @@ fn told(counted: &Counted) -> Result<String, std::fmt::Error> {
 
     let open = told.gauges("payouts_open", "Payouts that aren't final");
     let oldest = told.gauges("payout_oldest_age_seconds", "How long ago the oldest of them was made");
+    // Told while there are none too: an alarm on what is absent would never ring.
+    for status in PayoutStatus::ALL.into_iter().filter(|status| status.is_open()) {
+        for mode in [Mode::Test, Mode::Live] {
+            set(&open, vec![("status", status.to_string()), ("mode", mode.to_string())], 0);
+        }
+    }
     for payout in &counted.payouts {
         let labels = vec![("status", payout.status.clone()), ("mode", payout.mode.to_string())];
         set(&open, labels.clone(), payout.count);

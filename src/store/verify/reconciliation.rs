@@ -33,7 +33,8 @@ broken_rows! {
 }
 
 broken_rows! {
-    /// Tenants whose recoverable balance isn't what their open cases wait for: late successes, and payments without a payout.
+    /// Tenants whose recoverable balance isn't what their open cases wait for: late successes, and payments without a payout, less
+    /// what came back of them.
     recoverable, of "account",
     "SELECT 'recoverable ' || COALESCE(l.partner_id, o.partner_id)::text || '/' || COALESCE(l.mode, o.mode) || '/' || COALESCE(l.asset, o.asset), \
          CASE WHEN COALESCE(l.amount, 0) <> COALESCE(o.amount, 0) \
@@ -44,7 +45,12 @@ broken_rows! {
      FULL JOIN (SELECT partner_id, mode, asset, sum(amount) AS amount FROM ( \
              SELECT partner_id, mode, asset, booked - closed AS amount FROM unmatched_payment \
              UNION ALL \
-             SELECT p.partner_id, p.mode, p.deposit_currency, p.deposit_debited FROM payout p \
+             SELECT p.partner_id, p.mode, p.deposit_currency, p.deposit_debited + COALESCE(( \
+                 SELECT sum(g.amount) FROM entry e \
+                 JOIN posting g ON (g.partner_id, g.mode, g.entry_id) = (e.partner_id, e.mode, e.id) \
+                 JOIN account a ON (a.partner_id, a.mode, a.id) = (g.partner_id, g.mode, g.account_id) AND a.kind = 'recoverable' \
+                 WHERE (e.partner_id, e.mode, e.kind, e.reference) = (p.partner_id, p.mode, 'recovery', replace(p.id::text, '-', ''))), 0) \
+             FROM payout p \
              WHERE p.status = 'late_processed' AND EXISTS (SELECT 1 FROM staff_case c \
                  WHERE (c.partner_id, c.mode, c.payout_id, c.kind) = (p.partner_id, p.mode, p.id, 'late_success') AND c.closed_at IS NULL)) w \
          GROUP BY 1, 2, 3) o \

@@ -45,6 +45,8 @@ timeout_ms = 80
 settling_time_ms = 150
 later_ms = 150
 returned_after_ms = 300
+[providers.http]
+send_timeout_ms = 700
 [wallet]
 pay_wait_secs = 1
 [gateway]
