@@ -17,6 +17,7 @@ mod moderation;
 mod outcomes;
 mod partner;
 mod reconcile;
+mod refusals;
 mod requests;
 mod routing;
 mod scripted;

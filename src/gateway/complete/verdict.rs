@@ -85,7 +85,7 @@ pub(super) fn judge(
         Outcome::Pending { .. } => Verdict::Ignore { why: "final already" },
         Outcome::Returned { amount, ids } => returned(payout, amount, ids),
         Outcome::Declined { resolution, code, message } => {
-            declined(payout, is_stale, resolution, clipped(code), clipped(message))
+            declined(payout, report.source, is_stale, resolution, clipped(code), clipped(message))
         }
         Outcome::NotFound => not_found(payout, report.source, capabilities, sends_max, now),
         Outcome::NotSent { why } => not_sent(payout, report.source, is_stale, why),
@@ -173,8 +173,30 @@ pub(super) fn return_does_not_fit(payout: &Payout, amount: Decimal) -> Verdict {
     }
 }
 
-fn declined(payout: &Payout, is_stale: bool, resolution: Resolution, code: String, message: String) -> Verdict {
-    let is_final = matches!(resolution.class(), ResolutionClass::FinalForCard | ResolutionClass::FinalForRoute);
+/// Whether the refusal was made at the provider's door, before anybody looked at the payout: it says nothing of an earlier send of the
+/// same order, which may have paid.
+fn is_at_the_door(resolution: Resolution) -> bool {
+    matches!(
+        resolution,
+        Resolution::RateLimited
+            | Resolution::AccessDenied
+            | Resolution::InvalidCredentials
+            | Resolution::SignatureError
+            | Resolution::ProviderUnavailable
+    )
+}
+
+fn declined(
+    payout: &Payout,
+    source: Source,
+    is_stale: bool,
+    resolution: Resolution,
+    code: String,
+    message: String,
+) -> Verdict {
+    let is_resend = matches!(source, Source::Send { sends, .. } if sends > 1);
+    let is_final = matches!(resolution.class(), ResolutionClass::FinalForCard | ResolutionClass::FinalForRoute)
+        && !(is_resend && is_at_the_door(resolution));
     match payout.status {
         // Somebody else holds the payout now and may have sent it again: ask instead of trusting an old answer.
         PayoutStatus::Invoking | PayoutStatus::Pending | PayoutStatus::Unknown if is_stale => {
@@ -186,9 +208,11 @@ fn declined(payout: &Payout, is_stale: bool, resolution: Resolution, code: Strin
         PayoutStatus::Invoking | PayoutStatus::Pending | PayoutStatus::Unknown => Verdict::Open {
             event: PayoutEvent::Ambiguous,
             resolution,
-            why: format!("declined with a resolution that isn't final: {code}"),
+            why: format!("declined with what isn't final here: {code}"),
             ids: ProviderIds::default(),
         },
+        // Of one of several sends another one was paid: nothing contradicts itself.
+        PayoutStatus::Processed if is_stale => Verdict::Ignore { why: "a refusal from a lease that is over" },
         PayoutStatus::Processed => Verdict::Case {
             kind: "declined_after_success",
             evidence: json!({"resolution": resolution.as_str(), "code": code, "message": message}),
