@@ -222,6 +222,12 @@ impl Sums {
         let request = &mut self.requests[index];
         if !request.phase.is_over() {
             request.stop.get_or_insert(why);
+            let has_late = request.tries.iter().any(|attempt| attempt.is_late() && attempt.paid > 0);
+            if request.is_moderated && !has_late {
+                // Whoever lets go of the rest has said that the part will do.
+                request.is_moderated = false;
+                request.stop = Some(why);
+            }
             self.follow(index);
         }
     }
