@@ -129,7 +129,7 @@ fn tables() -> String {
         match stopped {
             Some(reason) => text += &format!("| `{reason}` | {} |", reason.in_words()),
             None => {
-                text += "| an open case about a payout | its provider says what can't be booked; the request isn't stopped |"
+                text += "| an open case about a payout | its provider says what can't be booked; the request isn't stopped |";
             }
         }
         for kind in D::ALL {

@@ -10,6 +10,7 @@
     clippy::float_arithmetic,
     clippy::cast_precision_loss,
     clippy::print_stderr,
+    clippy::print_stdout,
     reason = "tests"
 )]
 

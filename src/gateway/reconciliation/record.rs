@@ -131,7 +131,6 @@ impl Gateway {
                 }
                 Recorded::Open
             };
-            drop(subject);
             let told = self.write_ground(conn, ground, changes, now).await?;
             Ok::<(Recorded, Option<Told>), ReconcileError>((recorded, Some(told)))
         })
@@ -170,7 +169,6 @@ impl Gateway {
                 close_by_rule(conn, case, how, evidence_of(line, None, false), now).await?;
                 note_closed(subject.as_mut(), case, how, None, &mut changes);
             }
-            drop(subject);
             Ok::<Option<Told>, ReconcileError>(Some(self.write_ground(conn, ground, changes, now).await?))
         })
         .await?;
@@ -209,7 +207,6 @@ impl Gateway {
                 Some("returned" | "recovered") => return Ok((Recorded::Closed, None)),
                 Some(_) => return Ok((Recorded::Open, None)),
             }
-            drop(subject);
             let told = self.write_ground(conn, ground, changes, now).await?;
             Ok::<(Recorded, Option<Told>), ReconcileError>((Recorded::Closed, Some(told)))
         })

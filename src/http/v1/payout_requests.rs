@@ -154,11 +154,11 @@ pub async fn patch(call: PartnerCall, payload: web::Payload) -> Result<HttpRespo
     let language = call.context.language.as_str();
     let patch = change(&call.change_document(&body, KIND, id, &CHANGEABLE)?, language)?;
     let (gateway, caller) = (Arc::clone(&call.gateway), call.caller.clone());
-    call.write(&body, async move {
+    Box::pin(call.write(&body, async move {
         gateway.patch_request(&caller, id, &patch).await?;
         let view = gateway.request(&caller, id).await?;
         answer(200, &document(&gateway, &caller, view, language).await?)
-    })
+    }))
     .await
 }
 
@@ -177,7 +177,7 @@ async fn act(call: PartnerCall, payload: web::Payload, verb: Verb) -> Result<Htt
     let body = call.empty_body(payload).await?;
     let language = call.context.language.as_str();
     let (gateway, caller) = (Arc::clone(&call.gateway), call.caller.clone());
-    call.write(&body, async move {
+    Box::pin(call.write(&body, async move {
         match verb {
             Verb::Process => gateway.process_request(&caller, id).await?,
             Verb::Cancel => gateway.cancel_request(&caller, id).await?,
@@ -185,7 +185,7 @@ async fn act(call: PartnerCall, payload: web::Payload, verb: Verb) -> Result<Htt
         };
         let view = gateway.request(&caller, id).await?;
         answer(200, &document(&gateway, &caller, view, language).await?)
-    })
+    }))
     .await
 }
 

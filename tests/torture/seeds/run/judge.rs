@@ -152,32 +152,34 @@ impl Run<'_> {
 
     /// Per reference, per account, and in total.
     async fn judge_ledgers(&mut self, payouts: &[PayoutRow]) {
-        let books = self.ground.bank.books();
         let mut broken = Vec::new();
         let mut of_lanes: BTreeMap<&str, (Decimal, Decimal)> = BTreeMap::new();
-        for payout in payouts {
-            let (paid, returned) =
-                books.payments.get(&payout.reference).map_or_else(Default::default, |p| (p.paid, p.returned));
-            if (payout.processed, payout.returned) != (paid, returned) {
-                broken.push(format!(
-                    "{} {} {:?} of {}: ours {} - {}, the provider's {paid} - {returned}",
-                    payout.reference, payout.status, payout.place, payout.amount, payout.processed, payout.returned
-                ));
+        let (ours, states) = {
+            let books = self.ground.bank.books();
+            for payout in payouts {
+                let (paid, returned) =
+                    books.payments.get(&payout.reference).map_or_else(Default::default, |p| (p.paid, p.returned));
+                if (payout.processed, payout.returned) != (paid, returned) {
+                    broken.push(format!(
+                        "{} {} {:?} of {}: ours {} - {}, the provider's {paid} - {returned}",
+                        payout.reference, payout.status, payout.place, payout.amount, payout.processed, payout.returned
+                    ));
+                }
+                let sums = of_lanes.entry(&payout.lane).or_default();
+                sums.0 += payout.processed - payout.returned;
+                sums.1 += if payout.processed.is_zero() { Decimal::ZERO } else { payout.cost };
             }
-            let sums = of_lanes.entry(&payout.lane).or_default();
-            sums.0 += payout.processed - payout.returned;
-            sums.1 += if payout.processed.is_zero() { Decimal::ZERO } else { payout.cost };
-        }
-        let (ours, theirs): (Decimal, Decimal) = (
-            of_lanes.values().map(|sums| sums.0).sum(),
-            books.lanes.values().map(|lane| lane.at_first - lane.balance).sum(),
-        );
-        if ours != theirs {
-            broken.push(format!("in total we say {ours} went out, the provider {theirs}"));
-        }
-        let states: BTreeMap<String, Decimal> =
-            books.lanes.iter().map(|(code, lane)| (code.clone(), lane.balance)).collect();
-        drop(books);
+            let (ours, theirs): (Decimal, Decimal) = (
+                of_lanes.values().map(|sums| sums.0).sum(),
+                books.lanes.values().map(|lane| lane.at_first - lane.balance).sum(),
+            );
+            if ours != theirs {
+                broken.push(format!("in total we say {ours} went out, the provider {theirs}"));
+            }
+            let states: BTreeMap<String, Decimal> =
+                books.lanes.iter().map(|(code, lane)| (code.clone(), lane.balance)).collect();
+            (ours, states)
+        };
         let cents = ours.max(Decimal::ZERO) * Decimal::ONE_HUNDRED;
         self.tally.add("run", "cents paid out", u64::try_from(cents.mantissa() / 10_i128.pow(cents.scale())).unwrap());
         let rows = self

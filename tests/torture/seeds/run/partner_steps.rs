@@ -37,7 +37,7 @@ impl Run<'_> {
         if draw.percent(12) {
             // The last one is restricted.
             let cards = ["4111111111111111", "4242424242424242", "5555555555554444", "4000000000130205"];
-            let mut new = partner.to_card(&draw.of(&cards));
+            let mut new = partner.to_card(draw.of(&cards));
             new.service_amount = Some(draw.amount(5, 250));
             return NewRequest { reference_id: Some(name), options, ..new };
         }
