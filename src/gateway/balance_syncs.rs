@@ -28,6 +28,9 @@ const RELEASED_MAX: i64 = 200;
 const BACKOFF_SECS_MAX: i64 = 3_600;
 /// At most so much of a provider's text is kept, in characters.
 const TEXT_CHARS_MAX: usize = 300;
+/// How far the clocks of two nodes may be apart, with room: whoever saw a payout end and whoever asks for the balance may be two. What
+/// ended at the very moment of the question may not be in the answer either.
+const CLOCKS_APART_MAX: TimeDelta = TimeDelta::seconds(1);
 
 /// A deposit account whose balance is to be asked for, under its job's lease.
 #[derive(Clone, Debug)]
@@ -123,6 +126,7 @@ impl Gateway {
         };
         let lag = self.providers.get(&task.deposit.provider).map(|provider| provider.capabilities().posting_lag);
         let lag = lag.map_or(Some(TimeDelta::zero()), |lag| TimeDelta::from_std(lag).ok());
+        let lag = lag.and_then(|lag| lag.checked_add(&CLOCKS_APART_MAX));
         // A lag beyond the calendar releases nothing.
         let until = lag.and_then(|lag| asked.started_at.checked_sub_signed(lag)).unwrap_or(DateTime::<Utc>::MIN_UTC);
         let (mut released, mut payouts) = (Decimal::ZERO, 0);

@@ -441,10 +441,17 @@ impl Bank {
         now: DateTime<Utc>,
     ) -> (Payment, bool) {
         let mut faults = Vec::new();
-        let (mut changes, met) = planned(order.amount, behaviour, fate, &self.timings, now);
-        let most = changes.iter().map(|change| change.amount_processed).max().unwrap_or_default();
+        let (mut changes, mut met) = planned(order.amount, behaviour, fate, &self.timings, now);
+        let most_of =
+            |changes: &[Change]| changes.iter().map(|change| change.amount_processed).max().unwrap_or_default();
+        let left = self.left(account, order.currency, now);
+        if left.is_some_and(|left| order.amount <= left && left < most_of(&changes)) {
+            // What was asked is there, and what the fault would pay on top isn't.
+            (changes, met) = planned(order.amount, behaviour, None, &self.timings, now);
+        }
+        let most = most_of(&changes);
         let needed = if most.is_zero() { Decimal::ZERO } else { most.max(order.amount) };
-        if self.left(account, order.currency, now).is_some_and(|left| left < needed) {
+        if left.is_some_and(|left| left < needed) {
             self.count(BALANCE_OUT);
             changes = vec![Change::declined(now, Resolution::InsufficientFunds)];
         } else {

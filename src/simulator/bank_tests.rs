@@ -204,6 +204,11 @@ fn a_balance_runs_out_and_what_comes_back_is_there_again() {
     assert_eq!(bank.injected()[BALANCE_OUT], 1);
     assert_eq!(bank.balance("poor", eur, at(5_000)).answer, Some(dec!(15.00)));
     assert_eq!(bank.balance("house", eur, at(0)).answer, None);
+    // What a fault would pay on top isn't there: what was asked is paid, and nothing is counted.
+    bank.script(Scripted { on: Call::Pay, fault: Fault::AmountMore, times: 1, reference: None });
+    bank.pay("poor", &Order { amount: dec!(15.00), ..order("po_4") }, at(5_000));
+    assert_eq!(bank.payments()[3].end().amount_processed, dec!(15.00));
+    assert_eq!(bank.injected()[BALANCE_OUT], 1);
 }
 
 #[test]

@@ -277,6 +277,23 @@ async fn what_comes_back_is_in_the_next_balance_and_breaks_no_reservation() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_ended_in_the_moment_of_the_question_stays_reserved() {
+    let world = with_lag(0).await;
+    sync(&world).await;
+    world.advance(1_100);
+    let task = claim(&world).await;
+    // The answer is on its way while a payout goes out and ends, as fast as clocks can tell.
+    let asked = world.app.gateway.ask_balance(&task).await.unwrap();
+    world.accepted("alice", PAID, "100").await;
+    world.step().await;
+    let written = world.app.gateway.write_balance(&task, &asked).await.unwrap();
+    assert_eq!(written, Synced::Written { released: Decimal::ZERO, payouts: 0 });
+    assert_eq!(sums(&world).await, (dec!(1000), TAKEN));
+    assert_eq!(sync(&world).await, Synced::Written { released: TAKEN, payouts: 1 });
+    world.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_sync_beside_payouts_that_end_keeps_the_sums() {
     let world = with_lag(0).await;
     let background = world.start();

@@ -203,6 +203,11 @@ pub fn amount(text: &str) -> Option<Decimal> {
     Decimal::from_str_exact(text).ok().filter(|amount| *amount >= Decimal::ZERO)
 }
 
+/// A balance, which may be below nothing: an account can be overdrawn.
+pub fn balance(text: &str) -> Option<Decimal> {
+    Decimal::from_str_exact(text).ok()
+}
+
 fn unreadable(response: &WireResponse) -> String {
     format!("HTTP {} with a body that can't be read", response.status)
 }

@@ -165,3 +165,9 @@ fn half_a_report_is_none() {
     assert_eq!((good.rows.len(), good.next.as_deref()), (1, Some("7")));
     assert_eq!(page(serde_json::json!([row("processed"), row("settled")])), None);
 }
+
+#[test]
+fn an_account_can_be_overdrawn_and_a_payment_cannot_be_negative() {
+    assert_eq!(balance("-60.00"), Some(Decimal::new(-6000, 2)));
+    assert_eq!((amount("-60.00"), balance("lots")), (None, None));
+}

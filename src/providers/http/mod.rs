@@ -285,7 +285,7 @@ impl Provider for HttpProvider {
         }
         let read = |body: &[u8]| {
             let balance: wire::Balance = serde_json::from_slice(body).ok()?;
-            map::amount(&balance.available).filter(|_| balance.currency == currency.as_str())
+            map::balance(&balance.available).filter(|_| balance.currency == currency.as_str())
         };
         self.ask(account, format!("/v1/balances/{currency}"), Vec::new(), read).await
     }
