@@ -212,7 +212,9 @@ fn declined(
             ids: ProviderIds::default(),
         },
         // Of one of several sends another one was paid: nothing contradicts itself.
-        PayoutStatus::Processed if is_stale => Verdict::Ignore { why: "a refusal from a lease that is over" },
+        PayoutStatus::Processed if is_stale && payout.sends > 1 => {
+            Verdict::Ignore { why: "a refusal from a lease that is over" }
+        }
         PayoutStatus::Processed => Verdict::Case {
             kind: "declined_after_success",
             evidence: json!({"resolution": resolution.as_str(), "code": code, "message": message}),

@@ -11,7 +11,7 @@ use super::super::trap;
 use super::Run;
 
 /// Rounds until everything has to have ended.
-const ROUNDS: usize = 80;
+const ROUNDS: usize = 400;
 
 /// What is still to end by itself, and when the next job is due: open payouts of requests that nobody has to look at, and requests.
 const OPEN: &str = "
