@@ -16,7 +16,7 @@ use landfall::store::payouts::Payout;
 use landfall::store::requests::PayoutRequest;
 use rust_decimal::{Decimal, dec};
 
-use crate::partner::Partner;
+use crate::partner::{Partner, execute};
 use crate::scripted::{Lane, Says, Scripted, by, events_of, lane, payouts_of, routed, routed_over};
 use crate::world::World;
 
@@ -362,6 +362,15 @@ async fn what_is_partly_paid_ends_once_the_caller_takes_a_part_or_cancels() {
 
     let waiting = Waiting::partly_paid().await;
     let paid = waiting.scripted.paid();
+    let row = waiting.world.app.gateway.cancel_request(&waiting.partner.caller, waiting.id).await.unwrap();
+    assert_eq!((row.status, row.moderation_reason), (RequestStatus::PartiallyProcessed, None));
+    waiting.ends(RequestStatus::PartiallyProcessed, paid).await;
+
+    // Whoever canceled died between the stop and what follows of it: canceled again, it ends.
+    let waiting = Waiting::partly_paid().await;
+    let paid = waiting.scripted.paid();
+    let stop = format!("UPDATE payout_request SET stop_requested = 'cancel' WHERE id = '{}'", waiting.id.0);
+    execute(&waiting.world, &stop).await;
     let row = waiting.world.app.gateway.cancel_request(&waiting.partner.caller, waiting.id).await.unwrap();
     assert_eq!((row.status, row.moderation_reason), (RequestStatus::PartiallyProcessed, None));
     waiting.ends(RequestStatus::PartiallyProcessed, paid).await;

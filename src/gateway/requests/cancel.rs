@@ -40,8 +40,9 @@ impl Gateway {
                     let told = self.cancel_rows(conn, std::slice::from_mut(&mut row), &actor, now).await?;
                     Ok((row, told, false))
                 }
-                // What a card refused ends by itself, unless what was paid of it waits for the caller's word.
-                _ if row.stop_requested.is_some() && !waits_for_word(&row) => Ok((row, Told::default(), false)),
+                // What a card refused ends by itself, unless what was paid of it waits for the caller's word. A process that asked to
+                // stop may have died before it looked at what follows: that is looked at again.
+                _ if row.stop_requested.is_some() && !waits_for_word(&row) => Ok((row, Told::default(), true)),
                 _ => {
                     self.ask_to_stop(conn, std::slice::from_mut(&mut row), "cancel", &actor, now).await?;
                     Ok((row, Told::default(), true))
