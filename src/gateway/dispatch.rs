@@ -15,7 +15,7 @@ use std::collections::BTreeSet;
 use chrono::{DateTime, TimeDelta, Utc};
 use diesel_async::AsyncPgConnection;
 
-use super::complete::conclude::Conclusion;
+use super::complete::conclude::{Conclusion, awaits_conclusion};
 use super::invoke::SendTask;
 use super::route_book::Snapshot;
 use super::{Gateway, GatewayError, breakers, progress};
@@ -180,6 +180,10 @@ impl Gateway {
             plan.done.push((job.tenant(), JobKind::Dispatch, job.subject_id));
         }
         for row in &mut rows {
+            if awaits_conclusion(row, ground.payouts_of(row.id), now)? {
+                written.conclusions.push(Conclusion { tenant: row.tenant(), request_id: row.id, no_route: None });
+                continue;
+            }
             let goes_on =
                 matches!(row.status, RequestStatus::Ready | RequestStatus::Dispatching | RequestStatus::Pending);
             match progress::next(row, ground.payouts_of(row.id), now)? {

@@ -14,7 +14,9 @@ use landfall::gateway::requests::{NewRequest, Patch, RequestOptions};
 use landfall::providers::provider::{Outcome, ProviderIds, ResendSafety};
 use landfall::store::payouts::Payout;
 use landfall::store::requests::PayoutRequest;
+use landfall::torture::Action;
 use rust_decimal::{Decimal, dec};
+use tokio::sync::Notify;
 
 use crate::partner::{Partner, execute};
 use crate::scripted::{Lane, Says, Scripted, by, events_of, lane, payouts_of, routed, routed_over};
@@ -217,6 +219,28 @@ impl Waiting {
     }
 }
 
+tokio::task_local! {
+    /// After whose commit this task stands still for good, and who is told.
+    static DIES_AFTER: (&'static str, Arc<Notify>);
+}
+
+/// Does a step until the first commit of the transaction that begins in `file`: whoever did it died there.
+async fn dies_after<T>(file: &'static str, step: impl Future<Output = T>) {
+    landfall::torture::set_hook(Some(Arc::new(|place: &str| {
+        let is_there = |(file, dead): &(&str, Arc<Notify>)| {
+            let is_there = place.contains(*file) && place.ends_with("after commit");
+            is_there.then(|| dead.notify_one())
+        };
+        DIES_AFTER.try_with(is_there).ok().flatten().map(|()| Action::Hang)
+    })));
+    let dead = Arc::new(Notify::new());
+    tokio::select! {
+        biased;
+        _ = DIES_AFTER.scope((file, Arc::clone(&dead)), step) => panic!("nothing was committed by {file}"),
+        () = dead.notified() => {}
+    }
+}
+
 fn ids() -> ProviderIds {
     ProviderIds { original_id: Some("tr-1".to_owned()), rrn: Some("rrn-1".to_owned()), ..ProviderIds::default() }
 }
@@ -379,6 +403,54 @@ async fn what_is_partly_paid_ends_once_the_caller_takes_a_part_or_cancels() {
     let paid = waiting.scripted.paid();
     waiting.world.advance(25 * 3_600_000);
     assert_eq!(waiting.world.app.gateway.expire_requests().await.unwrap(), 1);
+    waiting.ends(RequestStatus::PartiallyProcessed, paid).await;
+}
+
+/// What follows a stop is done by whoever asked for it. If that one dies right after its first commit, dispatch does it.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_partly_paid_ends_though_whoever_stopped_it_died() {
+    let waiting = Waiting::partly_paid().await;
+    let paid = waiting.scripted.paid();
+    let caller = &waiting.partner.caller;
+    dies_after("cancel.rs", waiting.world.app.gateway.cancel_request(caller, waiting.id)).await;
+    assert_eq!(waiting.open_cases().await, ["partly_paid"]);
+    waiting.steps(1).await;
+    assert!(waiting.open_cases().await.is_empty());
+    waiting.ends(RequestStatus::PartiallyProcessed, paid).await;
+
+    let waiting = Waiting::partly_paid().await;
+    let patch = Patch { allow_partially: Some(true), ..Patch::default() };
+    let caller = &waiting.partner.caller;
+    dies_after("patch.rs", waiting.world.app.gateway.patch_request(caller, waiting.id, &patch)).await;
+    waiting.steps(6).await;
+    assert!(waiting.open_cases().await.is_empty());
+    waiting.ends(RequestStatus::PartiallyProcessed, paid).await;
+
+    let waiting = Waiting::partly_paid().await;
+    waiting.world.advance(25 * 3_600_000);
+    dies_after("expire.rs", waiting.world.app.gateway.expire_requests()).await;
+    waiting.steps(1).await;
+    waiting.ends(RequestStatus::PartiallyProcessed, paid).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn parts_that_wait_for_their_turn_are_given_back_though_whoever_stopped_them_died() {
+    let (world, scripted, partner) = routed(&lanes(), by("balance", &lanes())).await;
+    for lane in ["a", "b", "c"] {
+        scripted.always(lane, Says::PaysLater);
+    }
+    let waiting = Waiting::split(world, scripted, partner, false).await;
+    let gateway = &waiting.world.app.gateway;
+    gateway.complete(&waiting.world.send_due().await).await.unwrap();
+    let all = waiting.reserved().await;
+    dies_after("cancel.rs", gateway.cancel_request(&waiting.partner.caller, waiting.id)).await;
+    assert_eq!(waiting.reserved().await, all);
+    assert!(waiting.world.send_due().await.is_empty());
+    assert!(waiting.reserved().await < all, "what wasn't sent is given back before what was has come out");
+    assert_eq!(waiting.row().await.status, RequestStatus::Pending);
+    waiting.steps(6).await;
+    let paid = waiting.scripted.paid();
+    assert!(paid > Decimal::ZERO);
     waiting.ends(RequestStatus::PartiallyProcessed, paid).await;
 }
 

@@ -1,14 +1,18 @@
 //! Requests that dispatch can't carry on, and those that were stopped from outside: what never was sent is given back, and the
 //! request ends or waits as its payouts allow.
 
+use chrono::{DateTime, Utc};
 use serde_json::{Value, json};
 
+use super::advance::stopped_for;
 use super::changes::Told;
 use crate::domain::ids::{PayoutId, PayoutRequestId, Tenant};
 use crate::domain::payout::Resolution;
 use crate::domain::payout_request::RequestStatus;
 use crate::gateway::progress;
 use crate::gateway::{Gateway, GatewayError};
+use crate::store::payouts::Payout;
+use crate::store::requests::PayoutRequest;
 use crate::store::retry::transaction;
 
 /// A request to be looked at again, and what routing found of it.
@@ -88,4 +92,19 @@ fn may_give_up(subject: &super::Subject<'_>, origin: Option<PayoutId>) -> Result
             && subject.request.moderation_reason.is_none();
     let due = progress::due(subject.request, subject.payouts)?;
     Ok(goes_on && due.iter().any(|due| due.origin == origin))
+}
+
+/// Whether a stop, or the answer to what a person was to decide, hasn't been followed up yet: whoever asked for it died on the way.
+pub(in crate::gateway) fn awaits_conclusion(
+    request: &PayoutRequest,
+    payouts: &[Payout],
+    now: DateTime<Utc>,
+) -> Result<bool, GatewayError> {
+    match stopped_for(request)? {
+        Some(reason) => Ok(progress::has_come_out(request, payouts, reason, now)),
+        None => {
+            let waits = progress::planned(payouts).next().is_some();
+            Ok(waits && !request.status.is_final() && progress::is_stopped(request, payouts, now))
+        }
+    }
 }

@@ -9,10 +9,12 @@ use super::super::access::{Caller, Refusal};
 use super::super::complete::conclude::Conclusion;
 use super::super::complete::{Changes, Told};
 use super::super::{Gateway, GatewayError};
+use super::create::dispatch_job;
 use crate::domain::ids::{OfferId, PayoutRequestId, Tenant};
 use crate::domain::moderation::Reason;
 use crate::domain::payout::Resolution;
 use crate::domain::payout_request::{Funding, RequestEvent, RequestStatus};
+use crate::store::jobs;
 use crate::store::offers::{self, Offer};
 use crate::store::requests::{self, PayoutRequest};
 use crate::store::retry::transaction;
@@ -131,7 +133,8 @@ impl Gateway {
         changes.write(self, conn, now).await
     }
 
-    /// Nothing more is sent of locked requests.
+    /// Nothing more is sent of locked requests. What follows of it is looked at by whoever asked, at once; the jobs stand for that look
+    /// if it dies first.
     pub(super) async fn ask_to_stop(
         &self,
         conn: &mut AsyncPgConnection,
@@ -146,6 +149,7 @@ impl Gateway {
             changes.event_by(&self.vault, row, actor, "stop_requested", json!({"why": why}), now);
         }
         requests::write(conn, rows, now).await?;
+        jobs::insert(conn, &rows.iter().map(|row| dispatch_job(row, now)).collect::<Vec<_>>(), now).await?;
         changes.write(self, conn, now).await?;
         Ok(())
     }

@@ -73,8 +73,7 @@ impl Gateway {
         };
         let actor = caller.actor();
         let row = transaction(&self.db, async |conn| self.patch_in(conn, &ground, id, patch, &actor).await).await?;
-        if row.allow_partially && row.moderation_reason.as_deref() == Some(Reason::PartlyPaid.as_str()) {
-            // The caller has answered what a person was to decide: a part will do.
+        if takes_a_part(&row) {
             self.conclude(&[Conclusion { tenant, request_id: id, no_route: None }]).await?;
             let conn = self.db.get().await?;
             return Ok(requests::find(&conn, tenant, id).await?.unwrap_or(row));
@@ -139,7 +138,8 @@ impl Gateway {
         partner_requests::write_details(conn, &row).await?;
         requests::write(conn, std::slice::from_ref(&row), now).await?;
         request_cards::insert(conn, card.as_slice()).await?;
-        if waits && row.status == RequestStatus::Ready && row.terms.auto_process {
+        // That a part will do is looked at as soon as this is written; the job stands for that look if its process dies first.
+        if (waits && row.status == RequestStatus::Ready && row.terms.auto_process) || takes_a_part(&row) {
             jobs::insert(conn, &[dispatch_job(&row, now)], now).await?;
         }
         changes.write(self, conn, now).await?;
@@ -235,6 +235,11 @@ impl Gateway {
 }
 
 /// Whether a name is none of the service's fields: it isn't repeated then.
+/// Whether the caller has answered what a person was to decide: a part will do.
+fn takes_a_part(row: &PayoutRequest) -> bool {
+    row.allow_partially && row.moderation_reason.as_deref() == Some(Reason::PartlyPaid.as_str())
+}
+
 fn is_unknown(ground: &Ground, row: &PayoutRequest, key: &str) -> bool {
     ground.services.get(&row.service).is_none_or(|service| service.field(key).is_none())
 }

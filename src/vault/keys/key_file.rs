@@ -187,11 +187,13 @@ fn encode(key: &SecretKey32) -> Zeroizing<String> {
     Zeroizing::new(STANDARD.encode(key.expose()))
 }
 
-/// Random, so that keys of two installations never share a name.
+/// Random, so that keys of two installations never share a name. In letters alone: an id stands beside each sealed card, and one of
+/// sixteen digits may pass for a card number.
 fn fresh_id(kind: &str) -> Result<String, RandomError> {
     let mut bytes = [0; 8];
     fill_random(&mut bytes)?;
-    Ok(format!("{kind}-{}", hex::encode(bytes)))
+    let letters = bytes.iter().flat_map(|byte| [byte >> 4, byte & 0x0f]).map(|half| char::from(b'a' + half));
+    Ok(format!("{kind}-{}", letters.collect::<String>()))
 }
 
 fn io(path: &Path, source: std::io::Error) -> KeyFileError {
@@ -283,6 +285,14 @@ mod tests {
         assert_eq!((keys.development, keys.primary), (false, id));
         // Nothing else lies beside it.
         assert_eq!(std::fs::read_dir(path.parent().unwrap()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn an_id_holds_no_digits_that_could_pass_for_a_card_number() {
+        for _ in 0..200 {
+            let id = fresh_id("kek").unwrap();
+            assert!(id.len() == 20 && !id.bytes().any(|byte| byte.is_ascii_digit()), "{id}");
+        }
     }
 
     #[test]
