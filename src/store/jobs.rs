@@ -86,7 +86,7 @@ statement! {
         attempts: i32 as Integer,
     } = "WITH due AS MATERIALIZED ( \
              SELECT partner_id, mode, kind, subject_id FROM job \
-             WHERE kind = ? AND run_at <= ? AND dead_at IS NULL ORDER BY run_at LIMIT ? FOR UPDATE SKIP LOCKED) \
+             WHERE kind = ? AND run_at <= ? AND dead_at IS NULL ORDER BY run_at, subject_id LIMIT ? FOR UPDATE SKIP LOCKED) \
          UPDATE job SET run_at = ?, epoch = job.epoch + 1, attempts = job.attempts + 1 FROM due \
          WHERE (job.partner_id, job.mode, job.kind, job.subject_id) = (due.partner_id, due.mode, due.kind, due.subject_id) \
          RETURNING job.partner_id, job.mode, job.subject_id, job.epoch, job.attempts"
@@ -157,7 +157,7 @@ pub async fn insert(conn: &AsyncPgConnection, jobs: &[NewJob], now: DateTime<Utc
     Ok(())
 }
 
-/// Claims up to `batch_size` due jobs until `lease_until`.
+/// Claims up to `batch_size` due jobs until `lease_until`, those that have been due for longest; in the order of their subjects.
 pub async fn claim(
     conn: &AsyncPgConnection,
     kind: JobKind,
@@ -166,7 +166,11 @@ pub async fn claim(
     batch_size: usize,
 ) -> QueryResult<Vec<ClaimedJob>> {
     let batch_size = i64::try_from(batch_size).unwrap_or(i64::MAX);
-    ClaimJobs { kind: kind.as_str(), now, batch_size, lease_until }.load(&mut &*conn).await
+    let mut claimed: Vec<ClaimedJob> =
+        ClaimJobs { kind: kind.as_str(), now, batch_size, lease_until }.load(&mut &*conn).await?;
+    // What is RETURNING'd comes in whatever order the plan has.
+    claimed.sort_unstable_by_key(|job| job.subject_id);
+    Ok(claimed)
 }
 
 statement! {
