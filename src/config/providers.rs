@@ -1,6 +1,8 @@
-//! The `[providers]` section: how the built-in `test` provider behaves, and what the `http` adapter may rely on. Accounts at providers, with their credentials, are rows and never configuration.
+//! The `[providers]` section: how the built-in `test` provider behaves, and where the other adapters' providers are and what may be relied
+//! on of them. Accounts at providers, with their credentials, are rows and never configuration.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use rust_decimal::Decimal;
@@ -8,12 +10,37 @@ use serde::Deserialize;
 
 use super::Problems;
 use crate::domain::asset::AssetCode;
+use crate::domain::ids::Mode;
+use crate::providers::told;
 
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ProvidersSettings {
     pub test: TestProviderSettings,
     pub http: HttpProviderSettings,
+    pub adyen: RemoteProviderSettings,
+    pub tabapay: RemoteProviderSettings,
+    pub worldpay: RemoteProviderSettings,
+    pub checkout: RemoteProviderSettings,
+}
+
+/// A provider on the internet: `[providers.adyen]` and the like. One place for all of its accounts, so that no account can choose where
+/// it connects to.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RemoteProviderSettings {
+    /// Its sandbox, which test mode calls: an `http` or `https` URL without a slash at the end.
+    pub test_url: String,
+    /// What live mode calls. Without it, no account of live mode can be made.
+    pub live_url: Option<String>,
+    /// How long a call may take before its outcome is unknown. From 100 to 60000.
+    pub send_timeout_ms: u64,
+    /// How long after a send "not found" means nothing.
+    pub settling_time_ms: u64,
+    /// How many "not found" answers in a row count, after the settling time.
+    pub not_found_confirmations: u32,
+    /// How long after a payout was final an account's balance may still be without it.
+    pub posting_lag_ms: u64,
 }
 
 /// `[providers.http]`: what the adapter for a provider behind the simulator's API may rely on.
@@ -225,10 +252,79 @@ impl HttpProviderSettings {
     }
 }
 
+impl RemoteProviderSettings {
+    /// Where accounts of `mode` call.
+    pub fn base_url(&self, mode: Mode) -> Option<&str> {
+        match mode {
+            Mode::Test => Some(&self.test_url),
+            Mode::Live => self.live_url.as_deref(),
+        }
+    }
+
+    /// The modes that it can be called in.
+    pub fn modes(&self) -> &'static [Mode] {
+        if self.live_url.is_some() { &[Mode::Test, Mode::Live] } else { &[Mode::Test] }
+    }
+
+    pub fn send_timeout(&self) -> Duration {
+        Duration::from_millis(self.send_timeout_ms)
+    }
+
+    pub fn settling_time(&self) -> Duration {
+        Duration::from_millis(self.settling_time_ms)
+    }
+
+    pub fn posting_lag(&self) -> Duration {
+        Duration::from_millis(self.posting_lag_ms)
+    }
+
+    fn check(&self, name: &str, problems: &mut Problems) {
+        let at = |key: &str| format!("providers.{name}.{key}");
+        if !told::is_base_url(&self.test_url) || self.test_url.ends_with('/') {
+            problems.add(at("test_url"), "an http or https URL without a slash at the end");
+        }
+        if let Some(url) = &self.live_url
+            && (!told::is_base_url(url) || url.ends_with('/') || !is_private(url))
+        {
+            problems.add(at("live_url"), "an https URL without a slash at the end");
+        }
+        let delay_ms_max = TestProviderSettings::DELAY_MS_MAX;
+        for (key, value) in [("settling_time_ms", self.settling_time_ms), ("posting_lag_ms", self.posting_lag_ms)] {
+            if value > delay_ms_max {
+                problems.add(at(key), format!("at most {delay_ms_max} milliseconds"));
+            }
+        }
+        if !(100..=60_000).contains(&self.send_timeout_ms) {
+            problems.add(at("send_timeout_ms"), "from 100 to 60000 milliseconds");
+        }
+        if self.not_found_confirmations == 0 {
+            problems.add(at("not_found_confirmations"), "at least 1");
+        }
+    }
+}
+
+/// Whether nobody reads what goes there: TLS, or the machine itself.
+fn is_private(url: &str) -> bool {
+    reqwest::Url::parse(url).is_ok_and(|url| {
+        url.scheme() == "https"
+            || url.host_str().is_some_and(|host| {
+                host.trim_matches(['[', ']']).parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback())
+            })
+    })
+}
+
 impl ProvidersSettings {
     pub fn check(&self, problems: &mut Problems) {
         self.test.check(problems);
         self.http.check(problems);
+        for (name, provider) in [
+            ("adyen", &self.adyen),
+            ("tabapay", &self.tabapay),
+            ("worldpay", &self.worldpay),
+            ("checkout", &self.checkout),
+        ] {
+            provider.check(name, problems);
+        }
     }
 
     /// The section as it is shipped, whatever file and environment say: what documentation states and tests start from.
@@ -295,6 +391,10 @@ mod tests {
             ("[providers.http]\nsend_timeout_ms = 99", "providers.http.send_timeout_ms"),
             ("[providers.http]\nnot_found_confirmations = 0", "providers.http.not_found_confirmations"),
             ("[providers.http]\nsettling_time_ms = 86400001", "providers.http.settling_time_ms"),
+            ("[providers.adyen]\ntest_url = \"adyen\"", "providers.adyen.test_url"),
+            ("[providers.adyen]\nlive_url = \"http://pay.example\"", "providers.adyen.live_url"),
+            ("[providers.worldpay]\nlive_url = \"https://pay.example/\"", "providers.worldpay.live_url"),
+            ("[providers.tabapay]\nsend_timeout_ms = 60001", "providers.tabapay.send_timeout_ms"),
             (
                 "[providers.test]\noutages = [{ from = \"2026-01-02T00:00:00Z\", until = \"2026-01-01T00:00:00Z\" }]",
                 "providers.test.outages[0]",

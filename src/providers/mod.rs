@@ -2,7 +2,10 @@
 //! provider's answer into an [`Outcome`](provider::Outcome); it decides nothing else and stores nothing.
 
 pub mod http;
+pub mod minor_units;
 pub mod provider;
 pub mod registry;
 pub mod signature;
 pub mod test;
+pub mod told;
+pub mod transport;

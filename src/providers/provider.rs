@@ -228,6 +228,15 @@ pub struct CredentialField {
     pub description: &'static str,
 }
 
+/// A setting that an adapter's accounts have: not secret, such as a merchant's id.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SettingField {
+    pub name: &'static str,
+    pub is_required: bool,
+    /// What it is and where the provider shows it, for a person.
+    pub description: &'static str,
+}
+
 #[async_trait]
 pub trait Provider: Send + Sync + 'static {
     /// The adapter's name in configuration and rows: `test`, `adyen`.
@@ -248,6 +257,11 @@ pub trait Provider: Send + Sync + 'static {
     /// The credentials of its accounts. All of them are secret: none is ever told again.
     fn credentials_schema(&self) -> &[CredentialField] {
         &[]
+    }
+
+    /// The settings of its accounts; `None`: any are taken, and it looks at those that it knows.
+    fn settings_schema(&self) -> Option<&[SettingField]> {
+        None
     }
 
     /// Sends one order. Never panics, never retries by itself, and returns within its own time-out.

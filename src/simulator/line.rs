@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use super::api::{ApiRequest, Reply};
-use crate::providers::http::client::{TransportError, WireRequest, WireResponse};
+use crate::providers::transport::{TransportError, WireRequest, WireResponse};
 
 /// The call that arrives at the API. The base URL isn't looked at: the line leads to one bank.
 pub fn arriving(request: &WireRequest) -> ApiRequest {

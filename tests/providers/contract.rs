@@ -9,6 +9,8 @@ use landfall::providers::provider::{
 };
 use rust_decimal::Decimal;
 
+use crate::stage::{Mishap, Stage};
+
 /// What the next payout shall meet at the provider.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Situation {
@@ -20,6 +22,8 @@ pub enum Situation {
     AmbiguousThenPaid,
     /// No answer that says anything, and the provider has no such payout.
     AmbiguousThenNotFound,
+    /// The provider answers, and to every inquiry, with a status and a code that its documentation doesn't have. On a stage only.
+    Undocumented,
 }
 
 /// A callback as it came over the wire.
@@ -44,8 +48,24 @@ pub trait Subject: Send + Sync {
     /// Lets as much time pass as [`Situation::PendingThenPaid`] needs to be paid.
     async fn let_time_pass(&self);
 
-    /// The provider's own, signed callback that says that `order`, sent and paid, is processed.
+    /// The provider's own, signed callback that says that `order`, sent and paid, is processed. Only asked of providers that have
+    /// callbacks.
     async fn paid_callback(&self, order: &PayoutOrder) -> Wire;
+
+    /// The stage that its provider plays on, where it does; mishaps come from there.
+    fn stage(&self) -> Option<&Stage> {
+        None
+    }
+
+    /// The same adapter, with its provider where nobody listens.
+    fn unreachable(&self) -> Arc<dyn Provider> {
+        self.provider()
+    }
+
+    /// How often the provider on the stage has paid this order.
+    fn times_paid(&self, _order: &PayoutOrder) -> usize {
+        0
+    }
 }
 
 /// Runs the contract on one adapter: `contract!(name, subject)`.
@@ -65,6 +85,10 @@ macro_rules! contract {
             a_wrong_signature_proves_nothing
             garbage_is_never_an_outcome
             a_replayed_callback_says_the_same_again
+            whatever_breaks_on_the_way_is_unknown_and_pays_at_most_once
+            nobody_listening_is_not_sent
+            a_status_that_is_not_documented_is_unknown
+            a_connection_is_used_again
             debug_output_shows_no_card_number
             capabilities_hold_together
         );
@@ -86,15 +110,18 @@ async fn send(subject: &dyn Subject, order: &PayoutOrder, to: &Destination) -> O
     subject.provider().send(&subject.account(), order, to).await
 }
 
-async fn inquire(subject: &dyn Subject, order: &PayoutOrder) -> Outcome {
-    let inquiry = Inquiry {
+fn question(order: &PayoutOrder) -> Inquiry {
+    Inquiry {
         reference: order.reference.clone(),
         provider_original_id: None,
         amount: order.amount,
         currency: order.currency,
         sent_at: landfall::clock::Clock::now(&landfall::clock::SystemClock),
-    };
-    subject.provider().inquire(&subject.account(), &inquiry).await
+    }
+}
+
+async fn inquire(subject: &dyn Subject, order: &PayoutOrder) -> Outcome {
+    subject.provider().inquire(&subject.account(), &question(order)).await
 }
 
 fn read(
@@ -188,6 +215,67 @@ pub async fn a_duplicate_send_gets_the_same_answer_and_pays_once(subject: &dyn S
     let again = PayoutOrder { resend: 1, ..order.clone() };
     send(subject, &again, &to).await;
     assert_eq!(inquire(subject, &order).await, found);
+}
+
+/// Every mishap, with the order taken or not: the send tells nothing, the inquiry tells the truth, and where a resend is called safe, it
+/// is.
+pub async fn whatever_breaks_on_the_way_is_unknown_and_pays_at_most_once(subject: &dyn Subject) {
+    let Some(stage) = subject.stage() else { return };
+    for mishap in Mishap::ALL {
+        for takes_effect in [true, false] {
+            let case = format!("{mishap:?}, taken: {takes_effect}");
+            let (order, to) = subject.arrange(Situation::Paid).await;
+            stage.next(mishap, takes_effect);
+            let outcome = send(subject, &order, &to).await;
+            assert!(matches!(outcome, Outcome::Unknown { .. }), "{case}: {outcome:?}");
+            match inquire(subject, &order).await {
+                Outcome::Processed { amount, .. } if takes_effect => assert_eq!(amount, order.amount, "{case}"),
+                Outcome::NotFound if !takes_effect => {}
+                other => panic!("{case}: the inquiry says {other:?}"),
+            }
+            if matches!(subject.provider().capabilities().resend, ResendSafety::SameReferenceWithin(_)) {
+                let again = PayoutOrder { resend: 1, ..order.clone() };
+                let outcome = send(subject, &again, &to).await;
+                assert!(!matches!(outcome, Outcome::Declined { .. } | Outcome::NotFound), "{case}: {outcome:?}");
+                assert_paid(&inquire(subject, &order).await, order.amount);
+            }
+            let times = subject.times_paid(&order);
+            assert!(times <= 1 && (times == 1 || !takes_effect), "{case}: paid {times} times");
+        }
+    }
+}
+
+/// A refused connection proves that not one byte left; of a question it proves nothing.
+pub async fn nobody_listening_is_not_sent(subject: &dyn Subject) {
+    if subject.stage().is_none() {
+        return;
+    }
+    let (order, to) = subject.arrange(Situation::Paid).await;
+    let elsewhere = subject.unreachable();
+    let outcome = elsewhere.send(&subject.account(), &order, &to).await;
+    assert!(matches!(outcome, Outcome::NotSent { .. }), "{outcome:?}");
+    let outcome = elsewhere.inquire(&subject.account(), &question(&order)).await;
+    assert!(matches!(outcome, Outcome::Unknown { .. }), "{outcome:?}");
+    assert!(elsewhere.check_credentials(&subject.account()).await.is_err());
+}
+
+/// A code that the adapter's table doesn't have proves nothing, however much it looks like a decline.
+pub async fn a_status_that_is_not_documented_is_unknown(subject: &dyn Subject) {
+    if subject.stage().is_none() {
+        return;
+    }
+    let (order, to) = subject.arrange(Situation::Undocumented).await;
+    assert_unknown(&send(subject, &order, &to).await);
+    assert_unknown(&inquire(subject, &order).await);
+}
+
+pub async fn a_connection_is_used_again(subject: &dyn Subject) {
+    let Some(stage) = subject.stage() else { return };
+    for _ in 0..5 {
+        let (order, to) = subject.arrange(Situation::Paid).await;
+        assert_paid(&send(subject, &order, &to).await, order.amount);
+    }
+    assert_eq!(stage.connections(), 1);
 }
 
 pub async fn an_unknown_reference_is_not_found(subject: &dyn Subject) {

@@ -8,6 +8,7 @@
 mod contract;
 mod line;
 mod sandbox;
+mod stage;
 mod tcp;
 
 contract!(test, sandbox::SandboxSubject::new());

@@ -74,6 +74,7 @@ pub fn arranged(situation: Situation) -> (PayoutOrder, Destination) {
         Situation::DeclinedForRoute => "4000000000000002",
         Situation::AmbiguousThenPaid => "4000000000130502",
         Situation::AmbiguousThenNotFound => "4000000000130601",
+        Situation::Undocumented => unreachable!("only on a stage"),
     };
     let order = PayoutOrder {
         reference: PayoutId::new().to_string(),

@@ -14,7 +14,7 @@ use crate::domain::ids::ProviderAccountId;
 use crate::gateway::access::{Caller, Refusal};
 use crate::gateway::account_checks::Health;
 use crate::gateway::{Gateway, GatewayError};
-use crate::providers::provider::Provider;
+use crate::providers::provider::{Provider, SettingField};
 use crate::store::Slice;
 use crate::store::provider_accounts;
 use crate::store::retry::transaction;
@@ -210,6 +210,9 @@ impl Gateway {
             read_settings(form, settings);
             account.settings = Value::Object(settings.clone());
         }
+        if let Some(schema) = provider.and_then(|provider| provider.settings_schema()) {
+            check_settings(form, &account.settings, schema);
+        }
         if let Some(limits) = form.object("turnover_limits") {
             account.turnover_limits = read_limits(form, limits, &self.assets, provider);
         }
@@ -232,6 +235,19 @@ fn read_settings(form: &mut Form<'_>, settings: &Attributes) {
         } else if !sound {
             let detail = format!("is a string of at most {SETTING_CHARS_MAX} characters");
             form.add(&format!("settings/{name}"), "WRONG_TYPE", detail);
+        }
+    }
+}
+
+/// What the provider doesn't know is refused, and what it can't do without is told where it is missing.
+fn check_settings(form: &mut Form<'_>, settings: &Value, schema: &[SettingField]) {
+    let names: Vec<&String> = settings.as_object().into_iter().flat_map(Attributes::keys).collect();
+    if names.iter().any(|name| !schema.iter().any(|field| field.name == name.as_str())) {
+        form.add("settings", "UNKNOWN_SETTING", "names a setting that the provider doesn't know");
+    }
+    for field in schema.iter().filter(|field| field.is_required) {
+        if !names.iter().any(|name| *name == field.name) {
+            form.add(&format!("settings/{}", field.name), "MISSING", "is required by the provider");
         }
     }
 }

@@ -3,20 +3,18 @@
 
 use rust_decimal::Decimal;
 
-use super::client::{TransportError, WireResponse};
 use super::wire::{Payout, Payouts, Refused, Report, Row};
 use crate::domain::asset::AssetCode;
-use crate::domain::card::strike_numbers;
+
 use crate::domain::payout::Resolution;
 use crate::providers::provider::{
     Inquiry, Outcome, PayoutOrder, ProviderError, ProviderIds, ReportPage, ReportRow, ReportedStatus,
 };
+use crate::providers::told::{clipped, unknown, unreadable};
+use crate::providers::transport::{TransportError, WireResponse};
 
 /// The currencies that the provider pays in, with their decimals.
 pub const CURRENCIES: [(&str, u8); 3] = [("EUR", 2), ("GBP", 2), ("USD", 2)];
-
-/// The longest text of the provider that is repeated in ours, in characters.
-const TEXT_CHARS_MAX: usize = 100;
 
 /// Codes of a payout that was taken and declined (`docs/simulator.md`, "Declines").
 const DECLINES: [(&str, Resolution); 16] = [
@@ -51,14 +49,6 @@ const NOT_TAKEN: [(u16, &str, Resolution); 6] = [
 /// A balance that isn't kept.
 const NO_BALANCE: (u16, &str) = (404, "no_balance");
 
-/// What a call that ended without an answer means.
-pub fn unanswered(error: &TransportError) -> Outcome {
-    match error {
-        TransportError::NotConnected(why) => Outcome::NotSent { why: why.clone() },
-        TransportError::Broken(why) => unknown(why.clone()),
-    }
-}
-
 /// What the answer to a send means.
 pub fn sent(response: &WireResponse, order: &PayoutOrder) -> Outcome {
     if response.status != 200 {
@@ -73,7 +63,7 @@ pub fn sent(response: &WireResponse, order: &PayoutOrder) -> Outcome {
     }
     match serde_json::from_slice::<Payout>(&response.body) {
         Ok(payout) => of_ours(&payout, &order.reference, order.amount, order.currency),
-        Err(_) => unknown(unreadable(response)),
+        Err(_) => unreadable(response),
     }
 }
 
@@ -86,7 +76,7 @@ pub fn found(response: &WireResponse, inquiry: &Inquiry) -> Outcome {
         );
     }
     let Ok(Payouts { payouts }) = serde_json::from_slice(&response.body) else {
-        return unknown(unreadable(response));
+        return unreadable(response);
     };
     match payouts.as_slice() {
         [] => Outcome::NotFound,
@@ -144,7 +134,9 @@ fn declined(payout: &Payout) -> Outcome {
 /// A refusal that took nothing: its resolution, code and message; for what isn't one, why it says nothing.
 fn refusal(response: &WireResponse) -> Result<(Resolution, String, String), String> {
     let status = response.status;
-    let Ok(Refused { error }) = serde_json::from_slice(&response.body) else { return Err(unreadable(response)) };
+    let Ok(Refused { error }) = serde_json::from_slice(&response.body) else {
+        return Err(format!("HTTP {status} with a body that can't be read"));
+    };
     match NOT_TAKEN.iter().find(|(of_status, code, _)| *of_status == status && *code == error.code) {
         Some((_, code, resolution)) => Ok((*resolution, (*code).to_owned(), clipped(&error.message))),
         None => Err(format!("HTTP {status}: {:?}", clipped(&error.code))),
@@ -206,19 +198,6 @@ pub fn amount(text: &str) -> Option<Decimal> {
 /// A balance, which may be below nothing: an account can be overdrawn.
 pub fn balance(text: &str) -> Option<Decimal> {
     Decimal::from_str_exact(text).ok()
-}
-
-fn unreadable(response: &WireResponse) -> String {
-    format!("HTTP {} with a body that can't be read", response.status)
-}
-
-fn unknown(why: String) -> Outcome {
-    Outcome::Unknown { why }
-}
-
-/// The provider's text, short, and without what looks like a card number.
-fn clipped(text: &str) -> String {
-    strike_numbers(text).chars().take(TEXT_CHARS_MAX).collect()
 }
 
 #[cfg(test)]

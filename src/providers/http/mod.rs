@@ -6,7 +6,6 @@
 //! the provider is told to post them, and `balance = "provider"` where the provider keeps its balances. Its credentials:
 //! `api_key` and `callback_secret`.
 
-pub mod client;
 pub mod map;
 pub mod wire;
 
@@ -19,12 +18,12 @@ use rust_decimal::Decimal;
 use secrecy::ExposeSecret;
 use zeroize::Zeroizing;
 
-use self::client::{TcpTransport, Transport, TransportError, WireRequest, WireResponse};
 use super::provider::{
     AccountContext, CallbackError, Capabilities, CredentialField, CredentialKind, Destination, Inquiry, Outcome,
     PayoutOrder, Provider, ProviderError, ReportPage, ReportedOutcome, ResendSafety,
 };
-use super::signature;
+use super::transport::{TcpTransport, Transport, TransportError, WireRequest, WireResponse};
+use super::{signature, told};
 use crate::config::providers::{HttpProviderSettings, Resend};
 use crate::domain::asset::AssetCode;
 use crate::domain::card::CardScheme;
@@ -105,7 +104,7 @@ impl HttpProvider {
     ) -> Result<WireRequest, Unwritten> {
         let base_url = account.settings.get(BASE_URL).map(|url| url.trim_end_matches('/').to_owned());
         let base_url =
-            base_url.filter(|url| is_base_url(url)).ok_or(Unwritten("base_url is missing or no http URL"))?;
+            base_url.filter(|url| told::is_base_url(url)).ok_or(Unwritten("base_url is missing or no http URL"))?;
         let api_key = account.credentials.get(API_KEY).map(ExposeSecret::expose_secret);
         let api_key = api_key.filter(|key| !key.is_empty()).ok_or(Unwritten("api_key is missing"))?;
         let headers = vec![
@@ -164,12 +163,6 @@ impl HttpProvider {
         let request = request.map_err(|Unwritten(why)| ProviderError::Credentials(why.to_owned()))?;
         map::answered(self.call(request).await, read)
     }
-}
-
-fn is_base_url(text: &str) -> bool {
-    reqwest::Url::parse(text).is_ok_and(|url| {
-        matches!(url.scheme(), "http" | "https") && url.has_host() && url.query().is_none() && url.fragment().is_none()
-    })
 }
 
 /// The amount with the currency's decimals; `None` if that would lose some, or the currency isn't the provider's.
@@ -233,7 +226,7 @@ impl Provider for HttpProvider {
         };
         match self.call(request).await {
             Ok(response) => map::sent(&response, order),
-            Err(error) => map::unanswered(&error),
+            Err(error) => told::unanswered(&error),
         }
     }
 

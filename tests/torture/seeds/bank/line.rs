@@ -3,7 +3,7 @@
 
 use async_trait::async_trait;
 use chrono::TimeDelta;
-use landfall::providers::http::client::{Transport, TransportError, WireRequest, WireResponse};
+use landfall::providers::transport::{Transport, TransportError, WireRequest, WireResponse};
 use landfall::simulator::api::{ApiRequest, Reply, handle};
 use landfall::simulator::line;
 

@@ -1,5 +1,6 @@
 //! The way to a provider over HTTP: a request as data, the [`Transport`] that carries it, and the real one over TCP. Tells apart only
-//! what is proven not to have left from everything else; what an answer means is [`map`](super::map)'s.
+//! what is proven not to have left from everything else; what an answer means is each adapter's. Connections are kept and used again, and
+//! nothing is sent twice.
 
 use std::fmt;
 use std::time::Duration;

@@ -1,0 +1,44 @@
+//! What all adapters tell alike: a call without an answer, an answer that can't be read, and texts of a provider that are repeated in
+//! ours.
+
+use super::provider::Outcome;
+use super::transport::{TransportError, WireResponse};
+use crate::domain::card::strike_numbers;
+
+/// The longest text of a provider that is repeated in ours, in characters.
+const TEXT_CHARS_MAX: usize = 100;
+
+/// What a send that ended without an answer means.
+pub fn unanswered(error: &TransportError) -> Outcome {
+    match error {
+        TransportError::NotConnected(why) => Outcome::NotSent { why: why.clone() },
+        TransportError::Broken(why) => unknown(why.clone()),
+    }
+}
+
+/// What a question without an answer means: that it wasn't even sent says nothing of the payout.
+pub fn unasked(error: &TransportError) -> Outcome {
+    unknown(error.to_string())
+}
+
+/// Nobody knows, and why.
+pub fn unknown(why: String) -> Outcome {
+    Outcome::Unknown { why }
+}
+
+/// An answer whose body isn't what the provider documents.
+pub fn unreadable(response: &WireResponse) -> Outcome {
+    unknown(format!("HTTP {} with a body that can't be read", response.status))
+}
+
+/// A provider's text, short, and without what looks like a card number.
+pub fn clipped(text: &str) -> String {
+    strike_numbers(text).chars().take(TEXT_CHARS_MAX).collect()
+}
+
+/// Whether a text is the beginning of HTTP URLs: no query, no fragment.
+pub fn is_base_url(text: &str) -> bool {
+    reqwest::Url::parse(text).is_ok_and(|url| {
+        matches!(url.scheme(), "http" | "https") && url.has_host() && url.query().is_none() && url.fragment().is_none()
+    })
+}
