@@ -3,7 +3,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help run test torture lint fmt bench openapi clean-data ground
+.PHONY: help run test torture contract lint fmt bench openapi clean-data ground
 
 CARGO ?= cargo
 export CARGO_TERM_PROGRESS_WHEN ?= never
@@ -21,6 +21,9 @@ test: ground ## all tests: unit, integration on a real PostgreSQL, documentation
 
 torture: ground ## the long torture: seeds, every failpoint, kills (SEEDS=1000 KILLS=800 PG_KILLS=20 MATRIX=all LANES=3)
 	@CARGO="$(CARGO)" SEEDS="$(SEEDS)" KILLS="$(KILLS)" PG_KILLS="$(PG_KILLS)" MATRIX="$(MATRIX)" LANES="$(LANES)" FROM="$(FROM)" tools/torture
+
+contract: ## judge the adapters' requests by the providers' specifications (SPECS=../shared/specs)
+	@CARGO="$(CARGO)" SPECS="$(SPECS)" tools/contract
 
 lint: ## formatting, clippy, and the dependency checks that are installed
 	@CARGO="$(CARGO)" tools/lint

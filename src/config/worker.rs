@@ -15,6 +15,8 @@ pub struct WorkerSettings {
     pub batch_size: usize,
     /// How many sends and inquiries may be under way at once in this process.
     pub calls_max: usize,
+    /// How many of them may be to one provider account: one that hangs leaves the others their places.
+    pub account_calls_max: usize,
     /// How long a claimed job is ours, in milliseconds. Must outlast every provider's send time-out twice.
     pub lease_ms: u64,
     /// How often housekeeping runs, in milliseconds.
@@ -43,6 +45,9 @@ impl WorkerSettings {
         }
         if !(1..=100_000).contains(&self.calls_max) {
             problems.add("worker.calls_max", "must be 1 to 100000");
+        }
+        if !(1..=self.calls_max).contains(&self.account_calls_max) {
+            problems.add("worker.account_calls_max", "must be 1 to worker.calls_max");
         }
         if !(1_000..=3_600_000).contains(&self.lease_ms) {
             problems.add("worker.lease_ms", "must be 1000 to 3600000");

@@ -138,6 +138,21 @@ impl Gateway {
         Some(self.report(payout, Source::Send { epoch: task.epoch, sends: payout.sends }, outcome))
     }
 
+    /// How long a send may still wait for its turn: what its provider may take is left of the lease after it.
+    pub fn patience(&self, task: &SendTask) -> Duration {
+        let send_timeout =
+            self.providers.get(&task.payout.provider).map(|provider| provider.capabilities().send_timeout);
+        let left = (task.lease_until - self.clock.now()).to_std().unwrap_or_default();
+        // Half a second on top: the lease is looked up once more before the first byte.
+        left.saturating_sub(send_timeout.unwrap_or_default() + Duration::from_millis(500))
+    }
+
+    /// The report of a payout that wasn't sent this time.
+    pub fn not_sent(&self, task: &SendTask, why: &str) -> Report {
+        let source = Source::Send { epoch: task.epoch, sends: task.payout.sends };
+        self.report(&task.payout, source, Outcome::NotSent { why: why.to_owned() })
+    }
+
     pub(super) fn report(&self, payout: &Payout, source: Source, outcome: Outcome) -> Report {
         Report { tenant: payout.tenant(), request_id: payout.request_id, payout_id: payout.id, source, outcome }
     }

@@ -3,6 +3,7 @@
 //! Nothing is decided here, and nothing is kept here that matters: killed at any point, the leases of what was under
 //! way run out and another worker goes on.
 
+mod accounts;
 mod housekeeping;
 
 use std::sync::Arc;
@@ -11,6 +12,7 @@ use std::time::Duration;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, watch};
 use tokio::task::JoinSet;
 
+use self::accounts::AccountCalls;
 use crate::config::worker::WorkerSettings;
 use crate::gateway::complete::Report;
 use crate::gateway::invoke::SendTask;
@@ -50,6 +52,8 @@ pub struct Worker {
     settings: WorkerSettings,
     /// Calls to providers under way in this process.
     calls: Arc<Semaphore>,
+    /// The same for each account: taken first, so that whoever waits for a slow provider takes no place from the others.
+    accounts: Arc<AccountCalls>,
     reports: mpsc::UnboundedSender<Report>,
 }
 
@@ -71,11 +75,12 @@ impl Running {
 
 /// Starts the loops. `stop` turning true ends them.
 pub fn start(gateway: Arc<Gateway>, settings: WorkerSettings, stop: watch::Receiver<bool>) -> Running {
-    // Bounded by the semaphore: no more reports are under way than calls.
+    // Bounded by the leases: no more reports are under way than jobs were claimed.
     let (reports, inbox) = mpsc::unbounded_channel();
     let calls = Arc::new(Semaphore::new(settings.calls_max));
+    let accounts = Arc::new(AccountCalls::new(settings.account_calls_max));
     let completer = tokio::spawn(complete(Arc::clone(&gateway), settings.batch_size, inbox));
-    let worker = Worker { gateway, settings, calls, reports };
+    let worker = Worker { gateway, settings, calls, accounts, reports };
     let mut loops = JoinSet::new();
     for work in Work::ALL {
         loops.spawn(worker.clone().run(work, stop.clone()));
@@ -195,16 +200,23 @@ impl Worker {
         Ok(invokes.claimed)
     }
 
-    /// Sends payouts at once, each in a place of its own.
+    /// Sends payouts at once, each in a place of its own. One that finds no place at its account while its lease is sure isn't sent, and
+    /// says so: another route may take it.
     async fn send_all(&self, tasks: Vec<SendTask>) {
         for task in tasks {
             let worker = self.clone();
-            let permit = Arc::clone(&self.calls).acquire_owned().await.ok();
             tokio::spawn(async move {
+                let account = task.payout.provider_account_id;
+                let Some(place) = worker.accounts.place(account, worker.gateway.patience(&task)).await else {
+                    worker
+                        .report(worker.gateway.not_sent(&task, "too many calls to the provider account are under way"));
+                    return;
+                };
+                let permit = Arc::clone(&worker.calls).acquire_owned().await.ok();
                 if let Some(report) = worker.gateway.send(&task).await {
                     worker.report(report);
                 }
-                drop(permit);
+                drop((permit, place));
             });
         }
     }
@@ -216,12 +228,15 @@ impl Worker {
         let taken = due.len();
         for payout in due {
             let worker = self.clone();
-            let permit = Arc::clone(&self.calls).acquire_owned().await.ok();
             tokio::spawn(async move {
+                // Without a place nobody is asked: the lease's end brings the question up again.
+                let patience = worker.settings.lease() / 2;
+                let Some(place) = worker.accounts.place(payout.provider_account_id, patience).await else { return };
+                let permit = Arc::clone(&worker.calls).acquire_owned().await.ok();
                 if let Some(report) = worker.gateway.inquire(&payout).await {
                     worker.report(report);
                 }
-                drop(permit);
+                drop((permit, place));
             });
         }
         Ok(taken)

@@ -22,6 +22,7 @@ mod requests;
 mod routing;
 mod scripted;
 mod simulate;
+mod slow_providers;
 mod splitting;
 mod sync;
 mod world;

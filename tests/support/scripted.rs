@@ -36,6 +36,8 @@ pub enum Says {
     LiesAndPays,
     /// Never gets it, and nobody can tell.
     Loses,
+    /// Says nothing until it is let go, and has paid nothing then.
+    Hangs,
 }
 
 #[derive(Default)]
@@ -58,6 +60,7 @@ struct Script {
 pub struct Scripted {
     capabilities: Capabilities,
     script: Mutex<Script>,
+    let_go: tokio::sync::Semaphore,
 }
 
 impl Scripted {
@@ -81,7 +84,7 @@ impl Scripted {
             has_callbacks: false,
         };
         change(&mut capabilities);
-        Arc::new(Self { capabilities, script: Mutex::default() })
+        Arc::new(Self { capabilities, script: Mutex::default(), let_go: tokio::sync::Semaphore::new(0) })
     }
 
     /// What a lane does from now on, once each, before what it always does.
@@ -137,6 +140,67 @@ impl Scripted {
         self.script.lock().unwrap().hangs = hangs;
     }
 
+    /// Whatever hangs in a send, now and later, comes to its end.
+    #[allow(dead_code, reason = "other test binaries make copies of it")]
+    pub fn let_go(&self) {
+        self.let_go.close();
+    }
+
+    /// What comes of a send, by the lane's script.
+    fn answer(&self, lane: String, order: &PayoutOrder) -> Outcome {
+        let mut script = self.script.lock().unwrap();
+        let may_repeat = matches!(self.capabilities.resend, ResendSafety::SameReferenceWithin(_));
+        if may_repeat && let Some((_, amount)) = script.paid.get(&order.reference) {
+            return processed(*amount);
+        }
+        *script.sends.entry(lane.clone()).or_default() += 1;
+        let scripted = script.next.get_mut(&lane).and_then(VecDeque::pop_front);
+        let says = scripted.or(script.always.get(&lane).copied()).unwrap_or(Says::Pays);
+        if let Some(now) = script.now {
+            let (status, paid) = match says {
+                Says::NotSent | Says::Loses | Says::Hangs => (None, Decimal::ZERO),
+                Says::DeclinesRoute | Says::DeclinesCard | Says::LacksFunds | Says::DeclinesLater => {
+                    (Some(ReportedStatus::Declined), Decimal::ZERO)
+                }
+                Says::PaysOnly(amount) => (Some(ReportedStatus::Processed), amount),
+                Says::Pays | Says::PaysSilently | Says::PaysLater | Says::LiesAndPays => {
+                    (Some(ReportedStatus::Processed), order.amount)
+                }
+            };
+            let row = status.map(|status| ReportRow {
+                reference: order.reference.clone(),
+                original_id: Some(format!("id-{}", order.reference)),
+                status,
+                amount_processed: paid,
+                amount_returned: Decimal::ZERO,
+                currency: order.currency,
+                taken_at: now,
+            });
+            script.book.extend(row.map(|row| (lane.clone(), row)));
+        }
+        let amount = match says {
+            Says::DeclinesRoute => return declined(Resolution::DeclinedError),
+            Says::DeclinesCard => return declined(Resolution::CardRestricted),
+            Says::LacksFunds => return declined(Resolution::InsufficientFunds),
+            Says::NotSent => return Outcome::NotSent { why: "connection refused".to_owned() },
+            Says::Loses | Says::Hangs => return Outcome::Unknown { why: "no answer".to_owned() },
+            Says::DeclinesLater => {
+                script.declined.insert(order.reference.clone());
+                return Outcome::Pending { ids: ProviderIds::default() };
+            }
+            Says::PaysOnly(amount) => amount,
+            Says::Pays | Says::PaysSilently | Says::PaysLater | Says::LiesAndPays => order.amount,
+        };
+        let twice = script.paid.insert(order.reference.clone(), (lane, amount));
+        assert!(twice.is_none(), "{} was sent twice", order.reference);
+        match says {
+            Says::PaysSilently => Outcome::Unknown { why: "no answer".to_owned() },
+            Says::PaysLater => Outcome::Pending { ids: ProviderIds::default() },
+            Says::LiesAndPays => declined(Resolution::DeclinedError),
+            _ => processed(amount),
+        }
+    }
+
     pub fn sends_to(&self, lane: &str) -> usize {
         self.script.lock().unwrap().sends.get(lane).copied().unwrap_or(0)
     }
@@ -162,57 +226,12 @@ impl Provider for Scripted {
 
     async fn send(&self, account: &AccountContext, order: &PayoutOrder, _: &Destination) -> Outcome {
         let lane = account.settings["lane"].clone();
-        let mut script = self.script.lock().unwrap();
-        let may_repeat = matches!(self.capabilities.resend, ResendSafety::SameReferenceWithin(_));
-        if may_repeat && let Some((_, amount)) = script.paid.get(&order.reference) {
-            return processed(*amount);
+        let outcome = self.answer(lane.clone(), order);
+        let hangs = self.script.lock().unwrap().always.get(&lane) == Some(&Says::Hangs);
+        if hangs {
+            let _ = self.let_go.acquire().await;
         }
-        *script.sends.entry(lane.clone()).or_default() += 1;
-        let scripted = script.next.get_mut(&lane).and_then(VecDeque::pop_front);
-        let says = scripted.or(script.always.get(&lane).copied()).unwrap_or(Says::Pays);
-        if let Some(now) = script.now {
-            let (status, paid) = match says {
-                Says::NotSent | Says::Loses => (None, Decimal::ZERO),
-                Says::DeclinesRoute | Says::DeclinesCard | Says::LacksFunds | Says::DeclinesLater => {
-                    (Some(ReportedStatus::Declined), Decimal::ZERO)
-                }
-                Says::PaysOnly(amount) => (Some(ReportedStatus::Processed), amount),
-                Says::Pays | Says::PaysSilently | Says::PaysLater | Says::LiesAndPays => {
-                    (Some(ReportedStatus::Processed), order.amount)
-                }
-            };
-            let row = status.map(|status| ReportRow {
-                reference: order.reference.clone(),
-                original_id: Some(format!("id-{}", order.reference)),
-                status,
-                amount_processed: paid,
-                amount_returned: Decimal::ZERO,
-                currency: order.currency,
-                taken_at: now,
-            });
-            script.book.extend(row.map(|row| (lane.clone(), row)));
-        }
-        let amount = match says {
-            Says::DeclinesRoute => return declined(Resolution::DeclinedError),
-            Says::DeclinesCard => return declined(Resolution::CardRestricted),
-            Says::LacksFunds => return declined(Resolution::InsufficientFunds),
-            Says::NotSent => return Outcome::NotSent { why: "connection refused".to_owned() },
-            Says::Loses => return Outcome::Unknown { why: "no answer".to_owned() },
-            Says::DeclinesLater => {
-                script.declined.insert(order.reference.clone());
-                return Outcome::Pending { ids: ProviderIds::default() };
-            }
-            Says::PaysOnly(amount) => amount,
-            Says::Pays | Says::PaysSilently | Says::PaysLater | Says::LiesAndPays => order.amount,
-        };
-        let twice = script.paid.insert(order.reference.clone(), (lane, amount));
-        assert!(twice.is_none(), "{} was sent twice", order.reference);
-        match says {
-            Says::PaysSilently => Outcome::Unknown { why: "no answer".to_owned() },
-            Says::PaysLater => Outcome::Pending { ids: ProviderIds::default() },
-            Says::LiesAndPays => declined(Resolution::DeclinedError),
-            _ => processed(amount),
-        }
+        outcome
     }
 
     async fn inquire(&self, _: &AccountContext, inquiry: &Inquiry) -> Outcome {
