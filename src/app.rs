@@ -1,7 +1,7 @@
 //! Wiring: configuration becomes adapters, adapters become the application. The only place that knows every adapter.
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -13,6 +13,7 @@ use tokio::task::JoinSet;
 use crate::clock::Clock;
 use crate::config::Settings;
 use crate::config::gateway::ProviderAccountSeed;
+use crate::domain::card::IssuerTable;
 use crate::domain::exact;
 use crate::domain::exchange::BidAsk;
 use crate::domain::ids::{Mode, ProviderAccountId};
@@ -71,6 +72,8 @@ pub enum StartError {
     Gateway(#[from] GatewayError),
     #[error("provider account {account}: the environment variable {variable} isn't set")]
     Credential { account: String, variable: String },
+    #[error("gateway.issuers_file: {}: {why}", path.display())]
+    Issuers { path: PathBuf, why: String },
     #[error("staff: {0}")]
     Staff(#[from] StaffError),
     #[error("providers: {0}")]
@@ -209,6 +212,7 @@ impl App {
             prices: Arc::new(BoardPrices(Arc::clone(&rates))),
             reference_currency: book.limits.reference,
             iin_digits: settings.vault.iin_kept(),
+            issuers: Arc::new(open_issuers(settings.gateway.issuers_file.as_deref())?),
             lease: settings.worker.lease(),
             credentials,
             waiters: Waiters::default(),
@@ -330,4 +334,14 @@ impl CallbackSink for Callbacks {
 /// Where development keys lie, for those who print it.
 pub fn keys_dir(data_dir: &Path) -> std::path::PathBuf {
     data_dir.join("keys")
+}
+
+/// Reads the file of card issuers, if one is named.
+fn open_issuers(path: Option<&Path>) -> Result<IssuerTable, StartError> {
+    let Some(path) = path else { return Ok(IssuerTable::default()) };
+    let refused = |why: String| StartError::Issuers { path: path.to_owned(), why };
+    let text = std::fs::read_to_string(path).map_err(|error| refused(error.to_string()))?;
+    let table = IssuerTable::parse(&text).map_err(|error| refused(error.to_string()))?;
+    tracing::info!(ranges = table.len(), source = table.source, date = table.date, "card issuers are known");
+    Ok(table)
 }

@@ -1,6 +1,7 @@
 //! The `[gateway]` section: how requests are tried, and the accounts and routes that are written down at start.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
 
 use rust_decimal::Decimal;
 use serde::Deserialize;
@@ -18,6 +19,8 @@ pub const HOUSE: &str = "house";
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct GatewaySettings {
+    /// A file of card issuers by the first digits, for routing (`docs/routing.md`); relative to the working directory.
+    pub issuers_file: Option<PathBuf>,
     /// How many payouts a request may start, over all routes. 1 to 100.
     pub attempts_limit: u16,
     /// How long after its creation a request starts payouts, in seconds.

@@ -42,7 +42,7 @@ use tokio::sync::Notify;
 use crate::clock::Clock;
 use crate::config::gateway::GatewaySettings;
 use crate::domain::asset::{Asset, Assets};
-use crate::domain::card::IinDigits;
+use crate::domain::card::{IinDigits, IssuerTable};
 use crate::domain::exact::ArithmeticError;
 use crate::domain::ids::{PayoutId, PayoutRequestId, ProviderAccountId};
 use crate::domain::ledger::LedgerError;
@@ -69,6 +69,8 @@ pub struct Gateway {
     pub reference_currency: Asset,
     /// How much of a card number stays in the clear.
     pub iin_digits: IinDigits,
+    /// What the first digits of a card tell of its issuer, for routing.
+    pub issuers: Arc<IssuerTable>,
     /// How long claimed work is ours.
     pub lease: Duration,
     /// Secrets of provider accounts, by account code.

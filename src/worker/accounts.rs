@@ -35,11 +35,11 @@ impl AccountCalls {
 mod tests {
     use super::*;
 
-    #[tokio::test(start_paused = true)]
+    #[tokio::test]
     async fn an_account_that_is_full_keeps_no_other_waiting() {
         let calls = AccountCalls::new(2);
         let (slow, fast) = (ProviderAccountId::new(), ProviderAccountId::new());
-        let patience = Duration::from_secs(10);
+        let patience = Duration::from_millis(20);
         let _one = calls.place(slow, patience).await.unwrap();
         let two = calls.place(slow, patience).await.unwrap();
         assert!(calls.place(slow, patience).await.is_none());

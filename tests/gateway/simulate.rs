@@ -178,3 +178,38 @@ async fn a_scheme_is_simulated_by_its_owner_on_its_owners_requests() {
     assert_eq!(code_of(gateway.simulate_payout_scheme(&house, id, &gone).await), "NOT_FOUND");
     world.finish().await;
 }
+
+/// A condition on a card's issuer is met by what the file knows of the digits that are kept, in dispatch and in a simulation alike.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_card_is_routed_by_who_issued_it() {
+    let file = tempfile::NamedTempFile::new().unwrap();
+    let lines = "# Source: a test\n# Date: 2026-11-21\nfirst,last,scheme,type,brand,issuer,country\n\
+                 411111,411111,VISA,prepaid,,,LT\n";
+    std::fs::write(file.path(), lines).unwrap();
+    let path = file.path().to_owned();
+    let world = World::with(|settings| settings.gateway.issuers_file = Some(path), Vec::new()).await;
+    let gateway = &world.app.gateway;
+    let house = caller(&world, "house").await;
+    let id = default_scheme(&world, &house).await;
+    let direct = |route: &str| json!({ "strategies": [{ "strategy": "direct", "routes": [route] }] });
+    let is_prepaid = json!({ "all": [
+        { "attribute": "card.type", "operator": "=", "value": "prepaid" },
+        { "attribute": "card.issuer_country", "operator": "=", "value": "LT" },
+    ] });
+    let body = json!({ "services": { "card_eur": { "if": is_prepaid,
+        "then": direct("sandbox-b-card-eur"), "else": direct("sandbox-a-card-eur") } } });
+    gateway.publish_payout_scheme(&house, id, &given(json!({ "body": body }))).await.unwrap();
+
+    for (user, number, route) in
+        [("alice", PAID, "sandbox-b-card-eur"), ("bob", "5555555555554444", "sandbox-a-card-eur")]
+    {
+        let accepted = world.accepted(user, number, "70").await;
+        world.step().await;
+        let [payout] = world.payouts(&accepted).await.try_into().unwrap();
+        let snapshot = gateway.snapshot().await.unwrap();
+        assert_eq!(snapshot.route(payout.route_id).unwrap().code, route);
+    }
+    let again = replay(gateway.simulate_payout_scheme(&house, id, &given(json!({ "last": 2 }))).await.unwrap());
+    assert_eq!((again.requests, again.moved), (2, 0));
+    world.finish().await;
+}

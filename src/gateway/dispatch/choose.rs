@@ -13,7 +13,7 @@ use super::super::progress::Due;
 use super::super::route_book::Routing;
 use super::ground::Ground;
 use crate::domain::asset::AssetCode;
-use crate::domain::card::CardScheme;
+use crate::domain::card::{CardScheme, Issuer};
 use crate::domain::exact;
 use crate::domain::ids::{DepositAccountId, PayoutRequestId, ProviderAccountId, Tenant};
 use crate::domain::payout::Resolution;
@@ -46,7 +46,8 @@ pub fn choose(row: &PayoutRequest, due: &Due, owner: Tenant, ground: &Ground) ->
         return Ok(nowhere(due, Resolution::InvalidDetails, json!({"why": "the card's number is destroyed"})));
     }
     let customer = row.customer_id.and_then(|id| ground.customers.get(&(row.tenant(), id)));
-    let facts = facts_of(row, card.as_ref(), customer, ground.amount_reference(row), ground.now);
+    let issuer = card.as_ref().and_then(|card| ground.issuers.find(card.iin()));
+    let facts = facts_of(row, card.as_ref(), issuer, customer, ground.amount_reference(row), ground.now);
     let named;
     let routes = match row.terms.single_route_id {
         None => ground.routes_of(owner),
@@ -95,6 +96,7 @@ impl Wish {
 pub fn facts_of<'a>(
     row: &'a PayoutRequest,
     card: Option<&'a TargetCard>,
+    issuer: Option<&'a Issuer>,
     customer: Option<&'a RoutedCustomer>,
     amount_reference: Option<Decimal>,
     now: DateTime<Utc>,
@@ -107,15 +109,23 @@ pub fn facts_of<'a>(
         currency: row.currency,
         service: &row.service,
         mode: row.mode,
-        card: card.map_or_else(CardFacts::default, |card| card_facts(Some(card.scheme()), card.iin())),
+        card: card.map_or_else(CardFacts::default, |card| card_facts(Some(card.scheme()), card.iin(), issuer)),
         customer: customer.map_or_else(CustomerFacts::default, customer_facts),
         metadata: Some(&row.terms.metadata),
     }
 }
 
-/// What they look at in a card, by its first six or eight digits.
-pub fn card_facts(scheme: Option<CardScheme>, iin: &str) -> CardFacts<'_> {
-    CardFacts { scheme, iin6: iin.get(..6), iin8: iin.get(..8), ..CardFacts::default() }
+/// What they look at in a card, by its first six or eight digits and what is known of who issued it.
+pub fn card_facts<'a>(scheme: Option<CardScheme>, iin: &'a str, issuer: Option<&'a Issuer>) -> CardFacts<'a> {
+    CardFacts {
+        scheme,
+        kind: issuer.and_then(|issuer| issuer.kind.as_deref()),
+        brand: issuer.and_then(|issuer| issuer.brand.as_deref()),
+        iin6: iin.get(..6),
+        iin8: iin.get(..8),
+        issuer_name: issuer.and_then(|issuer| issuer.name.as_deref()),
+        issuer_country: issuer.and_then(|issuer| issuer.country.as_deref()),
+    }
 }
 
 /// What they look at in a customer.

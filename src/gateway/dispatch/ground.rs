@@ -15,6 +15,7 @@ use super::super::route_book::{Routing, Snapshot};
 use super::super::{Gateway, GatewayError};
 use super::taken::Taken;
 use crate::domain::asset::AssetCode;
+use crate::domain::card::IssuerTable;
 use crate::domain::exact::{self, Rounding};
 use crate::domain::ids::{CardId, CustomerId, DepositAccountId, Mode, PayoutRequestId, ProviderAccountId, Tenant};
 use crate::domain::rate::Pair;
@@ -38,6 +39,7 @@ pub struct Ground {
     /// What a unit of a service's currency is worth in the reference currency, where a scheme may ask.
     reference_rates: BTreeMap<(Mode, AssetCode), Decimal>,
     reference_scale: u8,
+    pub(in crate::gateway) issuers: Arc<IssuerTable>,
     pub(super) customers: BTreeMap<(Tenant, CustomerId), RoutedCustomer>,
     payouts: BTreeMap<PayoutRequestId, Vec<Payout>>,
     /// How each request is routed.
@@ -186,6 +188,7 @@ impl Gateway {
             request_cards: request_cards.into_iter().map(|card| (card.request_id, card)).collect(),
             reference_rates: BTreeMap::new(),
             reference_scale: self.reference_currency.scale,
+            issuers: Arc::clone(&self.issuers),
             customers: customers.into_iter().map(|customer| ((customer.tenant(), customer.id), customer)).collect(),
             payouts: by_request,
             routing,

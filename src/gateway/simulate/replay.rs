@@ -148,7 +148,9 @@ fn begun(ground: &Ground, snapshot: &Snapshot, row: &PayoutRequest) -> Vec<Part>
 fn again(ground: &mut Ground, scheme: &Scheme, row: &PayoutRequest, caller: &Caller) -> Result<Choice, GatewayError> {
     let choice = {
         let (card, customer) = ground.of_request(row);
-        let facts = facts_of(row, card.as_ref(), customer, ground.amount_reference(row), row.created_at);
+        let issuers = Arc::clone(&ground.issuers);
+        let issuer = card.as_ref().and_then(|card| issuers.find(card.iin()));
+        let facts = facts_of(row, card.as_ref(), issuer, customer, ground.amount_reference(row), row.created_at);
         let routes = ground.routes_of(caller.tenant);
         choose_by(scheme, &Wish::of(row), &whole(row.amount), routes, &facts, &ground.statistics)?
     };

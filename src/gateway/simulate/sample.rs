@@ -155,9 +155,9 @@ impl Gateway {
             IinDigits::Eight => &sample.iin,
         };
         let facts = Facts {
-            card: card_facts(sample.scheme, kept),
+            card: card_facts(sample.scheme, kept, ground.issuers.find(kept)),
             customer: sample.customer.as_ref().map(customer_facts).unwrap_or_default(),
-            ..facts_of(row, None, None, ground.amount_reference(row), sample.at)
+            ..facts_of(row, None, None, None, ground.amount_reference(row), sample.at)
         };
         let routes = ground.routes_of(owner);
         choose_by(scheme, &Wish::of(row), &whole(row.amount), routes, &facts, &ground.statistics).map(Decided::of)
