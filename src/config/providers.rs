@@ -11,7 +11,6 @@ use serde::Deserialize;
 use super::Problems;
 use crate::domain::asset::AssetCode;
 use crate::domain::ids::Mode;
-use crate::providers::told;
 
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -280,11 +279,11 @@ impl RemoteProviderSettings {
 
     fn check(&self, name: &str, problems: &mut Problems) {
         let at = |key: &str| format!("providers.{name}.{key}");
-        if !told::is_base_url(&self.test_url) || self.test_url.ends_with('/') {
+        if !is_base_url(&self.test_url) || self.test_url.ends_with('/') {
             problems.add(at("test_url"), "an http or https URL without a slash at the end");
         }
         if let Some(url) = &self.live_url
-            && (!told::is_base_url(url) || url.ends_with('/') || !is_private(url))
+            && (!is_base_url(url) || url.ends_with('/') || !is_private(url))
         {
             problems.add(at("live_url"), "an https URL without a slash at the end");
         }
@@ -301,6 +300,13 @@ impl RemoteProviderSettings {
             problems.add(at("not_found_confirmations"), "at least 1");
         }
     }
+}
+
+/// Whether a text is the beginning of HTTP URLs: no query, no fragment.
+pub fn is_base_url(text: &str) -> bool {
+    reqwest::Url::parse(text).is_ok_and(|url| {
+        matches!(url.scheme(), "http" | "https") && url.has_host() && url.query().is_none() && url.fragment().is_none()
+    })
 }
 
 /// Whether nobody reads what goes there: TLS, or the machine itself.

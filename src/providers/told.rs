@@ -35,10 +35,3 @@ pub fn unreadable(response: &WireResponse) -> Outcome {
 pub fn clipped(text: &str) -> String {
     strike_numbers(text).chars().take(TEXT_CHARS_MAX).collect()
 }
-
-/// Whether a text is the beginning of HTTP URLs: no query, no fragment.
-pub fn is_base_url(text: &str) -> bool {
-    reqwest::Url::parse(text).is_ok_and(|url| {
-        matches!(url.scheme(), "http" | "https") && url.has_host() && url.query().is_none() && url.fragment().is_none()
-    })
-}

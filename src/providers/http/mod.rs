@@ -24,7 +24,7 @@ use super::provider::{
 };
 use super::transport::{TcpTransport, Transport, TransportError, WireRequest, WireResponse};
 use super::{signature, told};
-use crate::config::providers::{HttpProviderSettings, Resend};
+use crate::config::providers::{HttpProviderSettings, Resend, is_base_url};
 use crate::domain::asset::AssetCode;
 use crate::domain::card::CardScheme;
 use crate::domain::exact;
@@ -104,7 +104,7 @@ impl HttpProvider {
     ) -> Result<WireRequest, Unwritten> {
         let base_url = account.settings.get(BASE_URL).map(|url| url.trim_end_matches('/').to_owned());
         let base_url =
-            base_url.filter(|url| told::is_base_url(url)).ok_or(Unwritten("base_url is missing or no http URL"))?;
+            base_url.filter(|url| is_base_url(url)).ok_or(Unwritten("base_url is missing or no http URL"))?;
         let api_key = account.credentials.get(API_KEY).map(ExposeSecret::expose_secret);
         let api_key = api_key.filter(|key| !key.is_empty()).ok_or(Unwritten("api_key is missing"))?;
         let headers = vec![
