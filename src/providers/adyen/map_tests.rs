@@ -101,6 +101,28 @@ fn no_table_has_a_code_twice() {
 }
 
 #[test]
+fn the_operators_page_has_every_code() {
+    let page = include_str!("../../../docs/providers/adyen.md");
+    let line = |code: &str| page.lines().find(|line| line.starts_with("| `") && line.contains(&format!("`{code}`")));
+    for (status, standing) in STATUSES {
+        let means = match standing {
+            Standing::Pending => "taken, not final",
+            Standing::Paid => "paid |",
+            Standing::Refused => "declined",
+            Standing::Returned => "returned:",
+            Standing::Foreign => "unknown",
+        };
+        assert!(line(status).is_some_and(|line| line.contains(means)), "{status}");
+    }
+    let reasons = &page[page.find("| reason of").unwrap()..];
+    for (reason, resolution) in REASONS {
+        let line = reasons.lines().find(|line| line.starts_with("| `") && line.contains(&format!("`{reason}`")));
+        let means = resolution.map_or("in doubt".to_owned(), |resolution| format!("`{resolution}`"));
+        assert!(line.is_some_and(|line| line.contains(&means)), "{reason}");
+    }
+}
+
+#[test]
 fn the_documented_answer_to_a_send_is_pending() {
     let expected = ProviderIds { original_id: Some("48POP561F0ZWWLNW".to_owned()), ..ProviderIds::default() };
     for status in [200, 202] {
