@@ -4,15 +4,16 @@
 use chrono::{DateTime, Utc};
 use rust_decimal::Decimal;
 
-use super::codes::{CURRENCIES, IN_DOUBT, Kind, REASONS, REFUSALS, STATUSES, Standing};
-use super::wire::{BalanceAccount, Refused, Transfer, Transfers};
+use super::codes::{CURRENCIES, REASONS, STATUSES, Standing};
+use super::refusal;
+use super::wire::{BalanceAccount, Transfer, Transfers};
 use crate::domain::asset::AssetCode;
-use crate::domain::payout::Resolution;
+use crate::domain::exact;
 use crate::providers::provider::{
-    Inquiry, Outcome, PayoutOrder, ProviderError, ProviderIds, ReportPage, ReportRow, ReportedOutcome, ReportedStatus,
+    Inquiry, Outcome, PayoutOrder, ProviderIds, ReportPage, ReportRow, ReportedOutcome, ReportedStatus,
 };
 use crate::providers::told::{clipped, unknown, unreadable};
-use crate::providers::transport::{TransportError, WireResponse};
+use crate::providers::transport::WireResponse;
 
 /// The category of transfers to and from cards.
 pub const CATEGORY: &str = "card";
@@ -55,7 +56,7 @@ pub fn sent(response: &WireResponse, order: &PayoutOrder, balance_account: &str)
             Err(_) => unreadable(response),
         };
     }
-    match refusal(response) {
+    match refusal::read(response) {
         // The refusal is about this call, and may have come before anybody looked at its key: it proves nothing about one before.
         Ok((resolution, code, _)) if order.resend > 0 => {
             unknown(format!("a resend was refused: {code} ({resolution}); the first send may have been taken"))
@@ -77,7 +78,7 @@ pub struct Page {
 pub fn page(response: &WireResponse) -> Result<Page, String> {
     if response.status != 200 {
         // A refusal refuses the question and says nothing of the payout.
-        return Err(refusal(response).map_or_else(|why| why, |(_, code, _)| format!("not told: {code}")));
+        return Err(refusal::read(response).map_or_else(|why| why, |(_, code, _)| format!("not told: {code}")));
     }
     let unreadable = || format!("HTTP {} with a body that can't be read", response.status);
     let Transfers { data, links } = serde_json::from_slice(&response.body).map_err(|_| unreadable())?;
@@ -115,7 +116,7 @@ fn with_returns(payout: Outcome, back: &[&Transfer], asked: &Asked<'_>) -> Outco
     for transfer in back {
         match came_back(transfer, asked.balance_account) {
             Some(CameBack::Booked { amount, currency }) if currency == asked.currency => {
-                let Ok(sum) = crate::domain::exact::add(returned, amount) else {
+                let Ok(sum) = exact::add(returned, amount) else {
                     return unknown("what came back can't be added up".to_owned());
                 };
                 returned = sum;
@@ -256,42 +257,6 @@ fn refused(transfer: &Transfer) -> Outcome {
     }
 }
 
-/// A refusal that took nothing: its resolution, code and message; for what isn't one, why it says nothing.
-fn refusal(response: &WireResponse) -> Result<(Resolution, String, String), String> {
-    let status = response.status;
-    let Ok(refused) = serde_json::from_slice::<Refused>(&response.body) else {
-        return Err(format!("HTTP {status} with a body that can't be read"));
-    };
-    let code = clipped(&refused.error_code);
-    // A page of something in between has no such body, or another status in it.
-    let known = REFUSALS.iter().find(|(of_status, kind, _)| {
-        *of_status == status
-            && match kind {
-                Kind::Problem(page) => refused.problem.as_deref() == Some(page),
-                Kind::ErrorType(name) => refused.problem.is_none() && refused.error_type.as_deref() == Some(name),
-            }
-    });
-    match known {
-        Some((_, _, resolution)) if refused.status == status && !IN_DOUBT.contains(&refused.error_code.as_str()) => {
-            let message = clipped(&words(&refused));
-            Ok((*resolution, code, message))
-        }
-        _ => Err(format!("HTTP {status}: {code:?}")),
-    }
-}
-
-/// What a refusal says in words: of invalid fields, the first one's name and what is wrong with it, but never its value.
-fn words(refused: &Refused) -> String {
-    let text = refused.detail.as_deref().or(refused.message.as_deref()).unwrap_or_default();
-    match refused.invalid_fields.iter().flatten().next() {
-        Some(field) => {
-            let (name, message) = (field.name.as_deref(), field.message.as_deref());
-            format!("{}: {}", name.unwrap_or("a field"), message.unwrap_or(text))
-        }
-        None => text.to_owned(),
-    }
-}
-
 /// What a callback about a transfer means for `balance_account`; nothing, where it is about another one's or about no payout.
 pub fn reported(
     transfer: &Transfer,
@@ -316,24 +281,6 @@ pub fn reported(
     }
 }
 
-/// What the answer to a question other than about a payout says; the reader turns a 200's body into it.
-pub fn answered<T>(
-    response: Result<WireResponse, TransportError>,
-    read: impl FnOnce(&WireResponse) -> Option<T>,
-) -> Result<T, ProviderError> {
-    let response = response.map_err(|error| ProviderError::Unavailable(error.to_string()))?;
-    if response.status == 200 {
-        return read(&response).ok_or_else(|| ProviderError::Unavailable("the answer can't be understood".to_owned()));
-    }
-    match refusal(&response) {
-        Ok((Resolution::InvalidCredentials | Resolution::AccessDenied, code, message)) => {
-            Err(ProviderError::Credentials(format!("{code} {message}")))
-        }
-        Ok((_, code, message)) => Err(ProviderError::Unavailable(format!("{code} {message}"))),
-        Err(why) => Err(ProviderError::Unavailable(why)),
-    }
-}
-
 /// A balance account's own answer about itself: what it holds is for [`balance`] to say.
 pub fn balance_account(response: &WireResponse, id: &str) -> Option<BalanceAccount> {
     serde_json::from_slice::<BalanceAccount>(&response.body).ok().filter(|account| account.id == id)
@@ -354,8 +301,8 @@ pub fn balance(account: &BalanceAccount, currency: AssetCode) -> Option<Decimal>
     }
 }
 
-/// A page of a report: the transfers from our balance account to cards that were created from `from` until just before `until`. `None` if any of it can't be
-/// read: half a report would be taken for a whole one.
+/// A page of a report: the transfers from our balance account to cards that were created from `from` until just before `until`. `None` if
+/// any of it can't be read: half a report would be taken for a whole one.
 pub fn report_page(
     page: Page,
     balance_account: &str,

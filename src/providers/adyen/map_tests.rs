@@ -4,7 +4,10 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::domain::ids::DepositAccountId;
-use crate::domain::payout::ResolutionClass;
+use crate::domain::payout::{Resolution, ResolutionClass};
+use crate::providers::adyen::codes::{IN_DOUBT, REFUSALS};
+use crate::providers::adyen::refusal::answered;
+use crate::providers::provider::ProviderError;
 
 const ACCOUNT: &str = "BA00000000000000000000001";
 const REFERENCE: &str = "01hzy8m5w2c3d4e5f6g7h8j9ka";

@@ -6,6 +6,8 @@
 pub mod codes;
 pub mod holder;
 pub mod map;
+pub mod order;
+pub mod refusal;
 pub mod signature;
 pub mod wire;
 
@@ -26,7 +28,7 @@ use super::told;
 use super::transport::{Transport, TransportError, WireRequest, WireResponse};
 use crate::config::providers::RemoteProviderSettings;
 use crate::domain::asset::AssetCode;
-use crate::domain::card::{CardExpiry, CardScheme};
+use crate::domain::card::CardScheme;
 use crate::domain::ids::Mode;
 
 /// The adapter's code.
@@ -39,10 +41,6 @@ pub const BALANCE_ACCOUNT_ID: &str = "balance_account_id";
 /// The callbacks that are about transfers.
 const NOTICES: [&str; 2] = ["balancePlatform.transfer.created", "balancePlatform.transfer.updated"];
 
-/// A reference may have 80 characters, an idempotency key 64.
-const REFERENCE_LENGTH_MAX: usize = 64;
-/// Adyen's description of `reference` names no alphabet; that of its first version had letters, digits and hyphens.
-const REFERENCE_ALPHABET: &str = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-";
 /// Keys are valid for seven days at least ("API idempotency"), less an hour: a resend that is decided at the last moment arrives later.
 const RESEND_WINDOW: Duration = Duration::from_secs((7 * 24 - 1) * 60 * 60);
 /// How long before the first send and after it a look-up begins and ends, in days: a clock may be off, a resend makes the transfer later,
@@ -52,11 +50,6 @@ const LOOK_UP_DAYS: (i64, i64) = (1, 150);
 const PAGES_MAX: usize = 4;
 /// The most transfers that Adyen puts on a page.
 const PAGE_LENGTH: &str = "100";
-/// What a description may have, beside letters and digits of ASCII, and how long it may be.
-const DESCRIPTION_SIGNS: &str = "/-?:().,'+ ";
-const DESCRIPTION_CHARS_MAX: usize = 140;
-/// The longest request body, in bytes: it is written without growing, so that no copy of a card number stays behind.
-const BODY_BYTES_MAX: usize = 8 * 1024;
 
 /// See the module's head.
 pub struct AdyenProvider {
@@ -73,8 +66,8 @@ impl AdyenProvider {
     pub fn new(settings: &RemoteProviderSettings, transport: Arc<dyn Transport>) -> Self {
         let capabilities = Capabilities {
             resend: ResendSafety::SameReferenceWithin(RESEND_WINDOW),
-            reference_length_max: REFERENCE_LENGTH_MAX,
-            reference_alphabet: REFERENCE_ALPHABET,
+            reference_length_max: order::REFERENCE_LENGTH_MAX,
+            reference_alphabet: order::REFERENCE_ALPHABET,
             settling_time: settings.settling_time(),
             not_found_confirmations: settings.not_found_confirmations,
             send_timeout: settings.send_timeout(),
@@ -112,53 +105,11 @@ impl AdyenProvider {
         order: &PayoutOrder,
         to: &Destination,
     ) -> Result<WireRequest, Unwritten> {
-        let balance_account_id = balance_account_id(account)?;
-        if !is_reference(&order.reference) {
-            return Err(Unwritten("the reference is not as Adyen takes it"));
-        }
-        let card = to.card.as_ref().ok_or(Unwritten("Adyen pays to cards only"))?;
-        let value = codes::CURRENCIES
-            .to_minor(order.amount, order.currency)
-            .ok_or(Unwritten("the amount can't be written in the currency's minor units"))?;
-        let (expiry_month, expiry_year) = expiry(card.expiry);
-        let name = holder::name(&card.holder)?;
-        let address = holder::address(&to.fields)?;
-        let address = address.as_ref().map(|address| wire::Address {
-            line1: &address.line1,
-            line2: address.line2.as_ref().map(|line| line.as_str()),
-            city: &address.city,
-            postal_code: address.postal_code.as_ref().map(|code| code.as_str()),
-            state_or_province: address.state.as_ref().map(|state| state.as_str()),
-            country: &address.country,
-        });
-        let description = order.description.as_deref().map(description).filter(|text| !text.is_empty());
-        let transfer = wire::TransferInfo {
-            amount: wire::AmountToSend { currency: order.currency.as_str(), value },
-            balance_account_id,
-            category: map::CATEGORY,
-            counterparty: wire::Counterparty {
-                card: wire::Card {
-                    card_holder: wire::CardHolder {
-                        kind: "individual",
-                        first_name: &name.first,
-                        last_name: &name.last,
-                        address,
-                    },
-                    card_identification: wire::CardIdentification {
-                        number: card.pan.expose(),
-                        expiry_month: &expiry_month,
-                        expiry_year: &expiry_year,
-                    },
-                },
-            },
-            reference: &order.reference,
-            description: description.as_deref(),
-        };
+        let body = order::body(order, to, balance_account_id(account)?)?;
         let mut request = self.request(account, "POST", "/btl/v4/transfers".to_owned(), Vec::new())?;
         request.headers.push(("Content-Type", Zeroizing::new("application/json".to_owned())));
         request.headers.push(("Idempotency-Key", Zeroizing::new(order.reference.clone())));
-        request.body = Zeroizing::new(Vec::with_capacity(BODY_BYTES_MAX));
-        serde_json::to_writer(&mut *request.body, &transfer).map_err(|_| Unwritten("the order can't be written"))?;
+        request.body = body;
         Ok(request)
     }
 
@@ -212,7 +163,7 @@ impl AdyenProvider {
     async fn balance_account(&self, account: &AccountContext) -> Result<wire::BalanceAccount, ProviderError> {
         let id = balance_account_id(account).map_err(unasked)?;
         let request = self.request(account, "GET", format!("/bcl/v2/balanceAccounts/{id}"), Vec::new());
-        map::answered(self.call(request.map_err(unasked)?).await, |response| map::balance_account(response, id))
+        refusal::answered(self.call(request.map_err(unasked)?).await, |response| map::balance_account(response, id))
     }
 
     async fn list(
@@ -221,7 +172,7 @@ impl AdyenProvider {
         query: Vec<(&'static str, String)>,
     ) -> Result<map::Page, ProviderError> {
         let request = self.request(account, "GET", "/btl/v4/transfers".to_owned(), query).map_err(unasked)?;
-        map::answered(self.call(request).await, |response| map::page(response).ok())
+        refusal::answered(self.call(request).await, |response| map::page(response).ok())
     }
 }
 
@@ -247,26 +198,10 @@ fn of_range(balance_account_id: &str, since: DateTime<Utc>, until: DateTime<Utc>
     ]
 }
 
-/// Two digits of a month, and four of a year.
-fn expiry(expiry: CardExpiry) -> (Zeroizing<String>, Zeroizing<String>) {
-    (Zeroizing::new(format!("{:02}", expiry.month)), Zeroizing::new(format!("{:04}", expiry.year)))
-}
-
-/// What Adyen takes of a description; the rest of it is left out.
-fn description(text: &str) -> String {
-    let is_taken = |c: &char| c.is_ascii_alphanumeric() || DESCRIPTION_SIGNS.contains(*c);
-    let taken: String = text.chars().filter(is_taken).take(DESCRIPTION_CHARS_MAX).collect();
-    taken.trim().to_owned()
-}
-
-fn is_reference(text: &str) -> bool {
-    (1..=REFERENCE_LENGTH_MAX).contains(&text.len()) && text.chars().all(|c| REFERENCE_ALPHABET.contains(c))
-}
-
 /// The reference that an unverified body names, if it names one that could be ours.
 fn named_reference(body: &[u8]) -> Option<String> {
     let named = serde_json::from_slice::<wire::Named>(body).ok()?;
-    Some(named.data.reference).filter(|reference| is_reference(reference))
+    Some(named.data.reference).filter(|reference| order::is_reference(reference))
 }
 
 /// What a callback calls the mode's environment.
@@ -296,14 +231,14 @@ impl Provider for AdyenProvider {
             CredentialField {
                 name: API_KEY,
                 kind: CredentialKind::Required,
-                description: "The API key of the balance platform's API credential (ws@BalancePlatform.…), from the Customer Area \
-                              under Developers, API credentials.",
+                description: "The API key of the balance platform's API credential (ws@BalancePlatform.…), from the \
+                              Customer Area under Developers, API credentials.",
             },
             CredentialField {
                 name: HMAC_KEY,
                 kind: CredentialKind::Required,
-                description: "The HMAC key of the transfer webhook, in hexadecimal, from the Customer Area under Developers, \
-                              Webhooks, Security.",
+                description: "The HMAC key of the transfer webhook, in hexadecimal, from the Customer Area under \
+                              Developers, Webhooks, Security.",
             },
         ]
     }
@@ -312,7 +247,8 @@ impl Provider for AdyenProvider {
         Some(&[SettingField {
             name: BALANCE_ACCOUNT_ID,
             is_required: true,
-            description: "The id of the balance account that pays (BA…), from the Customer Area under Accounts, Balance accounts.",
+            description: "The id of the balance account that pays (BA…), from the Customer Area under Accounts, Balance \
+                          accounts.",
         }])
     }
 
@@ -361,7 +297,7 @@ impl Provider for AdyenProvider {
         }
         let transfer: wire::Transfer =
             serde_json::from_str(notice.data.get()).map_err(|_| malformed("not a webhook about a transfer"))?;
-        Ok(map::reported(&transfer, balance_account_id, is_reference).into_iter().collect())
+        Ok(map::reported(&transfer, balance_account_id, order::is_reference).into_iter().collect())
     }
 
     async fn balance(&self, account: &AccountContext, currency: AssetCode) -> Result<Decimal, ProviderError> {
@@ -402,25 +338,7 @@ impl Provider for AdyenProvider {
         query.extend([("category", map::CATEGORY.to_owned()), ("sortOrder", "asc".to_owned())]);
         query.extend(cursor.map(|cursor| ("cursor", cursor.to_owned())));
         let page = self.list(account, query).await?;
-        map::report_page(page, balance_account_id, from, until, is_reference)
+        map::report_page(page, balance_account_id, from, until, order::is_reference)
             .ok_or_else(|| ProviderError::Unavailable("the report can't be understood".to_owned()))
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_description_keeps_what_adyen_takes() {
-        assert_eq!(description("Payout #7: O'Brien & Söhne <b>"), "Payout 7: O'Brien  Shne b");
-        assert_eq!(description("«»"), "");
-        assert_eq!(description(&"x".repeat(200)).len(), 140);
-    }
-
-    #[test]
-    fn an_expiry_has_two_digits_and_four() {
-        let (month, year) = expiry(CardExpiry { year: 2030, month: 3 });
-        assert_eq!((month.as_str(), year.as_str()), ("03", "2030"));
     }
 }
