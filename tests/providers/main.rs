@@ -9,8 +9,10 @@ mod contract;
 mod line;
 mod sandbox;
 mod stage;
+mod tabapay;
 mod tcp;
 
 contract!(test, sandbox::SandboxSubject::new());
 contract!(http_in_process, line::LineSubject::new());
 contract!(http, tcp::TcpSubject::new());
+contract!(tabapay_contract, tabapay::TabapaySubject::new());
