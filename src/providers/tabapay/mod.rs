@@ -21,7 +21,7 @@ use zeroize::Zeroizing;
 
 use super::provider::{
     AccountContext, CallbackError, Capabilities, CredentialField, CredentialKind, Destination, Inquiry, Outcome,
-    PayoutOrder, Provider, ProviderError, ReportedOutcome, ResendSafety, SettingField,
+    PayoutOrder, Provider, ProviderError, ProviderIds, ReportedOutcome, ResendSafety, SettingField,
 };
 use super::told;
 use super::transport::{Transport, TransportError, WireRequest, WireResponse};
@@ -322,10 +322,16 @@ impl Provider for TabapayProvider {
 
     async fn inquire(&self, account: &AccountContext, inquiry: &Inquiry) -> Outcome {
         let age = self.age(inquiry);
-        if age.to_std().unwrap_or(Duration::ZERO) < self.capabilities.settling_time {
-            return told::unknown("not asked yet: TabaPay wants to be left alone for the settling time".to_owned());
-        }
         let transaction_id = inquiry.provider_original_id.as_deref().filter(|id| is_id(id));
+        if age.to_std().unwrap_or(Duration::ZERO) < self.capabilities.settling_time {
+            return match transaction_id {
+                // Nothing was asked since the send, which told an id of what isn't final only with a pending transaction.
+                Some(id) => {
+                    Outcome::Pending { ids: ProviderIds { original_id: Some(id.to_owned()), ..ProviderIds::default() } }
+                }
+                None => told::unknown("not asked yet: TabaPay wants to be left alone for the settling time".to_owned()),
+            };
+        }
         let (by, request) = match transaction_id {
             Some(id) => {
                 let resource = format!("/transactions/{id}");
