@@ -1,8 +1,8 @@
 //! The adapter `tabapay`, for pushes to cards over TabaPay's transaction API (version 1). It decides nothing and stores nothing.
 //!
 //! A payout is asked about by TabaPay's own id where it was told, and else by our reference, as TabaPay asks its clients to. By reference
-//! TabaPay answers for 24 hours only, and a client that asks too soon or too often is locked out: nothing is asked within the settling
-//! time (`[providers.tabapay]`), nor by reference after those hours. There are no callbacks, no balance and no report.
+//! TabaPay answers for 24 hours only: "not found" counts no longer than that. A client that asks too soon or too often is locked out: nothing
+//! is asked within the settling time (`[providers.tabapay]`), nor by reference after two days. There are no callbacks, no balance and no report.
 
 pub mod codes;
 pub mod currencies;
@@ -47,8 +47,11 @@ pub const SENDER_COUNTRY: &str = "sender_country";
 /// The specification's `referenceID`.
 const REFERENCE_LENGTH_MAX: usize = 15;
 const REFERENCE_ALPHABET: &str = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-";
-/// How long TabaPay answers by reference.
+/// How long TabaPay answers by reference: what it doesn't find afterwards may be there.
 const ANSWERS_BY_REFERENCE: TimeDelta = TimeDelta::hours(24);
+/// How long it is asked by reference. Longer than it promises to answer, since a payout is written down before it is its turn to be sent,
+/// and then never again: a client that goes on asking is locked out.
+const ASKED_BY_REFERENCE: TimeDelta = TimeDelta::hours(48);
 /// The length of every id that TabaPay gives.
 const ID_LENGTH: usize = 22;
 /// A client's id may be followed by a sub-client's.
@@ -337,7 +340,7 @@ impl Provider for TabapayProvider {
                 let resource = format!("/transactions/{id}");
                 (map::By::TransactionId(id), self.request(account, "GET", &resource, Vec::new()))
             }
-            None if age >= ANSWERS_BY_REFERENCE => {
+            None if age >= ASKED_BY_REFERENCE => {
                 return told::unknown("not asked: TabaPay answers by reference for 24 hours only".to_owned());
             }
             None => {
@@ -350,7 +353,12 @@ impl Provider for TabapayProvider {
             Err(Unwritten(why)) => return told::unknown(why.to_owned()),
         };
         match self.call(request).await {
-            Ok(response) => map::found(&response, inquiry, by),
+            Ok(response) => match map::found(&response, inquiry, by) {
+                Outcome::NotFound if age >= ANSWERS_BY_REFERENCE => {
+                    told::unknown("not found, but TabaPay answers by reference for 24 hours only".to_owned())
+                }
+                outcome => outcome,
+            },
             Err(error) => told::unasked(&error),
         }
     }
