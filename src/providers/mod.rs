@@ -7,6 +7,7 @@ pub mod minor_units;
 pub mod provider;
 pub mod registry;
 pub mod signature;
+pub mod tabapay;
 pub mod test;
 pub mod told;
 pub mod transport;

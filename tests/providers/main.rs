@@ -10,9 +10,11 @@ mod contract;
 mod line;
 mod sandbox;
 mod stage;
+mod tabapay;
 mod tcp;
 
 contract!(test, sandbox::SandboxSubject::new());
 contract!(http_in_process, line::LineSubject::new());
 contract!(http, tcp::TcpSubject::new());
 contract!(adyen_contract, adyen::Subject::new());
+contract!(tabapay_contract, tabapay::TabapaySubject::new());
