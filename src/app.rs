@@ -24,11 +24,14 @@ use crate::gateway::waiters::Waiters;
 use crate::gateway::{Gateway, GatewayError};
 use crate::http::auth::{AuthSetupError, Authenticator};
 use crate::http::ops::Probe;
+use crate::providers::adyen::AdyenProvider;
 use crate::providers::http::HttpProvider;
 use crate::providers::provider::Provider;
 use crate::providers::registry::ProviderRegistry;
+use crate::providers::tabapay::TabapayProvider;
 use crate::providers::test::TestProvider;
 use crate::providers::test::callback::{CallbackSink, SECRET};
+use crate::providers::transport::{TcpTransport, Transport};
 use crate::rates::Rates;
 use crate::rates::registry::BuildError;
 use crate::staff::desk::Desk;
@@ -178,9 +181,7 @@ impl App {
             Arc::clone(&clock),
             Arc::new(PgBook { db: db.clone() }),
         ));
-        let http =
-            HttpProvider::new(&settings.providers.http).map_err(|error| StartError::Providers(error.to_string()))?;
-        let builtin = [Arc::clone(&sandbox) as Arc<dyn Provider>, Arc::new(http)];
+        let builtin = builtin_adapters(&settings, &clock, &sandbox)?;
         let providers = ProviderRegistry::new(builtin.into_iter().chain(adapters))
             .map_err(|error| StartError::Providers(error.to_string()))?;
         for code in providers.codes() {
@@ -334,6 +335,23 @@ impl CallbackSink for Callbacks {
 /// Where development keys lie, for those who print it.
 pub fn keys_dir(data_dir: &Path) -> std::path::PathBuf {
     data_dir.join("keys")
+}
+
+/// The adapters that ship with the program, over one pool of connections.
+fn builtin_adapters(
+    settings: &Settings,
+    clock: &Arc<dyn Clock>,
+    sandbox: &Arc<TestProvider>,
+) -> Result<Vec<Arc<dyn Provider>>, StartError> {
+    let tcp = TcpTransport::new().map_err(|error| StartError::Providers(error.to_string()))?;
+    let over = || Arc::new(tcp.clone()) as Arc<dyn Transport>;
+    let of = &settings.providers;
+    Ok(vec![
+        Arc::clone(sandbox) as Arc<dyn Provider>,
+        Arc::new(HttpProvider::with_transport(&of.http, over())),
+        Arc::new(AdyenProvider::new(&of.adyen, over())),
+        Arc::new(TabapayProvider::with_clock(&of.tabapay, over(), Arc::clone(clock))),
+    ])
 }
 
 /// Reads the file of card issuers, if one is named.

@@ -3,11 +3,19 @@
 //!
 //! An adapter joins by a [`Subject`](contract::Subject), which arranges its provider's situations, and one line here.
 
-#![allow(clippy::unwrap_used, reason = "tests")]
+#![allow(clippy::unwrap_used, clippy::disallowed_methods, reason = "tests")]
+
+#[path = "../support/mod.rs"]
+mod support;
+#[path = "../gateway/world.rs"]
+#[allow(dead_code, reason = "other test binaries use the rest")]
+mod world;
 
 mod adyen;
 mod contract;
+mod end_to_end;
 mod line;
+mod prism;
 mod sandbox;
 mod stage;
 mod tabapay;
@@ -18,3 +26,72 @@ contract!(http_in_process, line::LineSubject::new());
 contract!(http, tcp::TcpSubject::new());
 contract!(adyen_contract, adyen::Subject::new());
 contract!(tabapay_contract, tabapay::TabapaySubject::new());
+
+/// A wallet's pay whose answer is lost, over each provider.
+macro_rules! end_to_end {
+    ($name:ident, $subject:expr, $currency:literal) => {
+        #[tokio::test(flavor = "multi_thread")]
+        async fn $name() {
+            let way = end_to_end::Way {
+                subject: Box::new($subject),
+                currency: $currency,
+                point: |settings, url| {
+                    let provider = &mut settings.providers.$name;
+                    url.clone_into(&mut provider.test_url);
+                    (provider.send_timeout_ms, provider.settling_time_ms) = (500, 0);
+                },
+            };
+            end_to_end::what_was_taken_is_found_and_paid_once(way).await;
+        }
+    };
+}
+
+mod a_lost_answer {
+    use super::*;
+
+    end_to_end!(adyen, adyen::Subject::new(), "EUR");
+    end_to_end!(tabapay, tabapay::TabapaySubject::new(), "USD");
+}
+
+/// Requests before the judge (`make contract`).
+macro_rules! judged {
+    ($name:ident, $provider:path, $subject:expr, $variants:expr, $misspell:expr, $omit:expr) => {
+        #[tokio::test(flavor = "multi_thread")]
+        async fn $name() {
+            prism::judge(prism::Judged {
+                code: stringify!($name),
+                settings: |settings| settings.$name.clone(),
+                make: |settings, transport| std::sync::Arc::new(<$provider>::new(settings, transport)),
+                subject: Box::new($subject),
+                variants: $variants,
+                misspell: $misspell,
+                omit: $omit,
+            })
+            .await;
+        }
+    };
+}
+
+mod judged {
+    use landfall::providers::adyen::AdyenProvider;
+    use landfall::providers::tabapay::TabapayProvider;
+
+    use super::*;
+
+    judged!(
+        adyen,
+        AdyenProvider,
+        adyen::Subject::new(),
+        &[],
+        |body| prism::rename(body, "reference", "referense"),
+        |body| drop(body["counterparty"]["card"].as_object_mut().unwrap().remove("cardHolder"))
+    );
+    judged!(
+        tabapay,
+        TabapayProvider,
+        tabapay::TabapaySubject::new(),
+        &[],
+        |body| prism::rename(body, "referenceID", "referenceId"),
+        |body| drop(body.as_object_mut().unwrap().remove("amount"))
+    );
+}

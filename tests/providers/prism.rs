@@ -136,11 +136,11 @@ pub async fn judge(judged: Judged) {
     assert!(violations.is_empty(), "{}: {violations:#?}", judged.code);
     let orders = accounts(&judged).len() * ORDERS;
     assert!(calls >= orders * 2, "{}: {calls} calls for {orders} orders", judged.code);
-    println!("contract: {}: {calls} requests, no violation", judged.code);
+    eprintln!("contract: {}: {calls} requests, no violation", judged.code);
 
     for (what, spoil) in [("a misspelt field", judged.misspell), ("a missing field", judged.omit)] {
         let (_, violations) = drive(&judged, &url, Some(spoil)).await;
         assert!(violations.len() >= orders, "{}: {what} passes: {violations:#?}", judged.code);
-        println!("contract: {}: {what} is noticed each time", judged.code);
+        eprintln!("contract: {}: {what} is noticed each time", judged.code);
     }
 }
