@@ -9,3 +9,4 @@ pub mod signature;
 pub mod test;
 pub mod told;
 pub mod transport;
+pub mod worldpay;

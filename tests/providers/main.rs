@@ -10,7 +10,9 @@ mod line;
 mod sandbox;
 mod stage;
 mod tcp;
+mod worldpay;
 
 contract!(test, sandbox::SandboxSubject::new());
 contract!(http_in_process, line::LineSubject::new());
 contract!(http, tcp::TcpSubject::new());
+contract!(worldpay, worldpay::Subject::new());
