@@ -15,4 +15,4 @@ mod worldpay;
 contract!(test, sandbox::SandboxSubject::new());
 contract!(http_in_process, line::LineSubject::new());
 contract!(http, tcp::TcpSubject::new());
-contract!(worldpay, worldpay::Subject::new());
+contract!(worldpay_contract, worldpay::Subject::new());
