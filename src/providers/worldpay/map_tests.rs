@@ -194,7 +194,7 @@ fn refusal_codes_are_mapped_one_by_one_by_their_scheme() {
 #[test]
 fn a_refusal_code_that_is_not_a_decline_leaves_it_open() {
     // Approvals, a duplicate, reversals, a card number, and what nobody documents.
-    for code in ["00", "08", "10", "11", "85", "87", "94", "21", "76", "80", "5", "9g", "ZZ", "131", "4444333322221111"]
+    for code in ["00", "08", "10", "11", "85", "87", "94", "21", "25", "80", "5", "9g", "ZZ", "131", "4444333322221111"]
     {
         for scheme in [Some("visa"), Some("mastercard"), None] {
             let outcome = fast_access(&refused_with(scheme, code));
