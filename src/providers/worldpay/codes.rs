@@ -1,8 +1,8 @@
 //! The scheme response codes that Worldpay repeats as `refusalCode`, one by one: Worldpay's reference "Raw response codes" (the unmodified
 //! code of the card scheme), with Visa's table (VisaNet field 39) and Mastercard's ("Network Response Codes" of Mastercard Send, DE 39).
 //!
-//! Only codes that say why a payment was declined stand here. Approvals (00, 08, 10, 11, 85, 87), duplicates (94), codes of reversals and of
-//! other messages, and whatever a scheme adds later do not: beside a refusal they leave it open what happened.
+//! Only codes that say why a payment was declined stand here. Approvals (00, 08, 10, 11, 85, 87), duplicates (94), codes of reversals and
+//! of other messages, and whatever a scheme adds later do not: beside a refusal they leave it open what happened.
 
 use crate::domain::payout::Resolution;
 
@@ -101,14 +101,11 @@ pub const MASTERCARD: [Code; 34] = [
 /// What a scheme's code says. Without a scheme's name only what both schemes say alike counts.
 pub fn of(scheme: Option<&str>, code: &str) -> Option<&'static Code> {
     let (visa, mastercard) = (in_table(&VISA, code), in_table(&MASTERCARD, code));
-    match scheme {
-        Some("visa") => visa,
-        Some("mastercard") => mastercard,
-        Some(_) => None,
-        None => {
-            visa.filter(|(_, resolution, _)| mastercard.is_none_or(|(_, other, _)| other == resolution))
-                .or_else(|| if visa.is_none() { mastercard } else { None })
-        }
+    match (scheme, visa, mastercard) {
+        (Some("visa"), known, _) | (Some("mastercard"), _, known) => known,
+        (Some(_), _, _) => None,
+        (None, Some((_, one, _)), Some((_, other, _))) if one != other => None,
+        (None, _, _) => visa.or(mastercard),
     }
 }
 

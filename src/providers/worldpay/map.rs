@@ -14,9 +14,9 @@ use crate::providers::provider::{Inquiry, Outcome, PayoutOrder, ProviderError, P
 use crate::providers::told::{clipped, unknown, unreadable};
 use crate::providers::transport::{TransportError, WireResponse};
 
-/// Currencies that Worldpay pays in and that have two decimals with everybody ("a whole number with an exponent"). Where providers differ in
-/// the decimals (CLP, HUF, IDR, ISK, JPY, KRW, TWD, VND and the like), an amount would be a hundred times too much or too little: those are
-/// left out.
+/// Currencies that Worldpay pays in and that have two decimals with everybody ("a whole number with an exponent"). Where providers differ
+/// in the decimals (CLP, HUF, IDR, ISK, JPY, KRW, TWD, VND and the like), an amount would be a hundred times too much or too little: those
+/// are left out.
 pub const CURRENCIES: MinorUnits = MinorUnits(&[
     ("AUD", 2),
     ("BRL", 2),
