@@ -32,6 +32,7 @@ use crate::providers::tabapay::TabapayProvider;
 use crate::providers::test::TestProvider;
 use crate::providers::test::callback::{CallbackSink, SECRET};
 use crate::providers::transport::{TcpTransport, Transport};
+use crate::providers::worldpay::WorldpayProvider;
 use crate::rates::Rates;
 use crate::rates::registry::BuildError;
 use crate::staff::desk::Desk;
@@ -351,6 +352,7 @@ fn builtin_adapters(
         Arc::new(HttpProvider::with_transport(&of.http, over())),
         Arc::new(AdyenProvider::new(&of.adyen, over())),
         Arc::new(TabapayProvider::with_clock(&of.tabapay, over(), Arc::clone(clock))),
+        Arc::new(WorldpayProvider::new(&of.worldpay, over())),
     ])
 }
 

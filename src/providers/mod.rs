@@ -11,3 +11,4 @@ pub mod tabapay;
 pub mod test;
 pub mod told;
 pub mod transport;
+pub mod worldpay;

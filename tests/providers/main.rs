@@ -20,12 +20,14 @@ mod sandbox;
 mod stage;
 mod tabapay;
 mod tcp;
+mod worldpay;
 
 contract!(test, sandbox::SandboxSubject::new());
 contract!(http_in_process, line::LineSubject::new());
 contract!(http, tcp::TcpSubject::new());
 contract!(adyen_contract, adyen::Subject::new());
 contract!(tabapay_contract, tabapay::TabapaySubject::new());
+contract!(worldpay_contract, worldpay::Subject::new());
 
 /// A wallet's pay whose answer is lost, over each provider.
 macro_rules! end_to_end {
@@ -51,6 +53,7 @@ mod a_lost_answer {
 
     end_to_end!(adyen, adyen::Subject::new(), "EUR");
     end_to_end!(tabapay, tabapay::TabapaySubject::new(), "USD");
+    end_to_end!(worldpay, worldpay::Subject::new(), "EUR");
 }
 
 /// Requests before the judge (`make contract`).
@@ -75,6 +78,7 @@ macro_rules! judged {
 mod judged {
     use landfall::providers::adyen::AdyenProvider;
     use landfall::providers::tabapay::TabapayProvider;
+    use landfall::providers::worldpay::WorldpayProvider;
 
     use super::*;
 
@@ -93,5 +97,13 @@ mod judged {
         &[],
         |body| prism::rename(body, "referenceID", "referenceId"),
         |body| drop(body.as_object_mut().unwrap().remove("amount"))
+    );
+    judged!(
+        worldpay,
+        WorldpayProvider,
+        worldpay::Subject::new(),
+        &[&[("method", "basic")], &[("method", "fast_access")]],
+        |body| prism::rename(body, "transactionReference", "transactionReferense"),
+        |body| drop(body.as_object_mut().unwrap().remove("instruction"))
     );
 }
