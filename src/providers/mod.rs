@@ -1,6 +1,7 @@
 //! Payout provider adapters behind one trait. An adapter turns a payout into the provider's request and the
 //! provider's answer into an [`Outcome`](provider::Outcome); it decides nothing else and stores nothing.
 
+pub mod checkout;
 pub mod http;
 pub mod minor_units;
 pub mod provider;
