@@ -5,6 +5,7 @@
 
 #![allow(clippy::unwrap_used, reason = "tests")]
 
+mod checkout;
 mod contract;
 mod line;
 mod sandbox;
@@ -14,3 +15,4 @@ mod tcp;
 contract!(test, sandbox::SandboxSubject::new());
 contract!(http_in_process, line::LineSubject::new());
 contract!(http, tcp::TcpSubject::new());
+contract!(checkout_com, checkout::CheckoutSubject::new());
