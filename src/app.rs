@@ -25,6 +25,7 @@ use crate::gateway::{Gateway, GatewayError};
 use crate::http::auth::{AuthSetupError, Authenticator};
 use crate::http::ops::Probe;
 use crate::providers::adyen::AdyenProvider;
+use crate::providers::checkout::CheckoutProvider;
 use crate::providers::http::HttpProvider;
 use crate::providers::provider::Provider;
 use crate::providers::registry::ProviderRegistry;
@@ -351,6 +352,7 @@ fn builtin_adapters(
         Arc::clone(sandbox) as Arc<dyn Provider>,
         Arc::new(HttpProvider::with_transport(&of.http, over())),
         Arc::new(AdyenProvider::new(&of.adyen, over())),
+        Arc::new(CheckoutProvider::new(&of.checkout, over())),
         Arc::new(TabapayProvider::with_clock(&of.tabapay, over(), Arc::clone(clock))),
         Arc::new(WorldpayProvider::new(&of.worldpay, over())),
     ])

@@ -2,6 +2,7 @@
 //! provider's answer into an [`Outcome`](provider::Outcome); it decides nothing else and stores nothing.
 
 pub mod adyen;
+pub mod checkout;
 pub mod http;
 pub mod minor_units;
 pub mod provider;

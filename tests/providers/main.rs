@@ -12,6 +12,7 @@ mod support;
 mod world;
 
 mod adyen;
+mod checkout;
 mod contract;
 mod end_to_end;
 mod line;
@@ -26,6 +27,7 @@ contract!(test, sandbox::SandboxSubject::new());
 contract!(http_in_process, line::LineSubject::new());
 contract!(http, tcp::TcpSubject::new());
 contract!(adyen_contract, adyen::Subject::new());
+contract!(checkout_contract, checkout::CheckoutSubject::new());
 contract!(tabapay_contract, tabapay::TabapaySubject::new());
 contract!(worldpay_contract, worldpay::Subject::new());
 
@@ -52,6 +54,7 @@ mod a_lost_answer {
     use super::*;
 
     end_to_end!(adyen, adyen::Subject::new(), "EUR");
+    end_to_end!(checkout, checkout::CheckoutSubject::new(), "EUR");
     end_to_end!(tabapay, tabapay::TabapaySubject::new(), "USD");
     end_to_end!(worldpay, worldpay::Subject::new(), "EUR");
 }
