@@ -13,6 +13,7 @@ use crate::rates::consensus::Rules;
 use crate::rates::cross::Crosses;
 use crate::rates::health::SourceHealth;
 use crate::rates::pair_text::parse;
+use crate::rates::source::Tick;
 
 /// Does what its script says of the n-th fetch, counting from 1.
 struct Scripted<F> {
@@ -42,14 +43,14 @@ impl<F: Fn(usize) -> Act + Send + Sync + 'static> RateSource for Scripted<F> {
         Duration::from_millis(60)
     }
 
-    async fn fetch(&self) -> Result<Vec<Tick>, SourceError> {
+    async fn fetch(&self) -> Result<Fetched, SourceError> {
         let count = {
             let mut fetches = self.fetches.lock().unwrap();
             fetches.push(Instant::now());
             fetches.len()
         };
         match (self.script)(count) {
-            Act::Answer => Ok(vec![Tick { pair: pair(), bid: dec!(0.93), ask: dec!(0.94), source_time: None }]),
+            Act::Answer => Ok(vec![Tick { pair: pair(), bid: dec!(0.93), ask: dec!(0.94), source_time: None }].into()),
             Act::Fail(error) => Err(error),
             Act::Hang => std::future::pending().await,
             // Without the message that a panic prints.
@@ -82,7 +83,8 @@ fn start(sources: Vec<Arc<dyn RateSource>>) -> Stage {
     let board = Arc::new(Board::new(Mode::Test, rules, Crosses::default(), &[]));
     let clock = ManualClock::at(DateTime::from_timestamp(1_750_000_000, 0).unwrap());
     let (stop, stopped) = watch::channel(false);
-    let feeds = sources.into_iter().map(|source| Feed { source, boards: vec![Arc::clone(&board)] }).collect();
+    let feeds =
+        sources.into_iter().map(|source| Feed { way: Way::Polled(source), boards: vec![Arc::clone(&board)] }).collect();
     let backoff = Backoff { first: Duration::from_millis(40), longest: Duration::from_millis(160) };
     let runner = Runner::start(feeds, Arc::new(clock.clone()), backoff, stopped);
     Stage { board, clock, stop, runner }
@@ -189,7 +191,7 @@ async fn one_fetch_feeds_all_the_boards_that_listen() {
     let source = scripted("a", |n| if n == 1 { Act::Answer } else { Act::Hang });
     let Stage { board: first, clock, .. } = start(vec![]);
     let Stage { board: second, .. } = start(vec![]);
-    let feed = Feed { source, boards: vec![Arc::clone(&first), Arc::clone(&second)] };
+    let feed = Feed { way: Way::Polled(source), boards: vec![Arc::clone(&first), Arc::clone(&second)] };
     let (_stop, stopped) = watch::channel(false);
     let _runner = Runner::start(vec![feed], Arc::new(clock.clone()), Backoff::default(), stopped);
     let stage = Stage { board: second, ..start(vec![]) };

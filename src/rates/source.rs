@@ -91,6 +91,41 @@ pub enum SourceError {
     Malformed(String),
 }
 
+impl SourceError {
+    /// How long the source asked to be left alone.
+    pub fn patience(&self) -> Duration {
+        match self {
+            SourceError::Throttled { retry_after } => *retry_after,
+            SourceError::Unavailable(_) | SourceError::Malformed(_) => Duration::ZERO,
+        }
+    }
+}
+
+/// What a source brought.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Fetched {
+    pub ticks: Vec<Tick>,
+    /// What was asked for and isn't there or can't be read; the ticks count all the same.
+    pub lacking: Option<String>,
+}
+
+impl Fetched {
+    /// What an answer came to: ticks, and `lacking` what else was asked for. Without any tick it is of no use.
+    pub fn of(ticks: Vec<Tick>, lacking: &[String]) -> Result<Self, SourceError> {
+        let lacking = (!lacking.is_empty()).then(|| lacking.join("; "));
+        match lacking {
+            Some(lacking) if ticks.is_empty() => Err(SourceError::Malformed(lacking)),
+            lacking => Ok(Self { ticks, lacking }),
+        }
+    }
+}
+
+impl From<Vec<Tick>> for Fetched {
+    fn from(ticks: Vec<Tick>) -> Self {
+        Self { ticks, lacking: None }
+    }
+}
+
 /// Where prices come from. One instance may feed the boards of both modes.
 #[async_trait]
 pub trait RateSource: Send + Sync + 'static {
@@ -106,7 +141,7 @@ pub trait RateSource: Send + Sync + 'static {
     }
 
     /// What the source says now, of all its pairs. It never retries by itself; the runner does.
-    async fn fetch(&self) -> Result<Vec<Tick>, SourceError>;
+    async fn fetch(&self) -> Result<Fetched, SourceError>;
 }
 
 #[cfg(test)]
