@@ -81,7 +81,7 @@ impl Exchange for BinanceSource {
         for symbol in symbols {
             let mut named = tickers.iter().filter(|ticker| ticker.symbol == symbol.name);
             let tick = match (named.next(), named.next()) {
-                (Some(ticker), None) => tick(symbol.pair, &ticker.bid_price, &ticker.ask_price, answer.made_at),
+                (Some(ticker), None) => tick(symbol.pair, &ticker.bid_price, &ticker.ask_price, Some(answer.as_of)),
                 _ => None,
             };
             match tick {

@@ -70,7 +70,7 @@ impl CoinbaseSource {
         let (mut ticks, mut lacking) = (Vec::new(), Vec::new());
         for pair in pairs {
             match data.rates.get(pair.to.as_str()).and_then(Value::as_str).and_then(price) {
-                Some(rate) => ticks.push(Tick { pair: *pair, bid: rate, ask: rate, source_time: answer.made_at }),
+                Some(rate) => ticks.push(Tick { pair: *pair, bid: rate, ask: rate, source_time: Some(answer.as_of) }),
                 None => lacking.push(format!("no rate of {pair}")),
             }
         }
@@ -89,7 +89,8 @@ impl RateSource for CoinbaseSource {
     }
 
     fn fetch_timeout(&self) -> Duration {
-        self.setup.fetch_timeout(1)
+        // More than a request may take: one that gets no answer costs only its own pairs.
+        self.setup.fetch_timeout(2)
     }
 
     async fn fetch(&self) -> Result<Fetched, SourceError> {

@@ -46,7 +46,7 @@ impl RateSource for EcbSource {
     }
 
     fn fetch_timeout(&self) -> Duration {
-        self.setup.fetch_timeout(1)
+        self.setup.fetch_timeout(2)
     }
 
     async fn fetch(&self) -> Result<Fetched, SourceError> {

@@ -132,7 +132,7 @@ fn stands_for(answered: &str, asked: &str) -> bool {
 }
 
 fn read_ticker(symbol: &Symbol, ticker: &Ticker, answer: &WebAnswer) -> Option<Tick> {
-    tick(symbol.pair, ticker.b.first()?, ticker.a.first()?, answer.made_at)
+    tick(symbol.pair, ticker.b.first()?, ticker.a.first()?, Some(answer.as_of))
 }
 
 #[cfg(test)]

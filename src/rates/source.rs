@@ -15,6 +15,8 @@ pub const FUTURE_TOLERANCE: TimeDelta = TimeDelta::seconds(2);
 pub const PRICE_MIN: Decimal = dec!(0.000000000001);
 /// The greatest price that makes sense, some hundred times a bitcoin in the smallest currency.
 pub const PRICE_MAX: Decimal = dec!(1000000000000);
+/// The most things that are said to be missing in one answer.
+const LACKING_MAX: usize = 5;
 /// An ask above this many times the bid is no market (swapped fields, another unit).
 const ASK_TO_BID_MAX: Decimal = dec!(2);
 
@@ -112,8 +114,13 @@ pub struct Fetched {
 impl Fetched {
     /// What an answer came to: ticks, and `lacking` what else was asked for. Without any tick it is of no use.
     pub fn of(ticks: Vec<Tick>, lacking: &[String]) -> Result<Self, SourceError> {
-        let lacking = (!lacking.is_empty()).then(|| lacking.join("; "));
-        match lacking {
+        let first = lacking.iter().take(LACKING_MAX).map(String::as_str).collect::<Vec<_>>().join("; ");
+        let told = match lacking.len() {
+            0 => None,
+            count if count <= LACKING_MAX => Some(first),
+            count => Some(format!("{first}; and {} more", count - LACKING_MAX)),
+        };
+        match told {
             Some(lacking) if ticks.is_empty() => Err(SourceError::Malformed(lacking)),
             lacking => Ok(Self { ticks, lacking }),
         }

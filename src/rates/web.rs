@@ -35,8 +35,9 @@ const PRICE_CHARS_MAX: usize = 40;
 pub struct WebAnswer {
     pub status: u16,
     pub body: Vec<u8>,
-    /// When it was made, if a cache on the way says that it is older than its arrival (the header `Age`).
-    pub made_at: Option<DateTime<Utc>>,
+    /// When it arrived, less what a cache on the way says that it is older (the header `Age`): a fetch of several answers takes a while, and
+    /// each ages from its own arrival.
+    pub as_of: DateTime<Utc>,
 }
 
 /// What a source over HTTP is set up with.
@@ -99,8 +100,8 @@ impl Web {
         if let Some(throttled) = throttled(status, response.headers(), now) {
             return Err(throttled);
         }
-        let made_at = age(response.headers()).map(|age| now - age);
-        Ok(WebAnswer { status, body: body(response).await?, made_at })
+        let as_of = now - age(response.headers());
+        Ok(WebAnswer { status, body: body(response).await?, as_of })
     }
 }
 
@@ -144,9 +145,9 @@ fn retry_after(text: &str, now: DateTime<Utc>) -> Option<Duration> {
 }
 
 /// RFC 9111, 5.1: how long ago a cache got what it hands out. One that can't be read, and nothing, is no age.
-fn age(headers: &HeaderMap) -> Option<TimeDelta> {
-    let secs: u32 = headers.get(AGE)?.to_str().ok()?.trim().parse().ok()?;
-    (secs > 0).then(|| TimeDelta::seconds(secs.into()))
+fn age(headers: &HeaderMap) -> TimeDelta {
+    let secs: Option<u32> = headers.get(AGE).and_then(|age| age.to_str().ok()?.trim().parse().ok());
+    TimeDelta::seconds(secs.unwrap_or(0).into())
 }
 
 async fn body(mut response: Response) -> Result<Vec<u8>, SourceError> {
