@@ -104,6 +104,13 @@ impl Stage {
         self.clock.advance(TimeDelta::seconds(11));
     }
 
+    /// From now on `source` fails.
+    async fn fail(&self, source: &str, path: &'static str, reply: Reply) {
+        self.exchange.answer(path, reply);
+        // An answer that was on its way would be fresh after the clock is moved.
+        until("its failure", || self.failures(source) > 0).await;
+    }
+
     async fn used_become(&self, text: &str, names: &[&str]) {
         until(&format!("{text} made by {names:?}"), || self.used(text) == names).await;
     }
@@ -139,14 +146,13 @@ async fn quoting_goes_on_until_too_few_are_fresh_then_refuses_and_recovers_by_it
     assert_eq!(price.as_of, "2026-11-20T13:15:00Z".parse::<chrono::DateTime<chrono::Utc>>().unwrap());
 
     // An outage of one: nobody notices but its health.
-    exchange.answer(BINANCE, Reply::status(503, ""));
+    stage.fail("binance", BINANCE, Reply::status(503, "")).await;
     stage.age();
     stage.used_become("USDT/EUR", &["coinbase", "kraken"]).await;
-    until("the failing one's health", || stage.failures("binance") > 0).await;
-    assert!(stage.price("USDT/GBP").is_ok());
+    stage.used_become("USDT/GBP", &["coinbase", "ecb", "kraken"]).await;
 
     // A second one hangs: one fresh source is no market. The leg between currencies has two left.
-    exchange.answer(KRAKEN, Reply::ok("").by(Way::Silent));
+    stage.fail("kraken", KRAKEN, Reply::ok("").by(Way::Silent)).await;
     stage.age();
     stage.used_become("EUR/GBP", &["coinbase", "ecb"]).await;
     let leg = pair("USDT/EUR");
@@ -181,8 +187,8 @@ async fn quoting_goes_on_until_too_few_are_fresh_then_refuses_and_recovers_by_it
     stage.used_become("EUR/GBP", &["coinbase", "kraken"]).await;
 
     // Slow ones agree among themselves, and that is not enough: without markets there is no price.
-    for path in [BINANCE, KRAKEN, COINBASE] {
-        exchange.answer(path, Reply::status(500, ""));
+    for (source, path) in [("binance", BINANCE), ("kraken", KRAKEN), ("coinbase", COINBASE)] {
+        stage.fail(source, path, Reply::status(500, "")).await;
     }
     exchange.answer(ECB, Reply::ok(recorded("ecb_daily.xml").replace("2026-11-20", "2026-11-26")));
     stage.age();
@@ -202,8 +208,8 @@ async fn quoting_goes_on_until_too_few_are_fresh_then_refuses_and_recovers_by_it
 async fn a_source_that_asks_for_patience_is_left_alone_while_the_others_go_on() {
     let stage = Stage::start().await;
     stage.used_become("USDT/EUR", &["binance", "coinbase", "kraken"]).await;
-    stage.exchange.answer(BINANCE, Reply::status(418, recorded("binance_banned.json")).with("Retry-After", "3600"));
-    until("the ban", || stage.failures("binance") == 1).await;
+    let banned = Reply::status(418, recorded("binance_banned.json")).with("Retry-After", "3600");
+    stage.fail("binance", BINANCE, banned).await;
     let asked = || stage.exchange.asked().iter().filter(|asked| asked.starts_with(BINANCE)).count();
     let (before, all) = (asked(), stage.exchange.asked().len());
     until("the others being asked on", || stage.exchange.asked().len() > all + 20).await;
