@@ -52,7 +52,7 @@ impl Pusher {
     /// What is asked for.
     async fn accept_target(&self) -> (String, Socket) {
         let mut target = String::new();
-        #[expect(clippy::result_large_err, reason = "the callback's type is the client's")]
+        #[allow(clippy::result_large_err, reason = "the callback's type is the client's")]
         let seen = |request: &Request, response: Response| {
             target = request.uri().to_string();
             Ok(response)
