@@ -150,7 +150,7 @@ fn what_the_provider_says_is_repeated_short_and_without_card_numbers() {
     assert!(!why.contains("1111"), "{why}");
     let long = serde_json::json!({"error": {"code": "rate_limited", "message": "x".repeat(9_000)}});
     let Outcome::Declined { message, .. } = sent(&answer(429, &long), &order(0)) else { panic!("not declined") };
-    assert_eq!(message.len(), TEXT_CHARS_MAX);
+    assert_eq!(message.len(), crate::providers::told::TEXT_CHARS_MAX);
 }
 
 #[test]
