@@ -6,7 +6,7 @@ use super::transport::{TransportError, WireResponse};
 use crate::domain::card::strike_numbers;
 
 /// The longest text of a provider that is repeated in ours, in characters.
-pub(super) const TEXT_CHARS_MAX: usize = 100;
+pub const TEXT_CHARS_MAX: usize = 100;
 
 /// What a send that ended without an answer means.
 pub fn unanswered(error: &TransportError) -> Outcome {

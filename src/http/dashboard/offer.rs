@@ -312,7 +312,8 @@ mod tests {
             "price": "0.929713648196", "quoted_at": "2026-11-21T12:00:01Z",
             "rate_sources": { "board": board, "fee_schedule": "default", "fee_schedule_version": 1 },
         }, { "version": 2, "price": "0.93" }]);
-        let [second, first] = &versions(&history, &Assets::default())[..] else { panic!("two versions, newest first") };
+        let versions = versions(&history, &Assets::default());
+        let [second, first] = versions.as_slice() else { panic!("two versions, newest first") };
         assert!(second.board.is_none(), "what isn't there isn't invented");
         let quotes = &first.board.as_ref().unwrap().sources;
         assert_eq!(quotes.len(), 1);
