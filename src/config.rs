@@ -10,6 +10,7 @@ pub mod gateway;
 pub mod http;
 pub mod pricing;
 pub mod providers;
+pub mod rate_sources;
 pub mod rates;
 pub mod telemetry;
 pub mod vault;

@@ -310,9 +310,9 @@ pub fn is_base_url(text: &str) -> bool {
 }
 
 /// Whether nobody reads what goes there: TLS, or the machine itself.
-fn is_private(url: &str) -> bool {
+pub(super) fn is_private(url: &str) -> bool {
     reqwest::Url::parse(url).is_ok_and(|url| {
-        url.scheme() == "https"
+        matches!(url.scheme(), "https" | "wss")
             || url.host_str().is_some_and(|host| {
                 host.trim_matches(['[', ']']).parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback())
             })

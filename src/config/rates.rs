@@ -8,13 +8,14 @@ use rust_decimal::{Decimal, dec};
 use serde::Deserialize;
 
 use super::Problems;
+use super::rate_sources::{BinanceSettings, DailySettings, KrakenSettings, PairsSettings};
 use crate::domain::ids::Mode;
 use crate::rates::consensus::Rules;
 use crate::rates::cross::Crosses;
 use crate::rates::{Tick, pair_text};
 
-/// Nobody may call an older price fresh.
-const AGE_MS_MAX: u64 = 600_000;
+/// Nobody may call an older price fresh, but what is published once a day.
+pub(super) const AGE_MS_MAX: u64 = 600_000;
 /// Sources are not asked more often than this.
 const POLL_MS_MIN: u64 = 10;
 /// Sources that differ by more don't quote the same thing.
@@ -36,6 +37,10 @@ pub struct RatesSettings {
 pub enum SourceSettings {
     Fixed(FixedSettings),
     Replay(ReplaySettings),
+    Binance(BinanceSettings),
+    Kraken(KrakenSettings),
+    Coinbase(PairsSettings),
+    Ecb(DailySettings),
 }
 
 /// Prices from right here. Test mode only.
@@ -126,11 +131,21 @@ impl RatesSettings {
             }
             match self.sources.get(name) {
                 None => problems.add(sources, format!("there is no [rates.sources.{name}]")),
-                Some(source) if source.poll_ms() >= board.max_age_ms => {
-                    problems.add(sources, format!("{name:?} is asked too seldom for {key}.max_age_ms"));
+                Some(source) if source.poll_ms() >= source.max_age_ms().unwrap_or(board.max_age_ms) => {
+                    let of = source.max_age_ms().map_or(key.to_owned(), |_| format!("rates.sources.{name}"));
+                    problems.add(sources, format!("{name:?} is asked too seldom for {of}.max_age_ms"));
                 }
                 Some(_) => {}
             }
+        }
+        // A price is never made of old quotes alone, however well they agree.
+        let slow = board.sources.iter().filter(|name| {
+            self.sources.get(*name).and_then(SourceSettings::max_age_ms).is_some_and(|age| age > board.max_age_ms)
+        });
+        let slow = slow.count();
+        if slow >= board.min_sources.max(1) {
+            let why = format!("above {slow}, the number of sources whose own max_age_ms is longer than this board's");
+            problems.add(format!("{key}.min_sources"), why);
         }
         board.rules(key, problems);
     }
@@ -141,6 +156,21 @@ impl SourceSettings {
         match self {
             SourceSettings::Fixed(fixed) => fixed.poll_ms,
             SourceSettings::Replay(replay) => replay.poll_ms,
+            SourceSettings::Binance(binance) => binance.poll_ms,
+            SourceSettings::Kraken(kraken) => kraken.poll_ms,
+            SourceSettings::Coinbase(coinbase) => coinbase.poll_ms,
+            SourceSettings::Ecb(ecb) => ecb.poll_ms,
+        }
+    }
+
+    /// How long its quotes are fresh, where that isn't what its board says.
+    pub fn max_age_ms(&self) -> Option<u64> {
+        match self {
+            SourceSettings::Fixed(_) | SourceSettings::Replay(_) => None,
+            SourceSettings::Binance(binance) => binance.max_age_ms,
+            SourceSettings::Kraken(kraken) => kraken.max_age_ms,
+            SourceSettings::Coinbase(coinbase) => coinbase.max_age_ms,
+            SourceSettings::Ecb(ecb) => Some(ecb.max_age_ms),
         }
     }
 
@@ -148,6 +178,10 @@ impl SourceSettings {
     fn is_made_up(&self) -> bool {
         match self {
             SourceSettings::Fixed(_) | SourceSettings::Replay(_) => true,
+            SourceSettings::Binance(_)
+            | SourceSettings::Kraken(_)
+            | SourceSettings::Coinbase(_)
+            | SourceSettings::Ecb(_) => false,
         }
     }
 
@@ -167,6 +201,10 @@ impl SourceSettings {
                     problems.add(format!("{key}.loop_after_ms"), "after the last line, or absent");
                 }
             }
+            SourceSettings::Binance(binance) => binance.check(key, problems),
+            SourceSettings::Kraken(kraken) => kraken.check(key, problems),
+            SourceSettings::Coinbase(coinbase) => coinbase.check(key, problems),
+            SourceSettings::Ecb(ecb) => ecb.check(key, problems),
         }
     }
 }

@@ -73,6 +73,91 @@ fn what_is_wrong_is_named() {
     }
 }
 
+const MARKETS: &str = r#"
+    [rates.live]
+    sources = ["binance", "kraken", "coinbase", "ecb"]
+    max_age_ms = 10000
+    max_deviation = "0.01"
+    min_sources = 2
+"#;
+
+#[test]
+fn the_sources_on_the_internet_are_good_for_live_mode_as_they_are_shipped() {
+    assert_eq!(keys_of_problems(MARKETS, true), [""; 0]);
+}
+
+#[test]
+fn what_is_wrong_with_a_source_on_the_internet_is_named() {
+    for (source, toml, key) in [
+        ("binance", "url = \"http://api.binance.com\"", "url"),
+        ("binance", "url = \"https://api.binance.com/\"", "url"),
+        ("binance", "url = \"api.binance.com\"", "url"),
+        ("binance", "url = \"https://me:secret@api.binance.com\"", "url"),
+        ("binance", "url = \"https://api.binance.com?x=1\"", "url"),
+        ("binance", "url = \"wss://stream.binance.com:9443\"", "url"),
+        ("binance", "stream_url = \"ws://stream.binance.com:9443\"", "stream_url"),
+        ("binance", "stream_url = \"https://stream.binance.com:9443\"", "stream_url"),
+        ("binance", "stream_silence_ms = 100", "stream_silence_ms"),
+        ("binance", "timeout_ms = 0", "timeout_ms"),
+        ("binance", "timeout_ms = 30001", "timeout_ms"),
+        ("binance", "poll_ms = 1", "poll_ms"),
+        ("binance", "max_age_ms = 0", "max_age_ms"),
+        ("binance", "max_age_ms = 600001", "max_age_ms"),
+        ("binance", "symbols = []", "symbols"),
+        ("binance", "symbols = [{ symbol = \"eurusdt\", pair = \"EUR/USDT\" }]", "symbols"),
+        ("binance", "symbols = [{ symbol = \"A\\\"],B\", pair = \"EUR/USDT\" }]", "symbols"),
+        ("binance", "symbols = [{ symbol = \"EURUSDT\", pair = \"EUR\" }]", "symbols"),
+        (
+            "kraken",
+            "symbols = [{ symbol = \"XBTEUR\", pair = \"BTC/EUR\" }, { symbol = \"XXBTZEUR\", pair = \"BTC/EUR\" }]",
+            "symbols",
+        ),
+        (
+            "kraken",
+            "symbols = [{ symbol = \"XBTEUR\", pair = \"BTC/EUR\" }, { symbol = \"XBTEUR\", pair = \"BTC/USD\" }]",
+            "symbols",
+        ),
+        ("kraken", "url = \"ftp://api.kraken.com\"", "url"),
+        ("coinbase", "pairs = []", "pairs"),
+        ("coinbase", "pairs = [\"BTC/EUR\", \"BTC/EUR\"]", "pairs"),
+        ("coinbase", "pairs = [\"btc/eur\"]", "pairs"),
+        ("ecb", "pairs = [\"USD/EUR\"]", "pairs"),
+        ("ecb", "max_age_ms = 604800001", "max_age_ms"),
+    ] {
+        let found = keys_of_problems(&format!("[rates.sources.{source}]\n{toml}\n{MARKETS}"), true);
+        assert_eq!(found.first(), Some(&format!("rates.sources.{source}.{key}")), "{toml}: {found:?}");
+    }
+    for toml in
+        ["url = \"http://127.0.0.1:8081\"", "url = \"http://[::1]:8081/v1\"", "stream_url = \"\"", "max_age_ms = 5000"]
+    {
+        let found = keys_of_problems(&format!("[rates.sources.binance]\n{toml}\n{MARKETS}"), true);
+        assert_eq!(found, [""; 0], "{toml}");
+    }
+}
+
+#[test]
+fn no_price_is_made_of_slow_sources_alone() {
+    let board = |sources: &str, min_sources: usize| {
+        let toml = format!(
+            "[rates.live]\nsources = {sources}\nmax_age_ms = 10000\nmax_deviation = \"0.01\"\nmin_sources = {min_sources}"
+        );
+        keys_of_problems(&toml, true)
+    };
+    assert_eq!(board(r#"["ecb"]"#, 1), ["rates.live.min_sources"]);
+    assert_eq!(board(r#"["kraken", "ecb"]"#, 1), ["rates.live.min_sources"]);
+    assert_eq!(board(r#"["kraken", "ecb"]"#, 2), [""; 0]);
+    let slow = "[rates.sources.coinbase]\nmax_age_ms = 60000\n[rates.live]\nsources = [\"kraken\", \"coinbase\", \"ecb\"]\n\
+                max_age_ms = 10000\nmax_deviation = \"0.01\"\nmin_sources = 2";
+    assert_eq!(keys_of_problems(slow, true), ["rates.live.min_sources"]);
+}
+
+#[test]
+fn a_source_with_an_age_of_its_own_is_asked_often_enough_for_that() {
+    let toml = |age: u64| format!("[rates.sources.ecb]\nmax_age_ms = {age}\n{MARKETS}");
+    assert_eq!(keys_of_problems(&toml(900_001), true), [""; 0], "asked every 900 s");
+    assert_eq!(keys_of_problems(&toml(900_000), true), ["rates.live.sources"]);
+}
+
 #[test]
 fn unknown_keys_and_kinds_are_refused() {
     for toml in [

@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use rust_decimal::Decimal;
 
 use super::consensus::{Candidate, Consensus, Quote, Rules, agree};
@@ -20,7 +20,8 @@ use crate::domain::rate::Pair;
 
 /// What is known of a pair, by source.
 type Quotes = BTreeMap<Arc<str>, Quote>;
-type Snapshot = HashMap<Pair, Quotes>;
+/// Pairs are shared between what is published and what is changed next: an update copies the one pair that it changes.
+type Snapshot = HashMap<Pair, Arc<Quotes>>;
 
 /// What became of a source's ticks.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -35,6 +36,8 @@ pub struct Board {
     mode: Mode,
     rules: Rules,
     crosses: Crosses,
+    /// How long a source's quotes are fresh, where that isn't the rules' age.
+    max_ages: BTreeMap<String, TimeDelta>,
     /// What readers see. Locked for as long as it takes to copy or swap a pointer.
     published: RwLock<Arc<Snapshot>>,
     /// What writers change, one after the other, before they publish it.
@@ -61,9 +64,15 @@ impl Board {
             mode,
             rules,
             crosses,
+            max_ages: BTreeMap::new(),
             published: RwLock::default(),
             draft: Mutex::new(Draft { quotes: Snapshot::default(), health }),
         }
+    }
+
+    /// Gives sources ages of their own, by name: one that speaks once a day isn't stale after seconds.
+    pub fn with_max_ages(self, max_ages: BTreeMap<String, TimeDelta>) -> Self {
+        Self { max_ages, ..self }
     }
 
     pub fn mode(&self) -> Mode {
@@ -105,16 +114,19 @@ impl Board {
         let mut recorded = Recorded::default();
         let mut draft = self.lock_draft();
         let name: Arc<str> = source.into();
+        let max_age = self.max_ages.get(source).copied();
+        let mut is_changed = false;
         for tick in ticks {
             if let Err(error) = tick.check(now) {
                 recorded.refused.push(error);
                 continue;
             }
             recorded.taken += 1;
-            let quote = Quote::of(tick, now);
+            let quote = Quote::of(tick, now).lasting(max_age);
             let quotes = draft.quotes.entry(tick.pair).or_default();
             if quotes.get(&name).is_none_or(|held| quote.supersedes(held)) {
-                quotes.insert(Arc::clone(&name), quote);
+                Arc::make_mut(quotes).insert(Arc::clone(&name), quote);
+                is_changed = true;
             }
         }
 
@@ -128,7 +140,7 @@ impl Board {
                 health.note_error(&refusal, now);
             }
         }
-        if recorded.taken > 0 {
+        if is_changed {
             let snapshot = Arc::new(draft.quotes.clone());
             *self.published.write().unwrap_or_else(PoisonError::into_inner) = snapshot;
         }
@@ -138,6 +150,11 @@ impl Board {
     /// Notes that `source` brought nothing at `now`. What it said before ages on.
     pub fn record_failure(&self, source: &str, error: &str, now: DateTime<Utc>) {
         self.lock_draft().health_of(source).note_failure(error, now);
+    }
+
+    /// Notes that something of `source` was wrong at `now`, though it isn't without prices.
+    pub fn record_error(&self, source: &str, error: &str, now: DateTime<Utc>) {
+        self.lock_draft().health_of(source).note_error(error, now);
     }
 
     fn consensus(&self, pair: Pair, now: DateTime<Utc>) -> Result<Consensus, WhyUnavailable> {
@@ -153,7 +170,7 @@ impl Board {
     fn candidates(&self, snapshot: &Snapshot, leg: Pair, now: DateTime<Utc>) -> Vec<Candidate> {
         let mut by_source = BTreeMap::new();
         for (pair, inverted) in [(leg, false), (inverse(leg), true)] {
-            for (source, quote) in snapshot.get(&pair).into_iter().flatten() {
+            for (source, quote) in snapshot.get(&pair).into_iter().flat_map(|quotes| quotes.iter()) {
                 if quote.is_fresh(now, self.rules.max_age) {
                     by_source.entry(source).or_insert_with(|| Candidate {
                         source: Arc::clone(source),

@@ -256,3 +256,53 @@ fn a_price_read_is_cheap() {
         println!("{kind} price over three sources: {:?} a read", started.elapsed() / 2_000);
     }
 }
+
+#[test]
+fn a_source_with_an_age_of_its_own_is_fresh_for_so_long_and_no_longer() {
+    let clock = clock();
+    let board = board(1).with_max_ages([("b".to_owned(), TimeDelta::days(4))].into());
+    for source in ["a", "b"] {
+        board.record(source, &[tick("EUR/GBP", dec!(0.85), dec!(0.85))], clock.now());
+    }
+    let used = |clock: &ManualClock| {
+        let answer = board.price(pair("EUR/GBP"), clock.now()).ok();
+        answer.map_or(Vec::new(), |answer| answer.sources.into_iter().map(|quote| quote.source).collect())
+    };
+    assert_eq!(used(&clock), ["a", "b"]);
+    clock.advance(TimeDelta::seconds(11));
+    assert_eq!(used(&clock), ["b"]);
+    assert!(board.quote_of("a", pair("EUR/GBP"), clock.now()).is_none());
+    assert!(board.quote_of("b", pair("EUR/GBP"), clock.now()).is_some());
+    clock.advance(TimeDelta::days(4));
+    assert_eq!(used(&clock), [""; 0]);
+}
+
+#[test]
+fn an_error_beside_prices_is_no_failure() {
+    let (board, clock) = (board(1), clock());
+    board.record("a", &[tick("USDT/EUR", dec!(0.93), dec!(0.94))], clock.now());
+    board.record_error("a", "stream: ended", clock.now());
+    let health = board.health().into_iter().find(|h| h.source == "a").unwrap();
+    assert_eq!((health.failures_consecutive, health.last_error.as_deref()), (0, Some("stream: ended")));
+}
+
+/// Prints what an update costs until it can be seen; nothing is asserted of it, as machines differ.
+#[test]
+fn an_update_is_cheap() {
+    let (board, clock) = (board(1), clock());
+    let codes = ["BTC", "ETH", "USDT", "USDC", "SOL"]
+        .iter()
+        .flat_map(|a| ["EUR", "USD", "GBP", "PLN"].map(|b| format!("{a}/{b}")));
+    let all: Vec<Tick> = codes.map(|text| tick(&text, dec!(1), dec!(1))).collect();
+    for source in ["a", "b", "c", "d"] {
+        board.record(source, &all, clock.now());
+    }
+    let (wanted, now) = (pair("BTC/PLN"), clock.now());
+    let started = std::time::Instant::now();
+    for n in 0..2_000 {
+        let bid = dec!(1) + Decimal::new(n, 8);
+        board.record("a", &[tick("BTC/PLN", bid, bid)], now);
+    }
+    println!("an update among {} pairs of four sources: {:?}", all.len(), started.elapsed() / 2_000);
+    assert!(board.price(wanted, now).is_ok());
+}

@@ -16,7 +16,7 @@ use crate::domain::rate::Pair;
 /// When a pair's quotes make a price.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Rules {
-    /// A quote is fresh up to this age, included.
+    /// A quote is fresh up to this age, included, unless its source has an age of its own.
     pub max_age: TimeDelta,
     /// How far from the median of the fresh a quote may be, as a fraction of the median, included.
     pub max_deviation: Decimal,
@@ -31,11 +31,18 @@ pub struct Quote {
     pub ask: Decimal,
     source_time: Option<DateTime<Utc>>,
     received_at: DateTime<Utc>,
+    /// How long it is fresh, where its source has an age of its own.
+    max_age: Option<TimeDelta>,
 }
 
 impl Quote {
     pub fn of(tick: &Tick, received_at: DateTime<Utc>) -> Self {
-        Self { bid: tick.bid, ask: tick.ask, source_time: tick.source_time, received_at }
+        Self { bid: tick.bid, ask: tick.ask, source_time: tick.source_time, received_at, max_age: None }
+    }
+
+    /// The same, fresh for as long as its source's quotes are; nothing: as long as the rules say.
+    pub fn lasting(self, max_age: Option<TimeDelta>) -> Self {
+        Self { max_age, ..self }
     }
 
     /// What it ages from: the source's time, or the receipt where there is none. A source's clock that is ahead of
@@ -45,9 +52,10 @@ impl Quote {
     }
 
     /// A quote far in the future (the clock was set back) is of unknown age, so it is not fresh.
+    /// `max_age` is the board's, for sources without one of their own.
     pub fn is_fresh(&self, now: DateTime<Utc>, max_age: TimeDelta) -> bool {
         let age = now - self.at();
-        -FUTURE_TOLERANCE <= age && age <= max_age
+        -FUTURE_TOLERANCE <= age && age <= self.max_age.unwrap_or(max_age)
     }
 
     /// Whether this one takes the place of `held`, received from the same source: never if it is older. Of two with the

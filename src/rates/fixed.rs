@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 
-use super::source::{RateSource, SourceError, Tick};
+use super::source::{Fetched, RateSource, SourceError, Tick};
 
 #[derive(Clone, Debug)]
 pub struct FixedSource {
@@ -31,7 +31,7 @@ impl RateSource for FixedSource {
         self.poll_interval
     }
 
-    async fn fetch(&self) -> Result<Vec<Tick>, SourceError> {
-        Ok(self.ticks.clone())
+    async fn fetch(&self) -> Result<Fetched, SourceError> {
+        Ok(self.ticks.clone().into())
     }
 }

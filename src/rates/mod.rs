@@ -5,20 +5,31 @@
 //! A new source is one file here, one variant in `config::rates::SourceSettings` and one line in [`registry`].
 
 pub mod backoff;
+pub mod binance;
+pub mod binance_stream;
 pub mod board;
+pub mod coinbase;
 pub mod consensus;
 pub mod cross;
+pub mod ecb;
 pub mod fixed;
 pub mod health;
+pub mod kraken;
+mod listener;
 pub mod pair_text;
 pub mod price;
 mod ratio;
 pub mod registry;
 pub mod replay;
 pub mod runner;
+mod scribe;
 pub mod source;
+pub mod stream;
+pub mod symbols;
+pub mod web;
 
 pub use board::Board;
 pub use price::{BoardPrice, RateError, SourceQuote};
 pub use registry::Rates;
-pub use source::{RateSource, SourceError, Tick};
+pub use source::{Fetched, RateSource, SourceError, Tick};
+pub use stream::RateStream;

@@ -4,14 +4,20 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use chrono::TimeDelta;
 use tokio::sync::watch;
 
 use super::backoff::Backoff;
+use super::binance::BinanceSource;
+use super::binance_stream::BinanceStream;
 use super::board::Board;
+use super::coinbase::CoinbaseSource;
+use super::ecb::EcbSource;
 use super::fixed::FixedSource;
+use super::kraken::KrakenSource;
 use super::replay::{ReplayError, ReplaySource};
-use super::runner::{Feed, Runner};
-use super::source::RateSource;
+use super::runner::{Feed, Runner, Way};
+use super::web::{Setup, Web};
 use crate::clock::Clock;
 use crate::config::Problems;
 use crate::config::rates::{RatesSettings, SourceSettings};
@@ -24,6 +30,10 @@ pub enum BuildError {
     Settings(#[from] Problems),
     #[error("rates.sources.{name}: {error}")]
     Replay { name: String, error: ReplayError },
+    #[error("the client that asks rate sources: {0}")]
+    Client(#[from] reqwest::Error),
+    #[error("rates.sources.{name}: TLS: {error}")]
+    Tls { name: String, error: rustls::Error },
 }
 
 /// The boards of the served modes, and what feeds them.
@@ -45,7 +55,8 @@ impl Rates {
             let Some((rules, crosses)) = board.rules(&format!("rates.{mode}"), &mut Problems::default()) else {
                 continue;
             };
-            let built = Arc::new(Board::new(mode, rules, crosses, &board.sources));
+            let built = Board::new(mode, rules, crosses, &board.sources);
+            let built = Arc::new(built.with_max_ages(max_ages(settings, &board.sources)));
             for name in &board.sources {
                 listeners.entry(name).or_default().push(Arc::clone(&built));
             }
@@ -55,11 +66,13 @@ impl Rates {
             return Err(problems.into());
         }
 
-        let feeds = listeners
-            .into_iter()
-            .filter_map(|(name, boards)| Some((name, settings.sources.get(name)?, boards)))
-            .map(|(name, source, boards)| Ok(Feed { source: build_source(name, source, &clock)?, boards }))
-            .collect::<Result<_, BuildError>>()?;
+        let mut builder = Builder { clock: Arc::clone(&clock), web: None };
+        let mut feeds = Vec::new();
+        for (name, boards) in listeners {
+            let Some(source) = settings.sources.get(name) else { continue };
+            let ways = builder.ways(name, source)?;
+            feeds.extend(ways.into_iter().map(|way| Feed { way, boards: boards.clone() }));
+        }
         Ok(Self { boards, feeds, clock })
     }
 
@@ -71,28 +84,95 @@ impl Rates {
     /// Starts to fetch, from each source at once, until `stop` turns true or its sender is gone. Must be called within a
     /// tokio runtime.
     pub fn start(&self, stop: watch::Receiver<bool>) -> Runner {
-        Runner::start(self.feeds.clone(), Arc::clone(&self.clock), Backoff::default(), stop)
+        self.start_with(Backoff::default(), stop)
+    }
+
+    /// The same with other waits after failures.
+    pub fn start_with(&self, backoff: Backoff, stop: watch::Receiver<bool>) -> Runner {
+        Runner::start(self.feeds.clone(), Arc::clone(&self.clock), backoff, stop)
     }
 }
 
-fn build_source(
-    name: &str,
-    settings: &SourceSettings,
-    clock: &Arc<dyn Clock>,
-) -> Result<Arc<dyn RateSource>, BuildError> {
-    let poll_interval = Duration::from_millis(settings.poll_ms());
-    let owned = name.to_owned();
-    Ok(match settings {
-        SourceSettings::Fixed(fixed) => {
-            let ticks = fixed.ticks(&format!("rates.sources.{name}"), &mut Problems::default());
-            Arc::new(FixedSource::new(owned, poll_interval, ticks))
-        }
-        SourceSettings::Replay(replay) => {
-            let source =
-                ReplaySource::open(owned, poll_interval, &replay.path, replay.loop_after_ms, Arc::clone(clock));
-            Arc::new(source.map_err(|error| BuildError::Replay { name: name.to_owned(), error })?)
-        }
-    })
+/// The ages of those of `sources` that have one of their own.
+fn max_ages(settings: &RatesSettings, sources: &[String]) -> BTreeMap<String, TimeDelta> {
+    let age = |name: &String| {
+        let age_ms = i64::try_from(settings.sources.get(name)?.max_age_ms()?).ok()?;
+        Some((name.clone(), TimeDelta::try_milliseconds(age_ms)?))
+    };
+    sources.iter().filter_map(age).collect()
+}
+
+/// Sets up sources one after the other; those on the internet share a client, which isn't there unless one of them is.
+struct Builder {
+    clock: Arc<dyn Clock>,
+    web: Option<Arc<Web>>,
+}
+
+impl Builder {
+    /// The ways in which a source is heard.
+    fn ways(&mut self, name: &str, settings: &SourceSettings) -> Result<Vec<Way>, BuildError> {
+        let key = format!("rates.sources.{name}");
+        let poll_interval = Duration::from_millis(settings.poll_ms());
+        // What is wrong was told before: nothing is built with problems.
+        let told = &mut Problems::default();
+        let polled = match settings {
+            SourceSettings::Fixed(fixed) => {
+                Way::Polled(Arc::new(FixedSource::new(name.to_owned(), poll_interval, fixed.ticks(&key, told))))
+            }
+            SourceSettings::Replay(replay) => {
+                let clock = Arc::clone(&self.clock);
+                let source =
+                    ReplaySource::open(name.to_owned(), poll_interval, &replay.path, replay.loop_after_ms, clock);
+                Way::Polled(Arc::new(source.map_err(|error| BuildError::Replay { name: name.to_owned(), error })?))
+            }
+            SourceSettings::Binance(binance) => {
+                let setup = self.setup(name, settings, &binance.url, binance.timeout_ms)?;
+                let symbols = binance.symbols(&key, told);
+                let polled = Way::Polled(Arc::new(BinanceSource::new(setup, symbols.clone())));
+                if binance.stream_url.is_empty() {
+                    return Ok(vec![polled]);
+                }
+                let (url, silence) = (&binance.stream_url, binance.stream_silence());
+                let stream = BinanceStream::new(name.to_owned(), url, silence, &symbols, Arc::clone(&self.clock));
+                let stream = stream.map_err(|error| BuildError::Tls { name: name.to_owned(), error })?;
+                return Ok(vec![polled, Way::Pushed(Arc::new(stream))]);
+            }
+            SourceSettings::Kraken(kraken) => {
+                let setup = self.setup(name, settings, &kraken.url, kraken.timeout_ms)?;
+                Way::Polled(Arc::new(KrakenSource::new(setup, kraken.symbols(&key, told))))
+            }
+            SourceSettings::Coinbase(coinbase) => {
+                let setup = self.setup(name, settings, &coinbase.url, coinbase.timeout_ms)?;
+                Way::Polled(Arc::new(CoinbaseSource::new(setup, &coinbase.pairs(&key, told))))
+            }
+            SourceSettings::Ecb(ecb) => {
+                let setup = self.setup(name, settings, &ecb.url, ecb.timeout_ms)?;
+                Way::Polled(Arc::new(EcbSource::new(setup, ecb.pairs(&key, told))))
+            }
+        };
+        Ok(vec![polled])
+    }
+
+    fn setup(
+        &mut self,
+        name: &str,
+        settings: &SourceSettings,
+        url: &str,
+        timeout_ms: u64,
+    ) -> Result<Setup, BuildError> {
+        let web = match &self.web {
+            Some(web) => Arc::clone(web),
+            None => Arc::clone(self.web.insert(Arc::new(Web::new(Arc::clone(&self.clock))?))),
+        };
+        Ok(Setup {
+            name: name.to_owned(),
+            base_url: url.to_owned(),
+            poll_interval: Duration::from_millis(settings.poll_ms()),
+            timeout: Duration::from_millis(timeout_ms),
+            web,
+            clock: Arc::clone(&self.clock),
+        })
+    }
 }
 
 #[cfg(test)]

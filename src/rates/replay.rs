@@ -24,7 +24,7 @@ use rust_decimal::Decimal;
 use serde::Deserialize;
 
 use super::pair_text;
-use super::source::{RateSource, SourceError, Tick};
+use super::source::{Fetched, RateSource, SourceError, Tick};
 use crate::clock::Clock;
 use crate::domain::rate::Pair;
 
@@ -198,13 +198,13 @@ impl RateSource for ReplaySource {
         self.poll_interval
     }
 
-    async fn fetch(&self) -> Result<Vec<Tick>, SourceError> {
+    async fn fetch(&self) -> Result<Fetched, SourceError> {
         let elapsed = (self.clock.now() - self.started_at).num_milliseconds();
         // Before its start (the clock was set back) the play stands at its beginning.
         let elapsed_ms = u64::try_from(elapsed).unwrap_or(0);
         let into_pass_ms = self.loop_after_ms.map_or(elapsed_ms, |end| elapsed_ms % end);
         let pass_start = self.started_at + delta(elapsed_ms - into_pass_ms);
-        self.script.at(into_pass_ms, pass_start)
+        self.script.at(into_pass_ms, pass_start).map(Fetched::from)
     }
 }
 

@@ -22,7 +22,7 @@ fn play(loop_after_ms: Option<u64>, clock: &ManualClock) -> ReplaySource {
 }
 
 async fn bids(source: &ReplaySource) -> Result<Vec<(String, Decimal)>, SourceError> {
-    Ok(source.fetch().await?.into_iter().map(|tick| (tick.pair.to_string(), tick.bid)).collect())
+    Ok(source.fetch().await?.ticks.into_iter().map(|tick| (tick.pair.to_string(), tick.bid)).collect())
 }
 
 fn of(said: &[(&str, Decimal)]) -> Result<Vec<(String, Decimal)>, SourceError> {
@@ -69,7 +69,7 @@ async fn a_source_age_is_counted_back_from_when_the_line_came_due() {
     let start = clock.now();
     let source = play(Some(4_000), &clock);
     clock.advance(TimeDelta::milliseconds(5_500));
-    let ticks = source.fetch().await.unwrap();
+    let ticks = source.fetch().await.unwrap().ticks;
     // The line of the second pass came due 5 s after the start, and is a minute old.
     assert_eq!(ticks[0].source_time, Some(start + TimeDelta::seconds(5 - 60)));
     assert_eq!(ticks[1].source_time, None);

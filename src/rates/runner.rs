@@ -1,5 +1,5 @@
-//! One task a source: fetch, write to the boards, wait, again. A source that fails, hangs or panics keeps only itself from
-//! being heard. Quotes never come here.
+//! One task a feed: fetch, write to the boards, wait, again. A source that fails, hangs or panics keeps only itself from
+//! being heard. Quotes never come here. How a stream is listened to is told in `listener`.
 
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
@@ -12,14 +12,24 @@ use tokio::time;
 
 use super::backoff::Backoff;
 use super::board::Board;
-use super::source::{RateSource, SourceError, Tick};
+use super::listener::Listener;
+use super::scribe::Scribe;
+use super::source::{Fetched, RateSource, SourceError};
+use super::stream::RateStream;
 use crate::clock::Clock;
 
-/// A source and the boards that listen to it: one fetch feeds them all.
+/// A source, heard one way, and the boards that listen to it: one fetch feeds them all.
 #[derive(Clone)]
 pub struct Feed {
-    pub source: Arc<dyn RateSource>,
+    pub way: Way,
     pub boards: Vec<Arc<Board>>,
+}
+
+/// How a source is heard.
+#[derive(Clone)]
+pub enum Way {
+    Polled(Arc<dyn RateSource>),
+    Pushed(Arc<dyn RateStream>),
 }
 
 /// The running tasks. Dropping it aborts them.
@@ -29,13 +39,22 @@ pub struct Runner {
 }
 
 impl Runner {
-    /// Starts a task for each feed, each fetching at once. They end when `stop` turns true or its sender is gone. Must be
+    /// Starts a task for each feed, each fetching or opening at once. They end when `stop` turns true or its sender is gone. Must be
     /// called within a tokio runtime.
     pub fn start(feeds: Vec<Feed>, clock: Arc<dyn Clock>, backoff: Backoff, stop: watch::Receiver<bool>) -> Self {
         let mut tasks = JoinSet::new();
-        for feed in feeds {
-            let worker = Worker { feed, clock: Arc::clone(&clock), backoff, last_complaint: None };
-            tasks.spawn(worker.run(stop.clone()));
+        for Feed { way, boards } in feeds {
+            let clock = Arc::clone(&clock);
+            match way {
+                Way::Polled(source) => {
+                    let scribe = Scribe::new(source.name(), "poll", boards, clock);
+                    tasks.spawn(Worker { source, scribe, backoff }.run(stop.clone()));
+                }
+                Way::Pushed(stream) => {
+                    let scribe = Scribe::new(stream.name(), "stream", boards, clock);
+                    tasks.spawn(Listener { stream, scribe, backoff }.run(stop.clone()));
+                }
+            }
         }
         Self { tasks }
     }
@@ -47,11 +66,9 @@ impl Runner {
 }
 
 struct Worker {
-    feed: Feed,
-    clock: Arc<dyn Clock>,
+    source: Arc<dyn RateSource>,
+    scribe: Scribe,
     backoff: Backoff,
-    /// What was logged last, so that an outage of an hour is two lines and not thousands.
-    last_complaint: Option<String>,
 }
 
 impl Worker {
@@ -61,17 +78,17 @@ impl Worker {
             let fetched = tokio::select! {
                 biased;
                 _ = stop.wait_for(|stop| *stop) => return,
-                fetched = fetch(self.feed.source.as_ref()) => fetched,
+                fetched = fetch(self.source.as_ref()) => fetched,
             };
             let wait = match fetched {
-                Ok(ticks) => {
+                Ok(fetched) => {
                     failures = 0;
-                    self.write(&ticks);
-                    self.feed.source.poll_interval()
+                    self.scribe.write(&fetched);
+                    self.source.poll_interval()
                 }
                 Err(error) => {
                     failures = failures.saturating_add(1);
-                    self.write_failure(&error.to_string());
+                    self.scribe.write_failure(&error.to_string());
                     self.wait_after(&error, failures)
                 }
             };
@@ -83,49 +100,15 @@ impl Worker {
         }
     }
 
-    /// Never sooner than the usual interval, nor than the source asked for.
+    /// Never sooner than the source asked for, nor than the usual interval; one that is asked a few times a day is tried again before.
     fn wait_after(&self, error: &SourceError, failures: u32) -> Duration {
-        let asked_for = match error {
-            SourceError::Throttled { retry_after } => *retry_after,
-            SourceError::Unavailable(_) | SourceError::Malformed(_) => Duration::ZERO,
-        };
-        self.backoff.delay(failures, rand::random()).max(self.feed.source.poll_interval()).max(asked_for)
-    }
-
-    fn write(&mut self, ticks: &[Tick]) {
-        let now = self.clock.now();
-        let mut complaint = None;
-        for board in &self.feed.boards {
-            let recorded = board.record(self.feed.source.name(), ticks, now);
-            complaint = recorded.refused.first().map(|refused| format!("{refused}, and is not taken"));
-        }
-        self.complain(complaint);
-    }
-
-    fn write_failure(&mut self, error: &str) {
-        let now = self.clock.now();
-        for board in &self.feed.boards {
-            board.record_failure(self.feed.source.name(), error, now);
-        }
-        self.complain(Some(error.to_owned()));
-    }
-
-    /// Logs a complaint when it is another than the last one, and its end.
-    fn complain(&mut self, complaint: Option<String>) {
-        if complaint == self.last_complaint {
-            return;
-        }
-        let source = self.feed.source.name();
-        match &complaint {
-            Some(complaint) => tracing::warn!(source, complaint, "rate source in trouble"),
-            None => tracing::info!(source, "rate source well again"),
-        }
-        self.last_complaint = complaint;
+        let usual = self.source.poll_interval().min(self.backoff.longest);
+        self.backoff.delay(failures, rand::random()).max(usual).max(error.patience())
     }
 }
 
 /// One fetch within its time; a panic is a failure like any other.
-async fn fetch(source: &dyn RateSource) -> Result<Vec<Tick>, SourceError> {
+async fn fetch(source: &dyn RateSource) -> Result<Fetched, SourceError> {
     let timeout = source.fetch_timeout();
     match time::timeout(timeout, AssertUnwindSafe(source.fetch()).catch_unwind()).await {
         Ok(Ok(fetched)) => fetched,

@@ -13,6 +13,8 @@ use crate::rates::consensus::Rules;
 use crate::rates::cross::Crosses;
 use crate::rates::health::SourceHealth;
 use crate::rates::pair_text::parse;
+use crate::rates::source::Tick;
+use crate::rates::stream::OpenStream;
 
 /// Does what its script says of the n-th fetch, counting from 1.
 struct Scripted<F> {
@@ -42,14 +44,14 @@ impl<F: Fn(usize) -> Act + Send + Sync + 'static> RateSource for Scripted<F> {
         Duration::from_millis(60)
     }
 
-    async fn fetch(&self) -> Result<Vec<Tick>, SourceError> {
+    async fn fetch(&self) -> Result<Fetched, SourceError> {
         let count = {
             let mut fetches = self.fetches.lock().unwrap();
             fetches.push(Instant::now());
             fetches.len()
         };
         match (self.script)(count) {
-            Act::Answer => Ok(vec![Tick { pair: pair(), bid: dec!(0.93), ask: dec!(0.94), source_time: None }]),
+            Act::Answer => Ok(vec![Tick { pair: pair(), bid: dec!(0.93), ask: dec!(0.94), source_time: None }].into()),
             Act::Fail(error) => Err(error),
             Act::Hang => std::future::pending().await,
             // Without the message that a panic prints.
@@ -82,7 +84,8 @@ fn start(sources: Vec<Arc<dyn RateSource>>) -> Stage {
     let board = Arc::new(Board::new(Mode::Test, rules, Crosses::default(), &[]));
     let clock = ManualClock::at(DateTime::from_timestamp(1_750_000_000, 0).unwrap());
     let (stop, stopped) = watch::channel(false);
-    let feeds = sources.into_iter().map(|source| Feed { source, boards: vec![Arc::clone(&board)] }).collect();
+    let feeds =
+        sources.into_iter().map(|source| Feed { way: Way::Polled(source), boards: vec![Arc::clone(&board)] }).collect();
     let backoff = Backoff { first: Duration::from_millis(40), longest: Duration::from_millis(160) };
     let runner = Runner::start(feeds, Arc::new(clock.clone()), backoff, stopped);
     Stage { board, clock, stop, runner }
@@ -189,7 +192,7 @@ async fn one_fetch_feeds_all_the_boards_that_listen() {
     let source = scripted("a", |n| if n == 1 { Act::Answer } else { Act::Hang });
     let Stage { board: first, clock, .. } = start(vec![]);
     let Stage { board: second, .. } = start(vec![]);
-    let feed = Feed { source, boards: vec![Arc::clone(&first), Arc::clone(&second)] };
+    let feed = Feed { way: Way::Polled(source), boards: vec![Arc::clone(&first), Arc::clone(&second)] };
     let (_stop, stopped) = watch::channel(false);
     let _runner = Runner::start(vec![feed], Arc::new(clock.clone()), Backoff::default(), stopped);
     let stage = Stage { board: second, ..start(vec![]) };
@@ -202,4 +205,81 @@ async fn the_tasks_end_when_nobody_is_left_to_stop_them() {
     let Stage { stop, runner, .. } = start(vec![scripted("a", |_| Act::Answer)]);
     drop(stop);
     time::timeout(Duration::from_secs(5), runner.stopped()).await.expect("the tasks end");
+}
+
+/// A stream whose n-th opening, counting from 1, goes as its script says.
+struct ScriptedStream {
+    openings: Mutex<usize>,
+}
+
+struct Opened {
+    ticks: usize,
+    ending: Act,
+}
+
+#[async_trait]
+impl RateStream for ScriptedStream {
+    fn name(&self) -> &str {
+        "a"
+    }
+
+    fn open_timeout(&self) -> Duration {
+        Duration::from_millis(60)
+    }
+
+    async fn open(&self) -> Result<Box<dyn OpenStream>, SourceError> {
+        let opening = {
+            let mut openings = self.openings.lock().unwrap();
+            *openings += 1;
+            *openings
+        };
+        let ending = match opening {
+            1 => return Err(SourceError::Unavailable("down".to_owned())),
+            2 => std::future::pending().await,
+            3 => std::panic::resume_unwind(Box::new("scripted")),
+            4 => Act::Panic,
+            5 => Act::Fail(SourceError::Malformed("garbage".to_owned())),
+            6 => Act::Answer,
+            _ => Act::Hang,
+        };
+        Ok(Box::new(Opened { ticks: 0, ending }))
+    }
+}
+
+#[async_trait]
+impl OpenStream for Opened {
+    async fn next(&mut self) -> Result<Option<Fetched>, SourceError> {
+        self.ticks += 1;
+        if self.ticks < 3 {
+            return Ok(Some(vec![Tick { pair: pair(), bid: dec!(0.93), ask: dec!(0.94), source_time: None }].into()));
+        }
+        match &self.ending {
+            Act::Answer => Ok(None),
+            Act::Fail(error) => Err(error.clone()),
+            Act::Hang => std::future::pending().await,
+            Act::Panic => std::panic::resume_unwind(Box::new("scripted")),
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_stream_is_opened_again_however_it_ends_and_its_trouble_is_no_failure_of_the_source() {
+    let stream = Arc::new(ScriptedStream { openings: Mutex::default() });
+    let Stage { board, clock, .. } = start(vec![]);
+    let (stop, stopped) = watch::channel(false);
+    let backoff = Backoff { first: Duration::from_millis(40), longest: Duration::from_millis(40) };
+    let feed = Feed { way: Way::Pushed(stream.clone()), boards: vec![Arc::clone(&board)] };
+    let runner = Runner::start(vec![feed], Arc::new(clock.clone()), backoff, stopped);
+    let stage = Stage { board, clock, stop, runner };
+    let mut troubles = std::collections::BTreeSet::new();
+    stage
+        .until("all the openings", |stage| {
+            troubles.extend(stage.health("a").last_error);
+            *stream.openings.lock().unwrap() == 7
+        })
+        .await;
+    assert!(stage.has_price());
+    assert_eq!(stage.health("a").failures_consecutive, 0);
+    assert!(troubles.contains("stream: can't be reached: not open within 60 ms"), "{troubles:?}");
+    stage.stop().await;
 }

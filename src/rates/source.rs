@@ -15,6 +15,8 @@ pub const FUTURE_TOLERANCE: TimeDelta = TimeDelta::seconds(2);
 pub const PRICE_MIN: Decimal = dec!(0.000000000001);
 /// The greatest price that makes sense, some hundred times a bitcoin in the smallest currency.
 pub const PRICE_MAX: Decimal = dec!(1000000000000);
+/// The most things that are said to be missing in one answer.
+const LACKING_MAX: usize = 5;
 /// An ask above this many times the bid is no market (swapped fields, another unit).
 const ASK_TO_BID_MAX: Decimal = dec!(2);
 
@@ -91,6 +93,46 @@ pub enum SourceError {
     Malformed(String),
 }
 
+impl SourceError {
+    /// How long the source asked to be left alone.
+    pub fn patience(&self) -> Duration {
+        match self {
+            SourceError::Throttled { retry_after } => *retry_after,
+            SourceError::Unavailable(_) | SourceError::Malformed(_) => Duration::ZERO,
+        }
+    }
+}
+
+/// What a source brought.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Fetched {
+    pub ticks: Vec<Tick>,
+    /// What was asked for and isn't there or can't be read; the ticks count all the same.
+    pub lacking: Option<String>,
+}
+
+impl Fetched {
+    /// What an answer came to: ticks, and `lacking` what else was asked for. Without any tick it is of no use.
+    pub fn of(ticks: Vec<Tick>, lacking: &[String]) -> Result<Self, SourceError> {
+        let first = lacking.iter().take(LACKING_MAX).map(String::as_str).collect::<Vec<_>>().join("; ");
+        let told = match lacking.len() {
+            0 => None,
+            count if count <= LACKING_MAX => Some(first),
+            count => Some(format!("{first}; and {} more", count - LACKING_MAX)),
+        };
+        match told {
+            Some(lacking) if ticks.is_empty() => Err(SourceError::Malformed(lacking)),
+            lacking => Ok(Self { ticks, lacking }),
+        }
+    }
+}
+
+impl From<Vec<Tick>> for Fetched {
+    fn from(ticks: Vec<Tick>) -> Self {
+        Self { ticks, lacking: None }
+    }
+}
+
 /// Where prices come from. One instance may feed the boards of both modes.
 #[async_trait]
 pub trait RateSource: Send + Sync + 'static {
@@ -106,7 +148,7 @@ pub trait RateSource: Send + Sync + 'static {
     }
 
     /// What the source says now, of all its pairs. It never retries by itself; the runner does.
-    async fn fetch(&self) -> Result<Vec<Tick>, SourceError>;
+    async fn fetch(&self) -> Result<Fetched, SourceError>;
 }
 
 #[cfg(test)]

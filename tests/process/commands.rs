@@ -76,13 +76,11 @@ async fn live_mode_refuses_what_was_made_for_development() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_example_for_production_lacks_nothing_but_live_rates() {
+async fn the_example_for_production_lacks_nothing() {
     let place = Place::new().await;
     let example = concat!(env!("CARGO_MANIFEST_DIR"), "/config/production.example.toml");
     let output = place.run(&["--config", example, "config", "check"]).await;
-    let said = String::from_utf8_lossy(&output.stderr).into_owned();
-    let others: Vec<_> = said.lines().skip(1).filter(|line| !line.starts_with("rates.live.")).collect();
-    assert!(others.is_empty(), "{said}");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,9 +1,10 @@
 //! What must hold for every amount, rate, fee and sequence of payouts, tried on random ones: nothing vanishes, nothing is negative, and
-//! every rounding is in the house's favour and accounted for.
+//! every rounding is in the house's favour and accounted for. And what comes in as a price from outside.
 
 #![expect(clippy::unwrap_used, reason = "a test that can't go on fails")]
 
 mod allocations;
+mod rates;
 mod routing;
 
 use chrono::{DateTime, TimeDelta, Utc};

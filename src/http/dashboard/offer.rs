@@ -85,6 +85,8 @@ struct VersionView {
     amount_to: String,
     total: String,
     price: String,
+    /// The quotes that made its price.
+    board: Option<BoardView>,
 }
 
 pub async fn page(
@@ -276,6 +278,7 @@ fn versions(history: &Value, assets: &Assets) -> Vec<VersionView> {
             amount_to: money(version, "amount_to", "currency_to"),
             total: money(version, "total", "currency_from"),
             price: text(version, "price"),
+            board: version.get("rate_sources").and_then(board),
         })
         .collect()
 }
@@ -288,4 +291,33 @@ fn moments(offer: &Offer) -> Vec<(&'static str, Moment)> {
         ("Ended", offer.final_at),
     ];
     all.into_iter().filter_map(|(what, at)| Some((what, Moment::of(at?)))).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn an_earlier_version_tells_the_quotes_that_made_its_price() {
+        let quote = json!({
+            "source": "binance", "pair": "EUR/USDT", "inverted": true, "bid": "1.0751", "ask": "1.0756", "at": "2026-11-21T12:00:00Z",
+        });
+        let board = json!({
+            "pair": "USDT/EUR", "price": "0.929713648196", "mid": "0.92992984", "as_of": "2026-11-21T12:00:00Z", "sources": [quote],
+        });
+        let history = json!([{
+            "version": 1, "amount": "100", "amount_to": "90", "total": "101", "currency_from": "USDT", "currency_to": "EUR",
+            "price": "0.929713648196", "quoted_at": "2026-11-21T12:00:01Z",
+            "rate_sources": { "board": board, "fee_schedule": "default", "fee_schedule_version": 1 },
+        }, { "version": 2, "price": "0.93" }]);
+        let versions = versions(&history, &Assets::default());
+        let [second, first] = versions.as_slice() else { panic!("two versions, newest first") };
+        assert!(second.board.is_none(), "what isn't there isn't invented");
+        let quotes = &first.board.as_ref().unwrap().sources;
+        assert_eq!(quotes.len(), 1);
+        assert_eq!((quotes[0].source.as_str(), quotes[0].pair.as_str()), ("binance", "EUR/USDT (turned round)"));
+        assert_eq!((quotes[0].bid.as_str(), quotes[0].ask.as_str()), ("1.0751", "1.0756"));
+    }
 }

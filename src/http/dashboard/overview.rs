@@ -61,6 +61,7 @@ struct SourceView {
     success_age: Option<String>,
     failures: u32,
     last_error: Option<String>,
+    error_age: Option<String>,
 }
 
 struct DepositView {
@@ -106,6 +107,7 @@ fn view(frame: Frame, read: &Overview, assets: &Assets) -> OverviewPage {
             success_age: source.last_success_at.map(|at| span(age(read.now, at))),
             failures: source.failures_consecutive,
             last_error: source.last_error.as_deref().map(outside),
+            error_age: source.last_error_at.map(|at| span(age(read.now, at))),
         })
         .collect();
     OverviewPage {
