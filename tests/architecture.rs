@@ -28,7 +28,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     // what a provider calls a payment.
     ("staff", &["domain", "clock", "store", "rates", "wallet", "gateway", "providers"]),
     ("verify", &["domain", "store", "vault", "gateway"]),
-    ("worker", &["config", "gateway", "torture"]),
+    ("worker", &["domain", "config", "gateway", "torture"]),
     ("http", &["domain", "config", "clock", "wallet", "gateway", "rates", "vault", "staff"]),
 ];
 

@@ -120,7 +120,8 @@ impl Ledger {
         let order = seen.json();
         let situation = order["reference"].as_str().and_then(|reference| self.arranged.get(reference).copied());
         let payment = match situation {
-            Some(Situation::Paid) => self.pay(&order, "Paid", "10000"),
+            // Also what nobody arranged.
+            Some(Situation::Paid) | None => self.pay(&order, "Paid", "10000"),
             Some(Situation::PendingThenPaid) => self.pay(&order, "Pending", "10000"),
             Some(Situation::DeclinedForCard) => self.pay(&order, "Declined", "20014"),
             Some(Situation::DeclinedForRoute) => self.pay(&order, "Declined", "50003"),
@@ -130,7 +131,6 @@ impl Ledger {
                 return Answer::empty(502);
             }
             Some(Situation::AmbiguousThenNotFound) => return Answer::empty(502),
-            None => return refusal("request_invalid", "reference_unknown"),
         };
         let answer = Answer::json(202, &payment.taken());
         self.replays.insert(key, answer.clone());

@@ -1,6 +1,8 @@
 //! The adapters' requests, judged by the providers' own specifications: `tools/contract` starts a mock server that validates for each, and
 //! names it in the environment. Without one there is nothing to judge; `PRISM_REQUIRED` makes that a failure.
 
+#![allow(clippy::print_stderr, reason = "whoever runs `make contract` sees what was judged")]
+
 use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;

@@ -214,7 +214,7 @@ fn an_answer_about_something_else_is_unknown() {
     ] {
         let other = changed(booked.clone(), member, other);
         assert!(is_unknown(&means(&other)), "{other}");
-        assert!(is_unknown(&looked_up(&[other.clone()])), "{other}");
+        assert!(is_unknown(&looked_up(std::slice::from_ref(&other))), "{other}");
     }
 }
 

@@ -4,10 +4,9 @@
 use secrecy::{ExposeSecret, SecretString};
 
 use super::wire::{Address, Sender};
-use crate::config::providers::RemoteProviderSettings;
+use crate::config::providers::{RemoteProviderSettings, is_base_url};
 use crate::domain::card::HolderName;
 use crate::providers::provider::{AccountContext, CredentialField, CredentialKind, SettingField};
-use crate::providers::told;
 
 pub const SECRET_KEY: &str = "secret_key";
 pub const SIGNATURE_KEY: &str = "webhook_signature_key";
@@ -129,7 +128,7 @@ fn prefixed(base_url: &str, prefix: &str) -> Option<String> {
     let host = rest.split([':', '/']).next()?;
     let is_name = host.contains('.') && host.bytes().any(|b| b.is_ascii_alphabetic());
     let url = format!("{scheme}://{prefix}.{rest}");
-    (is_label && is_name && told::is_base_url(&url)).then_some(url)
+    (is_label && is_name && is_base_url(&url)).then_some(url)
 }
 
 pub fn terms(account: &AccountContext) -> Result<Terms<'_>, Unwritten> {
