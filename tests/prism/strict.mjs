@@ -1,6 +1,7 @@
 // Makes a provider's specification a stricter judge: node strict.mjs SPECIFICATION OUT.
 // - A field that the specification doesn't name is refused in requests: OpenAPI allows any by default, so that a misspelt optional
 //   field would pass.
+// - Paths begin with their server's: the judge takes no notice of it.
 // - Answers other than 2xx are taken out: a violation is then told as one, and not as the example of some documented refusal.
 import { readFileSync, writeFileSync } from "node:fs";
 import YAML from "yaml";
@@ -40,6 +41,8 @@ for (const path of Object.values(spec.paths)) {
         for (const content of Object.values(body?.content ?? {})) close(content.schema);
     }
 }
+const base = new URL((spec.servers?.[0]?.url ?? "/").replace(/\{[^}]*\}/g, "0"), "http://judge").pathname.replace(/\/$/, "");
+spec.paths = Object.fromEntries(Object.entries(spec.paths).map(([path, operations]) => [base + path, operations]));
 if (closed === 0) {
     console.error(`${input}: no request has a schema with fields`);
     process.exit(1);

@@ -491,9 +491,9 @@ async fn an_answer_about_another_amount_or_currency_is_unknown() {
 #[tokio::test]
 async fn an_invalid_request_is_final_if_its_code_is_documented() {
     let subject = CheckoutSubject::new();
-    let unarranged = PayoutOrder { reference: "nobody-knows-it".to_owned(), ..subject.order(Situation::Paid) };
-    assert!(is_unknown(&subject.send(&unarranged).await), "a code that isn't documented");
     for (answer, resolution) in [
+        // A code that isn't documented.
+        (refusal("request_invalid", "reference_unknown"), None),
         (refusal("request_invalid", "card_expired"), Some(Resolution::CardExpired)),
         (refusal("request_invalid", "amount_exceeds_balance"), Some(Resolution::InsufficientFunds)),
         (refusal("processing_error", "card_expired"), None),

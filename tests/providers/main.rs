@@ -61,7 +61,7 @@ mod a_lost_answer {
 
 /// Requests before the judge (`make contract`).
 macro_rules! judged {
-    ($name:ident, $provider:path, $subject:expr, $variants:expr, $misspell:expr, $omit:expr) => {
+    ($name:ident, $provider:path, $subject:expr, $variants:expr, $inquiries:expr, $misspell:expr, $omit:expr) => {
         #[tokio::test(flavor = "multi_thread")]
         async fn $name() {
             prism::judge(prism::Judged {
@@ -70,6 +70,7 @@ macro_rules! judged {
                 make: |settings, transport| std::sync::Arc::new(<$provider>::new(settings, transport)),
                 subject: Box::new($subject),
                 variants: $variants,
+                inquiries: $inquiries,
                 misspell: $misspell,
                 omit: $omit,
             })
@@ -90,6 +91,7 @@ mod judged {
         AdyenProvider,
         adyen::Subject::new(),
         &[],
+        &[None, Some("1W1UG35U8A9J5ZLG")],
         |body| prism::rename(body, "reference", "referense"),
         |body| drop(body["counterparty"]["card"].as_object_mut().unwrap().remove("cardHolder"))
     );
@@ -98,6 +100,8 @@ mod judged {
         TabapayProvider,
         tabapay::TabapaySubject::new(),
         &[],
+        // Its look-up by reference isn't in the specification that the judge has.
+        &[Some("TabaPayTransactionID22")],
         |body| prism::rename(body, "referenceID", "referenceId"),
         |body| drop(body.as_object_mut().unwrap().remove("amount"))
     );
@@ -106,6 +110,7 @@ mod judged {
         WorldpayProvider,
         worldpay::Subject::new(),
         &[&[("method", "basic")], &[("method", "fast_access")]],
+        &[None, Some("1W1UG35U8A9J5ZLG")],
         |body| prism::rename(body, "transactionReference", "transactionReferense"),
         |body| drop(body.as_object_mut().unwrap().remove("instruction"))
     );

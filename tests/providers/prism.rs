@@ -74,6 +74,8 @@ pub struct Judged {
     pub subject: Box<dyn Subject>,
     /// Account settings that make the adapter write something else, each an account of its own beside the subject's.
     pub variants: &'static [&'static [(&'static str, &'static str)]],
+    /// What the provider calls a payment where an inquiry knows it; `None` asks by our reference.
+    pub inquiries: &'static [Option<&'static str>],
     /// A field of the order that is misspelt, and one that is left out.
     pub misspell: Spoil,
     pub omit: Spoil,
@@ -110,15 +112,16 @@ async fn drive(judged: &Judged, url: &str, spoil: Option<Spoil>) -> (usize, Vec<
     let court = Court::new(spoil);
     let mut settings = (judged.settings)(&ProvidersSettings::shipped());
     settings.test_url = url.to_owned();
+    settings.settling_time_ms = 0;
     let provider = (judged.make)(&settings, Arc::clone(&court) as Arc<dyn Transport>);
     for account in accounts(judged) {
         for _ in 0..ORDERS {
             let (order, to) = judged.subject.arrange(Situation::Paid).await;
             provider.send(&account, &order, &to).await;
-            for provider_original_id in [None, Some("1W1UG35U8A9J5ZLG".to_owned())] {
+            for original_id in judged.inquiries {
                 let inquiry = Inquiry {
                     reference: order.reference.clone(),
-                    provider_original_id,
+                    provider_original_id: original_id.map(str::to_owned),
                     amount: order.amount,
                     currency: order.currency,
                     sent_at: landfall::clock::Clock::now(&landfall::clock::SystemClock),
