@@ -21,6 +21,10 @@ SELECT (SELECT count(*) FROM payout p JOIN payout_request r ON r.id = p.request_
      + (SELECT count(*) FROM job WHERE kind = 'callback'),
        (SELECT (EXTRACT(epoch FROM min(run_at)) * 1000)::bigint FROM job WHERE kind IN ('dispatch', 'invoke', 'inquire', 'callback'))";
 
+/// When every balance will have been due.
+const LAST_SYNC: &str =
+    "SELECT (EXTRACT(epoch FROM max(run_at)) * 1000)::bigint FROM job WHERE kind = 'sync_balance' AND dead_at IS NULL";
+
 impl Run<'_> {
     pub(super) async fn calm_down(&mut self) {
         trap::lift();
@@ -69,7 +73,10 @@ impl Run<'_> {
         self.tell_the_truth().await;
         for _ in 0..2 {
             self.round(0).await;
-            self.advance(120_000);
+            // A balance that couldn't be asked for is put off, by more each time.
+            let last: Option<i64> = self.ground.eye.query_one(LAST_SYNC, &[]).await.unwrap().get(0);
+            let now = self.ground.now().timestamp_millis();
+            self.advance(last.map_or(0, |last| last + 1 - now).max(120_000));
             let gateway = self.gateway(0);
             for task in gateway.claim_syncs(100).await.unwrap() {
                 gateway.sync(&task).await.unwrap();
