@@ -35,7 +35,7 @@ impl Listener {
             failures = if was_steady { 1 } else { failures.saturating_add(1) };
             match &end {
                 Ok(()) if was_steady => {
-                    tracing::info!(source = self.scribe.source, "rate stream ended; opening it anew")
+                    tracing::info!(source = self.scribe.source, "rate stream ended; opening it anew");
                 }
                 Ok(()) => self.scribe.write_error("stream: ended soon after it began"),
                 Err(error) => self.scribe.write_error(&format!("stream: {error}")),
