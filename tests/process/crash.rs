@@ -41,7 +41,16 @@ async fn a_server_killed_while_it_sends_asks_before_it_sends_again() {
         let mut place = Place::new().await;
         place.set("LANDFALL__PROVIDERS__TEST__LATENCY_MS", "300");
         place.set("LANDFALL__PROVIDERS__TEST__SEND_TIMEOUT_MS", "1000");
-        place.set("LANDFALL__PROVIDERS__HTTP__SEND_TIMEOUT_MS", "1000");
+        // Every adapter's, whether it is used or not: the lease outlasts each of them twice.
+        for timeout in [
+            "LANDFALL__PROVIDERS__HTTP__SEND_TIMEOUT_MS",
+            "LANDFALL__PROVIDERS__ADYEN__SEND_TIMEOUT_MS",
+            "LANDFALL__PROVIDERS__CHECKOUT__SEND_TIMEOUT_MS",
+            "LANDFALL__PROVIDERS__TABAPAY__SEND_TIMEOUT_MS",
+            "LANDFALL__PROVIDERS__WORLDPAY__SEND_TIMEOUT_MS",
+        ] {
+            place.set(timeout, "1000");
+        }
         place.set("LANDFALL__PROVIDERS__TEST__SETTLING_TIME_MS", "200");
         place.set("LANDFALL__WORKER__LEASE_MS", "2000");
         place.set("LANDFALL__WORKER__POLL_MS", "20");

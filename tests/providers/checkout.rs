@@ -491,6 +491,7 @@ async fn an_answer_about_another_amount_or_currency_is_unknown() {
 #[tokio::test]
 async fn an_invalid_request_is_final_if_its_code_is_documented() {
     let subject = CheckoutSubject::new();
+    let order = subject.order(Situation::Paid);
     for (answer, resolution) in [
         // A code that isn't documented.
         (refusal("request_invalid", "reference_unknown"), None),
@@ -502,7 +503,7 @@ async fn an_invalid_request_is_final_if_its_code_is_documented() {
         (Answer::empty(403), None),
     ] {
         let stage = Stage::open(move |_| answer.clone());
-        let outcome = provider(&settings(&stage.url)).send(&subject.account, &unarranged, &to_card()).await;
+        let outcome = provider(&settings(&stage.url)).send(&subject.account, &order, &to_card()).await;
         match resolution {
             Some(expected) => {
                 assert!(

@@ -45,8 +45,12 @@ timeout_ms = 80
 settling_time_ms = 150
 later_ms = 150
 returned_after_ms = 300
-[providers.http]
-send_timeout_ms = 700
+[providers]
+http.send_timeout_ms = 700
+adyen.send_timeout_ms = 700
+checkout.send_timeout_ms = 700
+tabapay.send_timeout_ms = 700
+worldpay.send_timeout_ms = 700
 [wallet]
 pay_wait_secs = 1
 [gateway]
