@@ -50,6 +50,9 @@ const SELDOM_POLL: Duration = Duration::from_secs(1);
 pub struct Worker {
     gateway: Arc<Gateway>,
     settings: WorkerSettings,
+    /// Payouts in hand: those that wait for their call's turn, and those that are called about. Nothing more is claimed than fits, so that a
+    /// long backlog waits as jobs, and not under leases that run out.
+    turns: Arc<Semaphore>,
     /// Calls to providers under way in this process.
     calls: Arc<Semaphore>,
     /// The same for each account: taken first, so that whoever waits for a slow provider takes no place from the others.
@@ -75,12 +78,13 @@ impl Running {
 
 /// Starts the loops. `stop` turning true ends them.
 pub fn start(gateway: Arc<Gateway>, settings: WorkerSettings, stop: watch::Receiver<bool>) -> Running {
-    // Bounded by the leases: no more reports are under way than jobs were claimed.
+    // Bounded by the turns: no more reports are under way than payouts are in hand.
     let (reports, inbox) = mpsc::unbounded_channel();
+    let turns = Arc::new(Semaphore::new(settings.calls_max.saturating_mul(2)));
     let calls = Arc::new(Semaphore::new(settings.calls_max));
     let accounts = Arc::new(AccountCalls::new(settings.account_calls_max));
     let completer = tokio::spawn(complete(Arc::clone(&gateway), settings.batch_size, inbox));
-    let worker = Worker { gateway, settings, calls, accounts, reports };
+    let worker = Worker { gateway, settings, turns, calls, accounts, reports };
     let mut loops = JoinSet::new();
     for work in Work::ALL {
         loops.spawn(worker.clone().run(work, stop.clone()));
@@ -176,8 +180,8 @@ impl Worker {
 
     /// How many calls may be begun now, up to a batch; waits until at least one may.
     async fn places(&self) -> (usize, Option<OwnedSemaphorePermit>) {
-        let first = Arc::clone(&self.calls).acquire_owned().await.ok();
-        let free = self.calls.available_permits() + usize::from(first.is_some());
+        let first = Arc::clone(&self.turns).acquire_owned().await.ok();
+        let free = self.turns.available_permits() + usize::from(first.is_some());
         (free.min(self.settings.batch_size), first)
     }
 
@@ -205,6 +209,7 @@ impl Worker {
     async fn send_all(&self, tasks: Vec<SendTask>) {
         for task in tasks {
             let worker = self.clone();
+            let turn = Arc::clone(&self.turns).acquire_owned().await.ok();
             tokio::spawn(async move {
                 let account = task.payout.provider_account_id;
                 let Some(place) = worker.accounts.place(account, worker.gateway.patience(&task)).await else {
@@ -216,7 +221,7 @@ impl Worker {
                 if let Some(report) = worker.gateway.send(&task).await {
                     worker.report(report);
                 }
-                drop((permit, place));
+                drop((permit, place, turn));
             });
         }
     }
@@ -228,6 +233,7 @@ impl Worker {
         let taken = due.len();
         for payout in due {
             let worker = self.clone();
+            let turn = Arc::clone(&self.turns).acquire_owned().await.ok();
             tokio::spawn(async move {
                 // Without a place nobody is asked: the lease's end brings the question up again.
                 let patience = worker.settings.lease() / 2;
@@ -236,7 +242,7 @@ impl Worker {
                 if let Some(report) = worker.gateway.inquire(&payout).await {
                     worker.report(report);
                 }
-                drop((permit, place));
+                drop((permit, place, turn));
             });
         }
         Ok(taken)

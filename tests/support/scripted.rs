@@ -18,6 +18,8 @@ use rust_decimal::Decimal;
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Says {
     Pays,
+    /// Pays, and takes 75 ms for it.
+    PaysSlowly,
     /// Less than was asked.
     PaysOnly(Decimal),
     DeclinesRoute,
@@ -163,7 +165,7 @@ impl Scripted {
                     (Some(ReportedStatus::Declined), Decimal::ZERO)
                 }
                 Says::PaysOnly(amount) => (Some(ReportedStatus::Processed), amount),
-                Says::Pays | Says::PaysSilently | Says::PaysLater | Says::LiesAndPays => {
+                Says::Pays | Says::PaysSlowly | Says::PaysSilently | Says::PaysLater | Says::LiesAndPays => {
                     (Some(ReportedStatus::Processed), order.amount)
                 }
             };
@@ -189,7 +191,7 @@ impl Scripted {
                 return Outcome::Pending { ids: ProviderIds::default() };
             }
             Says::PaysOnly(amount) => amount,
-            Says::Pays | Says::PaysSilently | Says::PaysLater | Says::LiesAndPays => order.amount,
+            Says::Pays | Says::PaysSlowly | Says::PaysSilently | Says::PaysLater | Says::LiesAndPays => order.amount,
         };
         let twice = script.paid.insert(order.reference.clone(), (lane, amount));
         assert!(twice.is_none(), "{} was sent twice", order.reference);
@@ -227,9 +229,11 @@ impl Provider for Scripted {
     async fn send(&self, account: &AccountContext, order: &PayoutOrder, _: &Destination) -> Outcome {
         let lane = account.settings["lane"].clone();
         let outcome = self.answer(lane.clone(), order);
-        let hangs = self.script.lock().unwrap().always.get(&lane) == Some(&Says::Hangs);
-        if hangs {
-            let _ = self.let_go.acquire().await;
+        let always = self.script.lock().unwrap().always.get(&lane).copied();
+        match always {
+            Some(Says::Hangs) => drop(self.let_go.acquire().await),
+            Some(Says::PaysSlowly) => tokio::time::sleep(Duration::from_millis(75)).await,
+            _ => {}
         }
         outcome
     }
