@@ -18,6 +18,7 @@ use crate::domain::exact;
 use crate::domain::exchange::BidAsk;
 use crate::domain::ids::{Mode, ProviderAccountId};
 use crate::domain::rate::Pair;
+use crate::gateway::account_calls::AccountCalls;
 use crate::gateway::prices::MarketPrices;
 use crate::gateway::route_book::RouteBook;
 use crate::gateway::waiters::Waiters;
@@ -217,6 +218,7 @@ impl App {
             iin_digits: settings.vault.iin_kept(),
             issuers: Arc::new(open_issuers(settings.gateway.issuers_file.as_deref())?),
             lease: settings.worker.lease(),
+            account_calls: AccountCalls::new(settings.worker.account_calls_max),
             credentials,
             waiters: Waiters::default(),
             dispatch_hint: tokio::sync::Notify::new(),

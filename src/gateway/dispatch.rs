@@ -31,7 +31,7 @@ use progress::Next;
 pub use choose::Choice;
 pub(super) use choose::{Wish, card_facts, choose_by, customer_facts, facts_of};
 pub(super) use ground::{Basis, Ground};
-use plan::Plan;
+use plan::{Placed, Plan};
 pub(super) use taken::Taken;
 
 /// What one dispatch transaction wrote.
@@ -193,8 +193,15 @@ impl Gateway {
                     written.conclusions.push(Conclusion { tenant: row.tenant(), request_id: row.id, no_route: None });
                 }
                 Next::Dispatch => {
-                    let refused =
-                        self.place(row, &mut ground, &mut plan, snapshot.owner_for(row.tenant(), row.funding))?;
+                    let owner = snapshot.owner_for(row.tenant(), row.funding);
+                    let Placed { refused, full } = self.place(row, &mut ground, &mut plan, owner)?;
+                    if let Some(account) = full {
+                        // Waits as a job: under no lease, and with nothing written down that would be in doubt.
+                        let next_look = self.account_calls.next_look(account, now);
+                        let jobs = claimed.iter().filter(|job| job.subject_id == row.id.0);
+                        plan.given_back.extend(jobs.map(|job| (job.clone(), next_look)));
+                        continue;
+                    }
                     let is_unsure = !refused.is_empty() && !claims.reread && snapshot.read_at() < row.created_at;
                     if is_unsure {
                         written.unsure.extend(claimed.iter().filter(|job| job.subject_id == row.id.0).cloned());
@@ -234,6 +241,7 @@ impl Gateway {
             deposit_accounts::move_deposits(conn, &plan.deposits),
             jobs::delete(conn, &plan.done),
             jobs::insert(conn, &plan.jobs, now),
+            jobs::give_back(conn, JobKind::Dispatch, &plan.given_back),
             route_statistics::add_turnovers(conn, &plan.turnovers),
             route_statistics::add_usage(conn, &plan.usage),
             route_statistics::raise_floors(conn, &plan.floors),

@@ -8,6 +8,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use diesel_async::AsyncPgConnection;
 use serde_json::{Value, json};
 
+use super::account_calls::CallPermit;
 use super::complete::{Report, Source};
 use super::journal::{self, Draft};
 use super::{Gateway, GatewayError};
@@ -70,6 +71,8 @@ pub struct SendTask {
     card: Option<TargetCard>,
     fields: BTreeMap<String, String>,
     description: Option<String>,
+    /// Leave for the call; held until the task is dropped.
+    permit: Option<CallPermit>,
 }
 
 impl SendTask {
@@ -87,7 +90,16 @@ impl SendTask {
             .flatten()
             .filter_map(|(key, value)| value.as_str().map(|text| (key.clone(), text.to_owned())))
             .collect();
-        Self { payout, epoch, lease_until, card, fields, description }
+        Self { payout, epoch, lease_until, card, fields, description, permit: None }
+    }
+
+    pub(super) fn permitted(self, permit: Option<CallPermit>) -> Self {
+        Self { permit, ..self }
+    }
+
+    /// Whether its account has a place for the call; otherwise its sender waits for one.
+    pub fn may_call(&self) -> bool {
+        self.permit.is_some()
     }
 }
 
@@ -252,7 +264,7 @@ impl Gateway {
         let mut current = payouts::find(conn, &keys).await?;
         let sends: Vec<_> = keys.iter().map(|(tenant, id)| (*tenant, JobKind::Invoke, *id)).collect();
         let epochs = jobs::epochs(conn, &sends).await?;
-        let mut done = Vec::new();
+        let (mut done, mut given_back) = (Vec::new(), Vec::new());
         let (mut resent, mut log) = (Vec::new(), Vec::new());
         for job in claimed {
             if epochs.get(&(JobKind::Invoke.as_str().to_owned(), job.subject_id)) != Some(&job.epoch) {
@@ -276,6 +288,10 @@ impl Gateway {
                 invokes.reports.push(self.report(payout, Source::Reclaimed, outcome));
                 continue;
             }
+            let Some(permit) = self.account_calls.permit(payout.provider_account_id) else {
+                given_back.push((job.clone(), self.account_calls.next_look(payout.provider_account_id, now)));
+                continue;
+            };
             payout.status =
                 payout.status.apply(PayoutEvent::Invoked).map_err(|error| GatewayError::Payout(payout.id, error))?;
             payout.sends += 1;
@@ -287,20 +303,21 @@ impl Gateway {
                 data: json!({"sends": payout.sends, "provider_reference": payout.provider_reference}),
             };
             log.push(journal::append(&self.vault, row, draft, now));
-            resent.push((payout.clone(), job.epoch));
+            resent.push((payout.clone(), job.epoch, permit));
         }
-        let touched: Vec<Payout> = resent.iter().map(|(payout, _)| payout.clone()).collect();
+        let touched: Vec<Payout> = resent.iter().map(|(payout, ..)| payout.clone()).collect();
         // Each once, as it is after the last of its payouts: of two versions of a row, either might be the one that is written.
         let heads: Vec<_> = rows.into_iter().filter(|row| touched.iter().any(|p| p.request_id == row.id)).collect();
         payouts::write(conn, &touched, now).await?;
         requests::write(conn, &heads, now).await?;
         events::insert(conn, &log).await?;
         jobs::delete(conn, &done).await?;
+        jobs::give_back(conn, JobKind::Invoke, &given_back).await?;
         let wanted: Vec<_> = heads.iter().filter_map(|row| Some((row.tenant(), row.card_id?))).collect();
         let came_along: Vec<_> = heads.iter().filter(|row| row.may_bring_card()).map(|r| (r.tenant(), r.id)).collect();
         let (vaulted, came_along) =
             tokio::try_join!(biased; cards::find_all(conn, &wanted), request_cards::find_all(conn, &came_along))?;
-        for (payout, epoch) in resent {
+        for (payout, epoch, permit) in resent {
             let Some(row) = heads.iter().find(|row| row.id == payout.request_id) else { continue };
             let of_request = || came_along.iter().find(|card| card.request_id == row.id).cloned();
             let card = match row.card_id {
@@ -308,7 +325,8 @@ impl Gateway {
                 None => of_request().map(Box::new).map(TargetCard::OfRequest),
             };
             let description = row.description.clone();
-            invokes.tasks.push(SendTask::new(payout, card, &row.fields, description, epoch, lease_until));
+            let task = SendTask::new(payout, card, &row.fields, description, epoch, lease_until);
+            invokes.tasks.push(task.permitted(Some(permit)));
         }
         Ok(invokes)
     }

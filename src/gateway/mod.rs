@@ -4,6 +4,7 @@
 //! written down before (invariant 3). Use cases take slices, and one is a slice of one.
 
 pub mod access;
+pub mod account_calls;
 pub mod account_checks;
 pub mod balance_syncs;
 pub mod batches;
@@ -73,6 +74,8 @@ pub struct Gateway {
     pub issuers: Arc<IssuerTable>,
     /// How long claimed work is ours.
     pub lease: Duration,
+    /// Calls to provider accounts under way in this process.
+    pub account_calls: account_calls::AccountCalls,
     /// Secrets of provider accounts, by account code.
     pub credentials: BTreeMap<String, BTreeMap<String, SecretString>>,
     /// Whoever waits in this process for a request to end.

@@ -115,7 +115,7 @@ statement! {
         kind: &'static str as Text, now: DateTime<Utc> as Timestamptz, partner_id: PartnerId as SqlUuid, mode: Mode as Text,
         subject_ids: Vec<Uuid> as Array<SqlUuid>,
     } => (SqlUuid, Bool)
-      = "SELECT job.subject_id, job.epoch > 0 AND job.run_at > k.now \
+      = "SELECT job.subject_id, job.attempts > 0 AND job.run_at > k.now \
          FROM job, (SELECT ?::text AS kind, ?::timestamptz AS now) k \
          WHERE job.kind = k.kind AND job.partner_id = ? AND job.mode = ? AND job.subject_id = ANY (?)"
 }
@@ -127,6 +127,17 @@ statement! {
         epoch: i32 as Integer,
     } = "UPDATE job SET run_at = ?, last_error = ?, dead_at = ? \
          WHERE partner_id = ? AND mode = ? AND kind = ? AND subject_id = ? AND epoch = ?"
+}
+
+statement! {
+    struct GiveBackJobs {
+        kind: &'static str as Text, partner_ids: Vec<PartnerId> as Array<SqlUuid>, modes: Vec<Mode> as Array<Text>,
+        subject_ids: Vec<Uuid> as Array<SqlUuid>, epochs: Vec<i32> as Array<Integer>, run_ats: Vec<DateTime<Utc>> as Array<Timestamptz>,
+    } = "UPDATE job SET run_at = k.run_at, attempts = job.attempts - 1 \
+         FROM (SELECT ?::text AS kind) n, \
+              UNNEST(?::uuid[], ?::text[], ?::uuid[], ?::int[], ?::timestamptz[]) AS k (partner_id, mode, subject_id, epoch, run_at) \
+         WHERE (job.partner_id, job.mode, job.kind, job.subject_id) = (k.partner_id, k.mode, n.kind, k.subject_id) \
+           AND job.epoch = k.epoch"
 }
 
 statement! {
@@ -264,6 +275,28 @@ pub async fn put_off(
         kind: kind.as_str(),
         subject_id: job.subject_id,
         epoch: job.epoch,
+    }
+    .execute(&mut &*conn)
+    .await?;
+    Ok(())
+}
+
+/// Gives claimed jobs back untouched, to be due again at the time named: as if they hadn't been claimed. Holds only for the claimed epoch.
+pub async fn give_back(
+    conn: &AsyncPgConnection,
+    kind: JobKind,
+    jobs: &[(ClaimedJob, DateTime<Utc>)],
+) -> QueryResult<()> {
+    if jobs.is_empty() {
+        return Ok(());
+    }
+    GiveBackJobs {
+        kind: kind.as_str(),
+        partner_ids: jobs.iter().map(|(job, _)| job.partner_id).collect(),
+        modes: jobs.iter().map(|(job, _)| job.mode).collect(),
+        subject_ids: jobs.iter().map(|(job, _)| job.subject_id).collect(),
+        epochs: jobs.iter().map(|(job, _)| job.epoch).collect(),
+        run_ats: jobs.iter().map(|(_, run_at)| *run_at).collect(),
     }
     .execute(&mut &*conn)
     .await?;

@@ -3,7 +3,6 @@
 //! Nothing is decided here, and nothing is kept here that matters: killed at any point, the leases of what was under
 //! way run out and another worker goes on.
 
-mod accounts;
 mod housekeeping;
 
 use std::sync::Arc;
@@ -12,8 +11,8 @@ use std::time::Duration;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, watch};
 use tokio::task::JoinSet;
 
-use self::accounts::AccountCalls;
 use crate::config::worker::WorkerSettings;
+use crate::gateway::account_calls::CallPermit;
 use crate::gateway::complete::Report;
 use crate::gateway::invoke::SendTask;
 use crate::gateway::{Gateway, GatewayError};
@@ -50,13 +49,9 @@ const SELDOM_POLL: Duration = Duration::from_secs(1);
 pub struct Worker {
     gateway: Arc<Gateway>,
     settings: WorkerSettings,
-    /// Payouts in hand: those that wait for their call's turn, and those that are called about. Nothing more is claimed than fits, so that a
-    /// long backlog waits as jobs, and not under leases that run out.
-    turns: Arc<Semaphore>,
-    /// Calls to providers under way in this process.
+    /// Calls to providers under way in this process. Nothing more is claimed than may be called about, so that a backlog waits as jobs, and
+    /// not under leases that run out.
     calls: Arc<Semaphore>,
-    /// The same for each account: taken first, so that whoever waits for a slow provider takes no place from the others.
-    accounts: Arc<AccountCalls>,
     reports: mpsc::UnboundedSender<Report>,
 }
 
@@ -78,13 +73,11 @@ impl Running {
 
 /// Starts the loops. `stop` turning true ends them.
 pub fn start(gateway: Arc<Gateway>, settings: WorkerSettings, stop: watch::Receiver<bool>) -> Running {
-    // Bounded by the turns: no more reports are under way than payouts are in hand.
+    // Bounded by the calls: no more reports are under way than payouts are in hand.
     let (reports, inbox) = mpsc::unbounded_channel();
-    let turns = Arc::new(Semaphore::new(settings.calls_max.saturating_mul(2)));
     let calls = Arc::new(Semaphore::new(settings.calls_max));
-    let accounts = Arc::new(AccountCalls::new(settings.account_calls_max));
     let completer = tokio::spawn(complete(Arc::clone(&gateway), settings.batch_size, inbox));
-    let worker = Worker { gateway, settings, turns, calls, accounts, reports };
+    let worker = Worker { gateway, settings, calls, reports };
     let mut loops = JoinSet::new();
     for work in Work::ALL {
         loops.spawn(worker.clone().run(work, stop.clone()));
@@ -178,71 +171,89 @@ impl Worker {
         }
     }
 
-    /// How many calls may be begun now, up to a batch; waits until at least one may.
-    async fn places(&self) -> (usize, Option<OwnedSemaphorePermit>) {
-        let first = Arc::clone(&self.turns).acquire_owned().await.ok();
-        let free = self.turns.available_permits() + usize::from(first.is_some());
-        (free.min(self.settings.batch_size), first)
+    /// Leave for as many calls as may be begun now, up to a batch; waits until at least one may. `None`: never again.
+    async fn permits(&self) -> Option<OwnedSemaphorePermit> {
+        let mut permits = Arc::clone(&self.calls).acquire_owned().await.ok()?;
+        let more = self.calls.available_permits().min(self.settings.batch_size.saturating_sub(1));
+        // Somebody else may have been faster: then one is enough.
+        if let Some(more) =
+            u32::try_from(more).ok().and_then(|n| Arc::clone(&self.calls).try_acquire_many_owned(n).ok())
+        {
+            permits.merge(more);
+        }
+        Some(permits)
     }
 
     async fn dispatch(&self) -> Result<usize, GatewayError> {
-        let (places, first) = self.places().await;
-        drop(first);
-        let (tasks, claimed) = self.gateway.dispatch(places).await?;
-        self.send_all(tasks).await;
+        let Some(permits) = self.permits().await else { return Ok(0) };
+        let (tasks, claimed) = self.gateway.dispatch(permits.num_permits()).await?;
+        self.send_all(tasks, permits);
         Ok(claimed)
     }
 
     async fn invoke(&self) -> Result<usize, GatewayError> {
-        let (places, first) = self.places().await;
-        drop(first);
-        let invokes = self.gateway.claim_invokes(places).await?;
+        let Some(permits) = self.permits().await else { return Ok(0) };
+        let invokes = self.gateway.claim_invokes(permits.num_permits()).await?;
         for report in invokes.reports {
             self.report(report);
         }
-        self.send_all(invokes.tasks).await;
+        self.send_all(invokes.tasks, permits);
         Ok(invokes.claimed)
     }
 
-    /// Sends payouts at once, each in a place of its own. One that finds no place at its account while its lease is sure isn't sent, and
-    /// says so: another route may take it.
-    async fn send_all(&self, tasks: Vec<SendTask>) {
+    /// Sends payouts at once, each by a permit of its own. A request that is sent in several parts may have more of them than permits:
+    /// those wait, and one that finds no place while its lease is sure isn't sent, and says so: another route may take it.
+    fn send_all(&self, tasks: Vec<SendTask>, mut permits: OwnedSemaphorePermit) {
         for task in tasks {
             let worker = self.clone();
-            let turn = Arc::clone(&self.turns).acquire_owned().await.ok();
+            let permit = permits.split(1);
             tokio::spawn(async move {
-                let account = task.payout.provider_account_id;
-                let Some(place) = worker.accounts.place(account, worker.gateway.patience(&task)).await else {
-                    worker
-                        .report(worker.gateway.not_sent(&task, "too many calls to the provider account are under way"));
+                let Some(permits) = worker.may_send(&task, permit).await else {
+                    let why = "too many calls to providers are under way";
+                    worker.report(worker.gateway.not_sent(&task, why));
                     return;
                 };
-                let permit = Arc::clone(&worker.calls).acquire_owned().await.ok();
                 if let Some(report) = worker.gateway.send(&task).await {
                     worker.report(report);
                 }
-                drop((permit, place, turn));
+                drop((permits, task));
             });
         }
     }
 
+    /// Waits for what a send lacks: a place at its account first, so that whoever waits for a slow provider takes none from the others.
+    async fn may_send(
+        &self,
+        task: &SendTask,
+        permit: Option<OwnedSemaphorePermit>,
+    ) -> Option<(Option<CallPermit>, OwnedSemaphorePermit)> {
+        let (gateway, account) = (&self.gateway, task.payout.provider_account_id);
+        let at_account = match task.may_call() {
+            true => None,
+            false => Some(gateway.account_calls.permit_within(account, gateway.patience(task)).await?),
+        };
+        let permit = match permit {
+            Some(permit) => permit,
+            None => {
+                let any = Arc::clone(&self.calls).acquire_owned();
+                tokio::time::timeout(gateway.patience(task), any).await.ok()?.ok()?
+            }
+        };
+        Some((at_account, permit))
+    }
+
     async fn inquire(&self) -> Result<usize, GatewayError> {
-        let (places, first) = self.places().await;
-        drop(first);
-        let due = self.gateway.claim_inquiries(places).await?;
+        let Some(mut permits) = self.permits().await else { return Ok(0) };
+        let due = self.gateway.claim_inquiries(permits.num_permits()).await?;
         let taken = due.len();
         for payout in due {
             let worker = self.clone();
-            let turn = Arc::clone(&self.turns).acquire_owned().await.ok();
+            let permit = permits.split(1);
             tokio::spawn(async move {
-                // Without a place nobody is asked: the lease's end brings the question up again.
-                let patience = worker.settings.lease() / 2;
-                let Some(place) = worker.accounts.place(payout.provider_account_id, patience).await else { return };
-                let permit = Arc::clone(&worker.calls).acquire_owned().await.ok();
                 if let Some(report) = worker.gateway.inquire(&payout).await {
                     worker.report(report);
                 }
-                drop((permit, place, turn));
+                drop((permit, payout));
             });
         }
         Ok(taken)
@@ -253,13 +264,12 @@ impl Worker {
     }
 
     async fn sync_balances(&self) -> Result<usize, GatewayError> {
-        let (places, first) = self.places().await;
-        drop(first);
-        let due = self.gateway.claim_syncs(places).await?;
+        let Some(mut permits) = self.permits().await else { return Ok(0) };
+        let due = self.gateway.claim_syncs(permits.num_permits()).await?;
         let taken = due.len();
         for task in due {
             let gateway = Arc::clone(&self.gateway);
-            let permit = Arc::clone(&self.calls).acquire_owned().await.ok();
+            let permit = permits.split(1);
             tokio::spawn(async move {
                 if let Err(error) = gateway.sync(&task).await {
                     tracing::warn!(deposit_account = %task.deposit.id, %error, "a balance sync failed; the lease's end brings it up again");
@@ -271,13 +281,12 @@ impl Worker {
     }
 
     async fn check_accounts(&self) -> Result<usize, GatewayError> {
-        let (places, first) = self.places().await;
-        drop(first);
-        let due = self.gateway.claim_checks(places).await?;
+        let Some(mut permits) = self.permits().await else { return Ok(0) };
+        let due = self.gateway.claim_checks(permits.num_permits()).await?;
         let taken = due.len();
         for task in due {
             let gateway = Arc::clone(&self.gateway);
-            let permit = Arc::clone(&self.calls).acquire_owned().await.ok();
+            let permit = permits.split(1);
             tokio::spawn(async move {
                 if let Err(error) = gateway.check(&task).await {
                     tracing::warn!(account = %task.account.id, %error, "an account check failed; the lease's end brings it up again");

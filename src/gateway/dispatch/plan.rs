@@ -6,6 +6,7 @@ use chrono::{DateTime, Utc};
 use rust_decimal::Decimal;
 use serde_json::json;
 
+use super::super::account_calls::CallPermit;
 use super::super::complete::conclude::NoRoute;
 use super::super::invoke::SendTask;
 use super::super::journal::{self, Draft};
@@ -21,7 +22,7 @@ use crate::domain::payout_request::{RequestEvent, RequestStatus};
 use crate::domain::routing::{BreakerGate, Decision, Route};
 use crate::store::deposit_accounts::DepositMove;
 use crate::store::events::Event;
-use crate::store::jobs::{JobKind, NewJob};
+use crate::store::jobs::{ClaimedJob, JobKind, NewJob};
 use crate::store::payouts::{Payout, Placement};
 use crate::store::requests::PayoutRequest;
 use crate::store::route_statistics::{PoolWindow, TurnoverKey};
@@ -40,8 +41,19 @@ pub struct Plan {
     pub probes: BTreeMap<ProviderAccountId, u32>,
     pub done: Vec<(Tenant, JobKind, uuid::Uuid)>,
     pub jobs: Vec<NewJob>,
+    /// Dispatch jobs that wait for a provider account, until when.
+    pub given_back: Vec<(ClaimedJob, DateTime<Utc>)>,
     pub dirty: BTreeSet<PayoutRequestId>,
     pub tasks: Vec<SendTask>,
+}
+
+/// What came of what was due of a request.
+#[derive(Default)]
+pub struct Placed {
+    /// Amounts that found no way.
+    pub refused: Vec<NoRoute>,
+    /// An account that what is left would go to, and to which as many calls are under way as may be.
+    pub full: Option<ProviderAccountId>,
 }
 
 /// Where a new payout stands in its request.
@@ -51,20 +63,22 @@ struct Place {
     parent_part: Option<i16>,
     /// Sent now, or written down for its turn.
     begins: bool,
+    /// Of one that begins: leave for its call. Without it, its sender waits for some under its lease.
+    permit: Option<CallPermit>,
     /// The first of its decision on its route: what lifts the route is counted with it.
     lifts: bool,
 }
 
 impl Gateway {
-    /// Places what is due of a request, or begins its next part. Answers the amounts that found no way.
+    /// Places what is due of a request, or begins its next part.
     pub(super) fn place(
         &self,
         row: &mut PayoutRequest,
         ground: &mut Ground,
         plan: &mut Plan,
         owner: Tenant,
-    ) -> Result<Vec<NoRoute>, GatewayError> {
-        let mut refused = Vec::new();
+    ) -> Result<Placed, GatewayError> {
+        let mut placed = Placed::default();
         let mut due = progress::due(row, ground.payouts_of(row.id))?;
         if !row.terms.parallel_mode {
             // One after the other: the first of what is due, before parts that wait for their turn.
@@ -77,17 +91,25 @@ impl Gateway {
                 due.part = part_next(ground.payouts_of(row.id));
             }
             match choose(row, due, owner, ground)? {
-                Choice::Nowhere(no_route) => refused.push(no_route),
-                Choice::Parts(decision, parts) => self.write_parts(row, ground, plan, due, &decision, parts)?,
+                Choice::Nowhere(no_route) => placed.refused.push(no_route),
+                Choice::Parts(decision, parts) => {
+                    let Some(account) = parts.first().map(|(route, _)| route.provider_account_id) else { continue };
+                    let Some(permit) = self.account_calls.permit(account) else {
+                        placed.full = Some(account);
+                        break;
+                    };
+                    self.write_parts(row, ground, plan, due, &decision, parts, permit)?;
+                }
             }
         }
         let may_begin = due.is_empty() && plan.tasks.len() == begun_before;
         if may_begin {
-            self.begin_next(row, ground, plan)?;
+            placed.full = self.begin_next(row, ground, plan)?;
         }
-        Ok(refused)
+        Ok(placed)
     }
 
+    #[expect(clippy::too_many_arguments, reason = "what parts are made of, called from one place")]
     fn write_parts(
         &self,
         row: &mut PayoutRequest,
@@ -96,11 +118,19 @@ impl Gateway {
         due: &Due,
         decision: &Decision,
         parts: Vec<(Route, Decimal)>,
+        permit: CallPermit,
     ) -> Result<(), GatewayError> {
+        let mut first = Some(permit);
         if let [(route, amount)] = parts.as_slice() {
-            let place =
-                Place { part: due.part, attempt: due.attempt, parent_part: due.parent_part, begins: true, lifts: true };
-            return self.write_payout(row, ground, plan, route, decision, *amount, &place);
+            let place = Place {
+                part: due.part,
+                attempt: due.attempt,
+                parent_part: due.parent_part,
+                begins: true,
+                permit: first,
+                lifts: true,
+            };
+            return self.write_payout(row, ground, plan, route, decision, *amount, place);
         }
         let mut part = part_next(ground.payouts_of(row.id));
         let draft = Draft {
@@ -121,8 +151,12 @@ impl Gateway {
         for (n, (route, amount)) in parts.iter().enumerate() {
             let begins = n == 0 || row.terms.parallel_mode;
             let lifts = !parts[..n].iter().any(|(earlier, _)| earlier.id == route.id);
-            let place = Place { part, attempt: 1, parent_part: due.split_of, begins, lifts };
-            self.write_payout(row, ground, plan, route, decision, *amount, &place)?;
+            let permit = match begins {
+                true => first.take().or_else(|| self.account_calls.permit(route.provider_account_id)),
+                false => None,
+            };
+            let place = Place { part, attempt: 1, parent_part: due.split_of, begins, permit, lifts };
+            self.write_payout(row, ground, plan, route, decision, *amount, place)?;
             part = part.saturating_add(1);
         }
         Ok(())
@@ -137,7 +171,7 @@ impl Gateway {
         route: &Route,
         decision: &Decision,
         amount: Decimal,
-        place: &Place,
+        place: Place,
     ) -> Result<(), GatewayError> {
         let now = ground.now;
         let capabilities = self
@@ -200,7 +234,7 @@ impl Gateway {
         plan.dirty.insert(row.id);
         let mut payout = payout;
         if place.begins {
-            self.begin(row, ground, plan, &mut payout, Some((route, decision)))?;
+            self.begin(row, ground, plan, &mut payout, place.permit, Some((route, decision)))?;
         } else {
             let data = json!({
                 "part": payout.part,
@@ -216,13 +250,21 @@ impl Gateway {
         Ok(())
     }
 
-    /// The first part that waits for its turn.
-    fn begin_next(&self, row: &mut PayoutRequest, ground: &mut Ground, plan: &mut Plan) -> Result<(), GatewayError> {
-        let Some(mut payout) = progress::planned(ground.payouts_of(row.id)).next().cloned() else { return Ok(()) };
-        self.begin(row, ground, plan, &mut payout, None)?;
+    /// The first part that waits for its turn. Answers its account where that is full, and nothing begun.
+    fn begin_next(
+        &self,
+        row: &mut PayoutRequest,
+        ground: &mut Ground,
+        plan: &mut Plan,
+    ) -> Result<Option<ProviderAccountId>, GatewayError> {
+        let Some(mut payout) = progress::planned(ground.payouts_of(row.id)).next().cloned() else { return Ok(None) };
+        let Some(permit) = self.account_calls.permit(payout.provider_account_id) else {
+            return Ok(Some(payout.provider_account_id));
+        };
+        self.begin(row, ground, plan, &mut payout, Some(permit), None)?;
         ground.put(payout.clone());
         plan.begun.push(payout);
-        Ok(())
+        Ok(None)
     }
 
     /// The payout goes out right after the commit. Its intent, with its reference, is written down before (invariant 3).
@@ -232,6 +274,7 @@ impl Gateway {
         ground: &Ground,
         plan: &mut Plan,
         payout: &mut Payout,
+        permit: Option<CallPermit>,
         decided: Option<(&Route, &Decision)>,
     ) -> Result<(), GatewayError> {
         let now = ground.now;
@@ -273,7 +316,8 @@ impl Gateway {
         });
         let card = ground.card_of(row);
         let description = row.description.clone();
-        plan.tasks.push(SendTask::new(payout.clone(), card, &row.fields, description, 1, ground.lease_until));
+        let task = SendTask::new(payout.clone(), card, &row.fields, description, 1, ground.lease_until);
+        plan.tasks.push(task.permitted(permit));
         Ok(())
     }
 }
