@@ -30,6 +30,11 @@ pub struct GatewaySettings {
     /// How long after a send, and then after each inquiry, a payout without an answer is asked about, in milliseconds: rising, and the
     /// last of them for as long as it takes.
     pub inquiry_intervals_ms: Vec<u64>,
+    /// How long a provider is asked about a payout that it tells nothing of before a person is to see to it, and again after each such
+    /// time, in seconds.
+    pub fate_unknown_secs: u32,
+    /// The same where the provider says that it is still working on it, in seconds.
+    pub fate_pending_secs: u32,
     /// How often a deposit account's balance is asked for where its provider reports it, in seconds.
     pub balance_sync_secs: u32,
     /// How often provider accounts' credentials are tried, in seconds.
@@ -257,6 +262,13 @@ impl GatewaySettings {
             problems.add("gateway.sends_max", "must be 1 to 10");
         }
         self.deposit_exchange.check(problems);
+        for (key, value) in
+            [("fate_unknown_secs", self.fate_unknown_secs), ("fate_pending_secs", self.fate_pending_secs)]
+        {
+            if !(60..=31_536_000).contains(&value) {
+                problems.add(format!("gateway.{key}"), "must be 60 to 31536000");
+            }
+        }
         for (key, value) in [
             ("balance_sync_secs", self.balance_sync_secs),
             ("account_check_secs", self.account_check_secs),

@@ -11,6 +11,8 @@ use super::payout::PayoutStatus;
 pub enum Reason {
     /// We sent a payout, the provider says again and again that it has none, and sending it once more isn't safe.
     NotFoundAtProvider,
+    /// A payout was sent, and its provider has been asked for long and doesn't tell what became of it.
+    FateOpen,
     /// A part was paid, the rest can't be, and the caller wanted all or nothing.
     PartlyPaid,
     /// A payout paid more than itself, and what the others ask for is more than is left.
@@ -27,8 +29,9 @@ pub enum Reason {
 pub struct Unknown(&'static str);
 
 impl Reason {
-    pub const ALL: [Reason; 5] = [
+    pub const ALL: [Reason; 6] = [
         Reason::NotFoundAtProvider,
+        Reason::FateOpen,
         Reason::PartlyPaid,
         Reason::ProcessedMoreThanAsked,
         Reason::LateSuccess,
@@ -39,6 +42,7 @@ impl Reason {
     pub const fn as_str(self) -> &'static str {
         match self {
             Reason::NotFoundAtProvider => "not_found_at_provider",
+            Reason::FateOpen => "fate_open",
             Reason::PartlyPaid => "partly_paid",
             Reason::ProcessedMoreThanAsked => "processed_more_than_asked",
             Reason::LateSuccess => "late_success",
@@ -51,6 +55,9 @@ impl Reason {
         match self {
             Reason::NotFoundAtProvider => {
                 "a payout was sent, the provider says that it has none, and sending it again might pay twice"
+            }
+            Reason::FateOpen => {
+                "a payout was sent, and its provider, asked again and again for long, doesn't say whether it is paid"
             }
             Reason::PartlyPaid => "a part was paid, the rest can't be, and the caller wanted all or nothing",
             Reason::ProcessedMoreThanAsked => {
@@ -67,7 +74,7 @@ impl Reason {
     /// their cases stay open when the request goes on.
     pub const fn is_settled_by_going_on(self) -> bool {
         match self {
-            Reason::NotFoundAtProvider | Reason::PartlyPaid => true,
+            Reason::NotFoundAtProvider | Reason::FateOpen | Reason::PartlyPaid => true,
             Reason::ProcessedMoreThanAsked | Reason::LateSuccess | Reason::UnsentAtProvider => false,
         }
     }
@@ -264,11 +271,15 @@ pub fn judge(kind: DecisionKind, facts: &Facts) -> Result<(), NotNow> {
                     | Reason::LateSuccess
                     | Reason::UnsentAtProvider,
                 ) => Err(NotNow::MayHavePaid),
-                Some(Reason::NotFoundAtProvider) | None if payout.is_reported => Err(NotNow::MayHavePaid),
-                Some(Reason::NotFoundAtProvider) | None if facts.is_ending || !payout.may_be_tried_again => {
+                Some(Reason::NotFoundAtProvider | Reason::FateOpen) | None if payout.is_reported => {
+                    Err(NotNow::MayHavePaid)
+                }
+                Some(Reason::NotFoundAtProvider | Reason::FateOpen) | None
+                    if facts.is_ending || !payout.may_be_tried_again =>
+                {
                     Err(NotNow::NothingToTry)
                 }
-                Some(Reason::NotFoundAtProvider) | None => Ok(()),
+                Some(Reason::NotFoundAtProvider | Reason::FateOpen) | None => Ok(()),
             }
         }
     }

@@ -28,7 +28,7 @@ fn expected(stopped: Option<Reason>, status: Option<PayoutStatus>, kind: Decisio
         D::Reject => stopped.is_some(),
         D::MarkPaid => is_open,
         D::MarkFailedRelease => is_open,
-        D::MarkFailedFailover => is_open && stopped == Some(Reason::NotFoundAtProvider),
+        D::MarkFailedFailover => is_open && matches!(stopped, Some(Reason::NotFoundAtProvider | Reason::FateOpen)),
     }
 }
 

@@ -165,6 +165,7 @@ impl Gateway {
                 tracing::debug!(payout = %payout.id, why, "outcome ignored");
                 if payout.status.is_open() && report.source == Source::Inquiry {
                     self.ask_again(payout, changes, now);
+                    self.ask_a_person(subject, index, changes)?;
                 }
                 Ok(())
             }
@@ -195,6 +196,9 @@ impl Gateway {
                     if status == PayoutStatus::Pending { "payout_pending" } else { "payout_unknown" },
                     json!({"source": report.source.as_str(), "resolution": resolution.as_str(), "why": why}),
                 );
+                if report.source == Source::Inquiry {
+                    self.ask_a_person(subject, index, changes)?;
+                }
                 Ok(())
             }
             Verdict::Resend => self.resend(subject, index, changes, now),

@@ -201,7 +201,7 @@ pub fn has_come_out(request: &PayoutRequest, payouts: &[Payout], reason: Reason,
         return false;
     }
     match reason {
-        Reason::NotFoundAtProvider => !payouts.iter().any(is_sent),
+        Reason::NotFoundAtProvider | Reason::FateOpen => !payouts.iter().any(is_sent),
         Reason::PartlyPaid => ending(request, payouts, now) != Next::PartlyPaid,
         // A person has to look at what was paid too much, whatever follows.
         Reason::ProcessedMoreThanAsked | Reason::LateSuccess | Reason::UnsentAtProvider => false,

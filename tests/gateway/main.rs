@@ -9,6 +9,7 @@ mod account_checks;
 mod attacks;
 mod awkward;
 mod batches;
+mod fate_open;
 mod housekeeping;
 mod late_returns;
 mod late_truth;

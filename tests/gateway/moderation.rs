@@ -31,8 +31,13 @@ struct Waiting {
 }
 
 /// Those that outcomes of payouts make; what a provider's report makes is tested with reports.
-const REASONS: [Reason; 4] =
-    [Reason::NotFoundAtProvider, Reason::PartlyPaid, Reason::ProcessedMoreThanAsked, Reason::LateSuccess];
+const REASONS: [Reason; 5] = [
+    Reason::NotFoundAtProvider,
+    Reason::FateOpen,
+    Reason::PartlyPaid,
+    Reason::ProcessedMoreThanAsked,
+    Reason::LateSuccess,
+];
 
 fn lanes() -> [Lane; 3] {
     [lane("a", dec!(100)), lane("b", dec!(100)), lane("c", dec!(100))]
@@ -66,6 +71,20 @@ impl Waiting {
         let id = partner.make(&world, partner.sample_of(dec!(50), "lost")).await.id;
         let waiting = Self { world, scripted: Arc::clone(scripted), partner, id };
         waiting.until(Reason::NotFoundAtProvider).await;
+        waiting
+    }
+
+    /// 50 are taken by a provider that never tells what became of them.
+    async fn untold() -> Self {
+        let scripted = Scripted::new();
+        let (world, partner) = routed_over(&scripted, &lanes(), by("direct", &lanes()), |settings| {
+            settings.gateway.fate_unknown_secs = 60;
+        })
+        .await;
+        scripted.always("a", Says::NeverTells);
+        let id = partner.make(&world, partner.sample_of(dec!(50), "untold")).await.id;
+        let waiting = Self { world, scripted, partner, id };
+        waiting.until(Reason::FateOpen).await;
         waiting
     }
 
@@ -119,6 +138,7 @@ impl Waiting {
     async fn for_reason(reason: Reason) -> Self {
         match reason {
             Reason::NotFoundAtProvider => Self::not_found().await,
+            Reason::FateOpen => Self::untold().await,
             Reason::PartlyPaid => Self::partly_paid().await,
             Reason::ProcessedMoreThanAsked => Self::more_than_asked().await,
             Reason::LateSuccess => Self::paid_late().await,

@@ -38,6 +38,10 @@ pub enum Says {
     LiesAndPays,
     /// Never gets it, and nobody can tell.
     Loses,
+    /// Takes it, says nothing, and has no answer when it is asked, until it is told to pay.
+    NeverTells,
+    /// The same, and says that it is working on it.
+    StaysPending,
     /// Says nothing until it is let go, and has paid nothing then.
     Hangs,
 }
@@ -49,6 +53,8 @@ struct Script {
     /// By reference: the lane and the amount.
     paid: BTreeMap<String, (String, Decimal)>,
     declined: BTreeSet<String>,
+    /// By reference: the lane, the amount, and what it says of it.
+    untold: BTreeMap<String, (String, Decimal, Outcome)>,
     sends: HashMap<String, usize>,
     /// Reports, where somebody wrote down when things were taken.
     book: Vec<(String, ReportRow)>,
@@ -160,7 +166,9 @@ impl Scripted {
         let says = scripted.or(script.always.get(&lane).copied()).unwrap_or(Says::Pays);
         if let Some(now) = script.now {
             let (status, paid) = match says {
-                Says::NotSent | Says::Loses | Says::Hangs => (None, Decimal::ZERO),
+                Says::NotSent | Says::Loses | Says::Hangs | Says::NeverTells | Says::StaysPending => {
+                    (None, Decimal::ZERO)
+                }
                 Says::DeclinesRoute | Says::DeclinesCard | Says::LacksFunds | Says::DeclinesLater => {
                     (Some(ReportedStatus::Declined), Decimal::ZERO)
                 }
@@ -186,6 +194,14 @@ impl Scripted {
             Says::LacksFunds => return declined(Resolution::InsufficientFunds),
             Says::NotSent => return Outcome::NotSent { why: "connection refused".to_owned() },
             Says::Loses | Says::Hangs => return Outcome::Unknown { why: "no answer".to_owned() },
+            Says::NeverTells | Says::StaysPending => {
+                let says = match says {
+                    Says::StaysPending => Outcome::Pending { ids: ProviderIds::default() },
+                    _ => Outcome::Unknown { why: "we are looking into it".to_owned() },
+                };
+                script.untold.insert(order.reference.clone(), (lane, order.amount, says.clone()));
+                return says;
+            }
             Says::DeclinesLater => {
                 script.declined.insert(order.reference.clone());
                 return Outcome::Pending { ids: ProviderIds::default() };
@@ -200,6 +216,15 @@ impl Scripted {
             Says::PaysLater => Outcome::Pending { ids: ProviderIds::default() },
             Says::LiesAndPays => declined(Resolution::DeclinedError),
             _ => processed(amount),
+        }
+    }
+
+    /// Pays what it hadn't told of.
+    #[allow(dead_code, reason = "other test binaries make copies of it")]
+    pub fn pays_untold(&self) {
+        let mut script = self.script.lock().unwrap();
+        for (reference, (lane, amount, _)) in std::mem::take(&mut script.untold) {
+            script.paid.insert(reference, (lane, amount));
         }
     }
 
@@ -242,6 +267,9 @@ impl Provider for Scripted {
         let script = self.script.lock().unwrap();
         if script.declined.contains(&inquiry.reference) {
             return declined(Resolution::DeclinedError);
+        }
+        if let Some((.., says)) = script.untold.get(&inquiry.reference) {
+            return says.clone();
         }
         script.paid.get(&inquiry.reference).map_or(Outcome::NotFound, |(_, amount)| processed(*amount))
     }

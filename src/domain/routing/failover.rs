@@ -59,6 +59,20 @@ pub fn inquiry_delay(intervals_ms: &[u64], asked: u32) -> Duration {
     interval.map_or(Duration::from_secs(3_600), |ms| Duration::from_millis(*ms))
 }
 
+/// Whether an open question becomes a person's with the inquiry just made, the `asked`th: for each `period_ms` that the provider has been
+/// asked for, once. A person who leaves it at asking is asked again a period later.
+pub fn is_for_a_person(intervals_ms: &[u64], asked: u32, period_ms: u64) -> bool {
+    let Some(last) = asked.checked_sub(1) else { return false };
+    let steps = intervals_ms.iter().copied().take(usize::try_from(last).unwrap_or(usize::MAX));
+    let rising: u64 = steps.fold(0, u64::saturating_add);
+    let beyond = u64::from(last).saturating_sub(intervals_ms.len().try_into().unwrap_or(u64::MAX));
+    let usual = intervals_ms.last().copied().unwrap_or(3_600_000);
+    let before = rising.saturating_add(beyond.saturating_mul(usual));
+    let step = u64::try_from(inquiry_delay(intervals_ms, last).as_millis()).unwrap_or(u64::MAX);
+    let periods = |asked_for: u64| asked_for.checked_div(period_ms).unwrap_or(0);
+    periods(before.saturating_add(step)) > periods(before)
+}
+
 fn after(start: DateTime<Utc>, duration: Duration) -> DateTime<Utc> {
     TimeDelta::from_std(duration).ok().and_then(|d| start.checked_add_signed(d)).unwrap_or(DateTime::<Utc>::MAX_UTC)
 }
@@ -105,5 +119,19 @@ mod tests {
         assert_eq!(delays[..3], [1, 2, 3_600].map(Duration::from_secs));
         assert!(delays[3..].iter().all(|delay| *delay == Duration::from_secs(3_600)));
         assert_eq!(inquiry_delay(&[], 0), Duration::from_secs(3_600));
+    }
+
+    #[test]
+    fn a_person_is_asked_once_a_period_of_asking() {
+        let intervals = [1_000, 2_000, 3_000];
+        // Asked for 1, 3, 6, 9, 12 ... seconds.
+        let asked: Vec<_> = (0..20).filter(|asked| is_for_a_person(&intervals, *asked, 10_000)).collect();
+        assert_eq!(asked, [5, 8, 11, 15, 18]);
+        // A period shorter than a step: with each inquiry.
+        assert!((1..50).all(|asked| is_for_a_person(&intervals, asked, 500)));
+        assert!(!is_for_a_person(&intervals, 0, 500));
+        assert!(!is_for_a_person(&intervals, 9, 0), "no period, nobody");
+        assert!(!is_for_a_person(&[], 23, 86_400_000) && is_for_a_person(&[], 24, 86_400_000));
+        assert!(!is_for_a_person(&[u64::MAX], u32::MAX, u64::MAX));
     }
 }

@@ -246,7 +246,7 @@ impl Gateway {
                     Some(Reason::ProcessedMoreThanAsked) => self.cut_plan(subject, changes, now)?,
                     Some(Reason::LateSuccess) => self.give_up_paid_late(subject, changes, now)?,
                     // The last isn't continued.
-                    Some(Reason::NotFoundAtProvider | Reason::UnsentAtProvider) | None => {}
+                    Some(Reason::NotFoundAtProvider | Reason::FateOpen | Reason::UnsentAtProvider) | None => {}
                 }
                 ask_anew(subject, around, changes, now);
                 Ok(())
@@ -261,7 +261,7 @@ impl Gateway {
                 let outcome = Outcome::Processed { amount: *amount, ids: ids.clone() };
                 let (tenant, request_id) = (subject.request.tenant(), subject.request.id);
                 let report = Report { tenant, request_id, payout_id: *payout_id, source: Source::Staff, outcome };
-                if stopped == Some(Reason::NotFoundAtProvider) {
+                if matches!(stopped, Some(Reason::NotFoundAtProvider | Reason::FateOpen)) {
                     subject.request.moderation_reason = None;
                 }
                 self.apply(subject, &report, Standing::default(), changes, now)
@@ -390,7 +390,7 @@ fn ask_anew(subject: &mut Subject<'_>, around: &Around, changes: &mut Changes, n
 
 /// The cases that ask whether this payout was paid.
 fn answered(tenant: Tenant, request_id: PayoutRequestId, payout_id: PayoutId) -> Closed {
-    let kinds = vec![Reason::NotFoundAtProvider.as_str(), "processed_amount_unpayable"];
+    let kinds = vec![Reason::NotFoundAtProvider.as_str(), Reason::FateOpen.as_str(), "processed_amount_unpayable"];
     Closed { tenant, request_id, payout_id: Some(payout_id), kinds }
 }
 

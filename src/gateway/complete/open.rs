@@ -7,7 +7,7 @@ use serde_json::json;
 use super::changes::Changes;
 use super::{Source, Subject, transition};
 use crate::domain::moderation::Reason;
-use crate::domain::payout::{PayoutEvent, Resolution, ResolutionClass};
+use crate::domain::payout::{PayoutEvent, PayoutStatus, Resolution, ResolutionClass};
 use crate::domain::routing::failover;
 use crate::gateway::{Gateway, GatewayError, progress};
 use crate::store::jobs::JobKind;
@@ -21,6 +21,25 @@ impl Gateway {
             .unwrap_or(TimeDelta::hours(1));
         changes.no_jobs_of(payout);
         changes.job(payout.tenant(), JobKind::Inquire, payout.id.0, now + delay);
+    }
+
+    /// What the provider doesn't tell for too long, a person is to find out elsewhere. It goes on being asked meanwhile.
+    pub(super) fn ask_a_person(
+        &self,
+        subject: &mut Subject<'_>,
+        index: usize,
+        changes: &mut Changes,
+    ) -> Result<(), GatewayError> {
+        let payout = &subject.payouts[index];
+        let secs = match payout.status {
+            PayoutStatus::Pending => self.settings.fate_pending_secs,
+            _ => self.settings.fate_unknown_secs,
+        };
+        let asked = u32::try_from(payout.inquiries).unwrap_or(u32::MAX);
+        match failover::is_for_a_person(&self.settings.inquiry_intervals_ms, asked, u64::from(secs) * 1_000) {
+            true => self.moderate(subject, Some(index), Reason::FateOpen, changes),
+            false => Ok(()),
+        }
     }
 
     pub(super) fn resend(

@@ -191,7 +191,7 @@ broken_rows! {
     questions_are_asked, of "staff_case",
     concat!("SELECT ", row_key!("staff_case", "c", "id"), ", 'is an open ' || c.kind || ', and its request isn''t stopped' \
      FROM staff_case c JOIN payout_request r ON (r.partner_id, r.mode, r.id) = (c.partner_id, c.mode, c.request_id) \
-     WHERE c.closed_at IS NULL AND c.kind IN ('not_found_at_provider', 'partly_paid') AND r.moderation_reason IS NULL")
+     WHERE c.closed_at IS NULL AND c.kind IN ('not_found_at_provider', 'fate_open', 'partly_paid') AND r.moderation_reason IS NULL")
 }
 
 broken_rows! {
