@@ -126,6 +126,8 @@ impl Scene {
         let (world, partner) = routed_over(&scripted, &lanes, scheme, |settings| {
             // Whatever is said, an account's routes stay.
             settings.gateway.breaker.calls_min = 1_000_000;
+            // However many sends the scene holds back.
+            (settings.worker.calls_max, settings.worker.account_calls_max) = (100_000, 100_000);
             for account in &mut settings.gateway.deposit_accounts {
                 account.initial_balance = Some("1000000".to_owned());
             }

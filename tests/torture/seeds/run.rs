@@ -12,9 +12,9 @@ use landfall::domain::ids::{OfferId, PayoutRequestId};
 use landfall::gateway::Gateway;
 use landfall::gateway::balance_syncs::{Asked, SyncTask};
 use landfall::gateway::complete::Report;
+use landfall::gateway::inquire::DueInquiry;
 use landfall::gateway::invoke::SendTask;
 use landfall::gateway::requests::NewRequest;
-use landfall::store::payouts::Payout;
 use landfall::torture::Action;
 use landfall::wallet::User;
 use rust_decimal::Decimal;
@@ -32,7 +32,7 @@ const LEDGER_EVERY: u64 = 25;
 #[derive(Default)]
 struct Hands {
     tasks: Vec<SendTask>,
-    asked_about: Vec<Payout>,
+    asked_about: Vec<DueInquiry>,
     reports: Vec<Report>,
     syncs: Vec<(SyncTask, Option<Asked>)>,
     /// It stands still until that step.
