@@ -7,7 +7,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use rust_decimal::Decimal;
-use secrecy::SecretString;
+use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
 
 use crate::domain::asset::AssetCode;
@@ -24,6 +24,18 @@ pub struct AccountContext {
     pub settings: BTreeMap<String, String>,
     /// Adapter-specific secrets, by name.
     pub credentials: BTreeMap<String, SecretString>,
+}
+
+impl AccountContext {
+    /// A setting that is given; an empty one isn't.
+    pub fn setting(&self, name: &str) -> Option<&str> {
+        self.settings.get(name).map(String::as_str).filter(|value| !value.is_empty())
+    }
+
+    /// A secret that is given; an empty one isn't.
+    pub fn secret(&self, name: &str) -> Option<&str> {
+        self.credentials.get(name).map(ExposeSecret::expose_secret).filter(|secret| !secret.is_empty())
+    }
 }
 
 /// Where the fiat goes: a card from the vault, or a service's plain fields (`test_usd`: `account`).
@@ -228,6 +240,16 @@ pub struct CredentialField {
     pub description: &'static str,
 }
 
+impl CredentialField {
+    pub const fn required(name: &'static str, description: &'static str) -> Self {
+        Self { name, kind: CredentialKind::Required, description }
+    }
+
+    pub const fn optional(name: &'static str, description: &'static str) -> Self {
+        Self { name, kind: CredentialKind::Optional, description }
+    }
+}
+
 /// A setting that an adapter's accounts have: not secret, such as a merchant's id.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SettingField {
@@ -235,6 +257,16 @@ pub struct SettingField {
     pub is_required: bool,
     /// What it is and where the provider shows it, for a person.
     pub description: &'static str,
+}
+
+impl SettingField {
+    pub const fn required(name: &'static str, description: &'static str) -> Self {
+        Self { name, is_required: true, description }
+    }
+
+    pub const fn optional(name: &'static str, description: &'static str) -> Self {
+        Self { name, is_required: false, description }
+    }
 }
 
 #[async_trait]
@@ -273,10 +305,12 @@ pub trait Provider: Send + Sync + 'static {
     /// Reads and verifies a callback.
     fn parse_callback(
         &self,
-        account: &AccountContext,
-        headers: &[(String, String)],
-        body: &[u8],
-    ) -> Result<Vec<ReportedOutcome>, CallbackError>;
+        _account: &AccountContext,
+        _headers: &[(String, String)],
+        _body: &[u8],
+    ) -> Result<Vec<ReportedOutcome>, CallbackError> {
+        Err(CallbackError::NotSupported)
+    }
 
     /// Whether `balance` tells what the account holds in `currency`; without it our own ledger keeps that balance.
     fn has_balance(&self, _account: &AccountContext, _currency: AssetCode) -> bool {
@@ -284,7 +318,9 @@ pub trait Provider: Send + Sync + 'static {
     }
 
     /// The balance of a deposit account as the provider reports it, in units of `currency`.
-    async fn balance(&self, account: &AccountContext, currency: AssetCode) -> Result<Decimal, ProviderError>;
+    async fn balance(&self, _account: &AccountContext, _currency: AssetCode) -> Result<Decimal, ProviderError> {
+        Err(ProviderError::NotSupported)
+    }
 
     async fn check_credentials(&self, account: &AccountContext) -> Result<(), ProviderError>;
 

@@ -12,7 +12,7 @@ use crate::domain::exact;
 use crate::providers::provider::{
     Inquiry, Outcome, PayoutOrder, ProviderIds, ReportPage, ReportRow, ReportedOutcome, ReportedStatus,
 };
-use crate::providers::told::{clipped, unknown, unreadable};
+use crate::providers::told::{clipped, refused_call, unknown, unreadable};
 use crate::providers::transport::WireResponse;
 
 /// The category of transfers to and from cards.
@@ -57,11 +57,7 @@ pub fn sent(response: &WireResponse, order: &PayoutOrder, balance_account: &str)
         };
     }
     match refusal::read(response) {
-        // The refusal is about this call, and may have come before anybody looked at its key: it proves nothing about one before.
-        Ok((resolution, code, _)) if order.resend > 0 => {
-            unknown(format!("a resend was refused: {code} ({resolution}); the first send may have been taken"))
-        }
-        Ok((resolution, code, message)) => Outcome::Declined { resolution, code, message },
+        Ok((resolution, code, message)) => refused_call(order, resolution, code, message),
         Err(why) => unknown(why),
     }
 }

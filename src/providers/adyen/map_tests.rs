@@ -499,7 +499,7 @@ fn a_balance_is_what_is_available() {
 
 #[test]
 fn a_refused_right_is_told_apart_from_the_rest() {
-    let ask = |response: WireResponse| answered(Ok(response), |_| Some(()));
+    let ask = |response: WireResponse| answered(&response, |_| Some(()));
     for (body, status, resolution) in refusals() {
         let is_about_rights = matches!(resolution, Resolution::InvalidCredentials | Resolution::AccessDenied);
         let outcome = ask(answer(status, &body));
@@ -507,5 +507,5 @@ fn a_refused_right_is_told_apart_from_the_rest() {
     }
     assert!(matches!(ask(answer(500, &json!({}))), Err(ProviderError::Unavailable(_))));
     assert_eq!(ask(answer(200, &json!({}))), Ok(()));
-    assert!(answered(Ok(answer(200, &json!({}))), |_| None::<()>).is_err());
+    assert!(answered(&answer(200, &json!({})), |_| None::<()>).is_err());
 }

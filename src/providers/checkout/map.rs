@@ -10,7 +10,7 @@ use crate::domain::asset::AssetCode;
 use crate::domain::payout::Resolution;
 use crate::providers::provider::{Outcome, ProviderError, ProviderIds};
 use crate::providers::told::{clipped, unknown, unreadable};
-use crate::providers::transport::{TransportError, WireResponse};
+use crate::providers::transport::WireResponse;
 
 /// What a payment's status means for a payout.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -279,8 +279,7 @@ pub fn event(event: &Event, data: &EventData) -> Outcome {
 }
 
 /// What the answer to a question that isn't about a payout means.
-pub fn answered(response: Result<WireResponse, TransportError>) -> Result<(), ProviderError> {
-    let response = response.map_err(|error| ProviderError::Unavailable(error.to_string()))?;
+pub fn answered(response: &WireResponse) -> Result<(), ProviderError> {
     match response.status {
         200 if serde_json::from_slice::<Payments>(&response.body).is_ok() => Ok(()),
         200 => Err(ProviderError::Unavailable("the answer can't be understood".to_owned())),

@@ -12,7 +12,7 @@ use crate::domain::payout::{Resolution, ResolutionClass};
 use crate::providers::minor_units::MinorUnits;
 use crate::providers::provider::{Inquiry, Outcome, PayoutOrder, ProviderError, ProviderIds};
 use crate::providers::told::{clipped, unknown, unreadable};
-use crate::providers::transport::{TransportError, WireResponse};
+use crate::providers::transport::WireResponse;
 
 /// Currencies that Worldpay pays in and that have two decimals with everybody ("a whole number with an exponent"). Where providers differ
 /// in the decimals (CLP, HUF, IDR, ISK, JPY, KRW, TWD, VND and the like), an amount would be a hundred times too much or too little: those
@@ -230,8 +230,7 @@ fn by_fields(paths: &[&str]) -> Option<Resolution> {
 }
 
 /// Whether the answer to a look-up of a payout that nobody has sent shows that the credentials and the entity are good.
-pub fn checked(response: Result<WireResponse, TransportError>) -> Result<(), ProviderError> {
-    let response = response.map_err(|error| ProviderError::Unavailable(error.to_string()))?;
+pub fn checked(response: &WireResponse) -> Result<(), ProviderError> {
     let status = response.status;
     let name =
         serde_json::from_slice(&response.body).map_or_else(|_| String::new(), |Refused { error_name, .. }| error_name);

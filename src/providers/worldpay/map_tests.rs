@@ -398,16 +398,14 @@ fn what_worldpay_says_is_repeated_short_and_without_card_numbers() {
 #[test]
 fn credentials_are_good_where_nobodys_payout_is_not_found() {
     let missing = answer(404, &json!({"errorName": "resourceNotFound", "message": "no"}));
-    assert_eq!(checked(Ok(missing)), Ok(()));
-    assert_eq!(checked(Ok(answer(200, &payout("refused")))), Ok(()));
+    assert_eq!(checked(&missing), Ok(()));
+    assert_eq!(checked(&answer(200, &payout("refused"))), Ok(()));
     for (status, name) in [(401, "accessDenied"), (422, "fieldHasInvalidValue")] {
-        let told = checked(Ok(answer(status, &json!({"errorName": name, "message": "no"}))));
+        let told = checked(&answer(status, &json!({"errorName": name, "message": "no"})));
         assert!(matches!(told, Err(ProviderError::Credentials(_))), "{status}: {told:?}");
     }
     for (status, name) in [(404, "endpointNotFound"), (500, "internalErrorOccurred"), (200, "ok")] {
-        let told = checked(Ok(answer(status, &json!({"errorName": name, "message": "no"}))));
+        let told = checked(&answer(status, &json!({"errorName": name, "message": "no"})));
         assert!(matches!(told, Err(ProviderError::Unavailable(_))), "{status}: {told:?}");
     }
-    let told = checked(Err(TransportError::Broken("timed out".to_owned())));
-    assert!(matches!(told, Err(ProviderError::Unavailable(_))));
 }
