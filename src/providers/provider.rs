@@ -77,8 +77,13 @@ pub struct Inquiry {
     pub provider_original_id: Option<String>,
     pub amount: Decimal,
     pub currency: AssetCode,
-    /// When the payout was first sent: look-ups by time range start before it.
-    pub sent_at: DateTime<Utc>,
+    /// Whether the last that the provider told is that it took the payout and hasn't finished.
+    pub is_pending: bool,
+    /// No later than the first send, and as close to it as is known. What is looked for from here on can't have been sent before it, and
+    /// what counts only so long after a send doesn't count longer. Clocks differ: a range begins earlier than this.
+    pub first_sent_at: DateTime<Utc>,
+    /// When the last send was written down. It left then, or as long after as it waited for its turn, at most a lease.
+    pub last_sent_at: DateTime<Utc>,
 }
 
 /// What the provider tells of a payout beside its fate: its own identifiers, as far as it told them.
@@ -118,8 +123,31 @@ pub enum Outcome {
     NotFound,
     /// Proven that not one byte of the request left (a refused connection). Says nothing of an earlier send of the same order.
     NotSent { why: String },
-    /// Anything else: a time-out, a reset, a 5xx, an unreadable body, a code that isn't mapped.
-    Unknown { why: String },
+    /// Anything else: a time-out, a reset, a 5xx, an unreadable body, a code that isn't mapped. `ids` are those of the payment where the
+    /// provider told them all the same: a later question can go by them.
+    Unknown {
+        why: String,
+        #[serde(default)]
+        ids: ProviderIds,
+    },
+}
+
+impl Outcome {
+    /// Nobody knows, and why.
+    pub fn unknown(why: impl Into<String>) -> Self {
+        Self::Unknown { why: why.into(), ids: ProviderIds::default() }
+    }
+
+    /// What can't be told, with what the provider called the payment in the same answer. Every other outcome stays as it is, and so do ids
+    /// that are there already.
+    pub fn naming(self, ids: &ProviderIds) -> Self {
+        match self {
+            Self::Unknown { why, ids: none } if none == ProviderIds::default() => {
+                Self::Unknown { why, ids: ids.clone() }
+            }
+            told => told,
+        }
+    }
 }
 
 /// What a verified callback says of one payout.

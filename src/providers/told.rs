@@ -24,7 +24,7 @@ pub fn unasked(error: &TransportError) -> Outcome {
 
 /// Nobody knows, and why.
 pub fn unknown(why: String) -> Outcome {
-    Outcome::Unknown { why }
+    Outcome::unknown(why)
 }
 
 /// A call that the provider refused, and that took nothing. That is about this call, and may have been said before anybody looked at its

@@ -253,7 +253,9 @@ fn question(order: &PayoutOrder) -> Inquiry {
         provider_original_id: None,
         amount: order.amount,
         currency: order.currency,
-        sent_at: "2026-03-01T12:00:00.5Z".parse().unwrap(),
+        is_pending: false,
+        first_sent_at: "2026-03-01T12:00:00.5Z".parse().unwrap(),
+        last_sent_at: "2026-03-01T12:00:00.5Z".parse().unwrap(),
     }
 }
 
@@ -479,7 +481,7 @@ async fn a_second_payment_under_one_reference_is_never_overlooked() {
     let second = subject.data(&order);
     subject.ledger.lock().unwrap().entries.push(Entry { situation: Situation::Paid, data: second });
     let outcome = subject.inquire(&order).await;
-    assert!(matches!(&outcome, Outcome::Unknown { why } if why.contains("2 transfers out")), "{outcome:?}");
+    assert!(matches!(&outcome, Outcome::Unknown { why, .. } if why.contains("2 transfers out")), "{outcome:?}");
 }
 
 #[tokio::test]

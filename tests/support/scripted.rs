@@ -185,7 +185,7 @@ impl Scripted {
             Says::DeclinesCard => return declined(Resolution::CardRestricted),
             Says::LacksFunds => return declined(Resolution::InsufficientFunds),
             Says::NotSent => return Outcome::NotSent { why: "connection refused".to_owned() },
-            Says::Loses | Says::Hangs => return Outcome::Unknown { why: "no answer".to_owned() },
+            Says::Loses | Says::Hangs => return Outcome::unknown("no answer"),
             Says::DeclinesLater => {
                 script.declined.insert(order.reference.clone());
                 return Outcome::Pending { ids: ProviderIds::default() };
@@ -196,7 +196,7 @@ impl Scripted {
         let twice = script.paid.insert(order.reference.clone(), (lane, amount));
         assert!(twice.is_none(), "{} was sent twice", order.reference);
         match says {
-            Says::PaysSilently => Outcome::Unknown { why: "no answer".to_owned() },
+            Says::PaysSilently => Outcome::unknown("no answer"),
             Says::PaysLater => Outcome::Pending { ids: ProviderIds::default() },
             Says::LiesAndPays => declined(Resolution::DeclinedError),
             _ => processed(amount),

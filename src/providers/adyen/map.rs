@@ -184,10 +184,14 @@ fn of_ours(transfer: &Transfer, asked: &Asked<'_>) -> Outcome {
     told(transfer)
 }
 
-/// What Adyen tells of a transfer to a card.
+/// What Adyen tells of a transfer to a card, with its id even where its fate can't be told.
 pub fn told(transfer: &Transfer) -> Outcome {
-    let Some((amount, _)) = amount(transfer) else { return unknown("an amount can't be read".to_owned()) };
     let ids = ids(transfer);
+    fate(transfer, ids.clone()).naming(&ids)
+}
+
+fn fate(transfer: &Transfer, ids: ProviderIds) -> Outcome {
+    let Some((amount, _)) = amount(transfer) else { return unknown("an amount can't be read".to_owned()) };
     match standing(&transfer.status) {
         Some(Standing::Pending) => Outcome::Pending { ids },
         Some(Standing::Paid) => Outcome::Processed { amount, ids },

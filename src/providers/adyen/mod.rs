@@ -102,8 +102,8 @@ impl AdyenProvider {
     async fn look_up(&self, account: &AccountContext, inquiry: &Inquiry) -> Result<Outcome, Outcome> {
         let balance_account_id = balance_account_id(account).map_err(Unwritten::unasked)?;
         let (before, after) = LOOK_UP_DAYS;
-        let since = inquiry.sent_at - TimeDelta::days(before);
-        let until = inquiry.sent_at + TimeDelta::days(after);
+        let since = inquiry.first_sent_at - TimeDelta::days(before);
+        let until = inquiry.first_sent_at + TimeDelta::days(after);
         let mut transfers = Vec::new();
         let mut cursor: Option<String> = None;
         for _ in 0..PAGES_MAX {

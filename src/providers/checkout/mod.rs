@@ -20,7 +20,7 @@ use self::account::Door;
 use self::map::{Accepting, Asked};
 use super::provider::{
     AccountContext, CallbackError, Capabilities, CredentialField, Destination, Inquiry, Outcome, PayoutOrder, Provider,
-    ProviderError, ReportedOutcome, SettingField,
+    ProviderError, ProviderIds, ReportedOutcome, SettingField,
 };
 use super::remote::{self, JSON, REFERENCE_ALPHABET, Remote, Unwritten};
 use super::transport::{Transport, WireRequest, WireResponse};
@@ -140,7 +140,7 @@ impl CheckoutProvider {
             };
             outcomes.push(match actions {
                 Ok(actions) => map::told(payment, &actions, asked),
-                Err(outcome) => outcome,
+                Err(outcome) => outcome.naming(&map::ids(&payment.id, None)),
             });
         }
         map::together(outcomes)
@@ -196,17 +196,22 @@ impl Provider for CheckoutProvider {
         };
         let request = self.order_to_pay(account, &door, order, to);
         let asked = Asked { reference: &order.reference, amount: order.amount, currency: order.currency };
-        self.remote
-            .within(async {
-                match self.remote.answer_to_order(request).await {
-                    Ok(response) => match map::accepted(&response, asked.reference) {
-                        Accepting::Done(outcome) => outcome,
-                        Accepting::Look(id) => self.look(&door, &id, &asked).await,
-                    },
-                    Err(outcome) => outcome,
-                }
-            })
-            .await
+        let mut ids = ProviderIds::default();
+        let conversation = async {
+            match self.remote.answer_to_order(request).await {
+                Ok(response) => match map::accepted(&response, asked.reference) {
+                    Accepting::Done(outcome) => outcome,
+                    Accepting::Look(id) => {
+                        // It was taken under this id, whatever the look at it says, or if it says nothing in time.
+                        ids = map::ids(&id, None);
+                        self.look(&door, &id, &asked).await
+                    }
+                },
+                Err(outcome) => outcome,
+            }
+        };
+        let outcome = self.remote.within(conversation).await;
+        outcome.naming(&ids)
     }
 
     async fn inquire(&self, account: &AccountContext, inquiry: &Inquiry) -> Outcome {

@@ -92,9 +92,13 @@ fn of_ours(payout: &Payout, reference: &str, asked: Decimal, currency: AssetCode
     told(payout)
 }
 
-/// What the provider tells of a payout.
+/// What the provider tells of a payout, with its id even where its fate can't be told.
 pub fn told(payout: &Payout) -> Outcome {
     let ids = ProviderIds { original_id: Some(payout.id.clone()), rrn: payout.rrn.clone(), ..ProviderIds::default() };
+    fate(payout, ids.clone()).naming(&ids)
+}
+
+fn fate(payout: &Payout, ids: ProviderIds) -> Outcome {
     let (Some(processed), Some(returned)) = (amount(&payout.processed_amount), amount(&payout.returned_amount)) else {
         return unknown("an amount can't be read".to_owned());
     };

@@ -207,12 +207,14 @@ fn about(answer: &Answer, ours: &Ours<'_>) -> Outcome {
     if other_amount || other_currency {
         return unknown("TabaPay has another amount or currency under this reference".to_owned());
     }
+    let original_id = transaction_id.or(ours.transaction_id).map(clipped);
+    let ids = ProviderIds { original_id, ..ProviderIds::default() };
     if given(answer.reversal_status.as_ref()).is_some() || answer.reversal.is_some() || answer.reversals.is_some() {
         // Documented for pulls only.
-        return unknown("TabaPay tells of a reversal, which a push can't have".to_owned());
+        return unknown("TabaPay tells of a reversal, which a push can't have".to_owned()).naming(&ids);
     }
-    let original_id = transaction_id.or(ours.transaction_id).map(clipped);
-    told(answer, ours, ProviderIds { original_id, ..ProviderIds::default() })
+    // Also where the fate is open (HTTP 207): by reference TabaPay answers for a day, by its id for months.
+    told(answer, ours, ids.clone()).naming(&ids)
 }
 
 /// What a transaction's status says.

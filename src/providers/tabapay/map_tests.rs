@@ -30,7 +30,9 @@ fn inquiry(original_id: Option<&str>) -> Inquiry {
         provider_original_id: original_id.map(str::to_owned),
         amount: order.amount,
         currency: order.currency,
-        sent_at: "2026-03-01T12:00:00Z".parse().unwrap(),
+        is_pending: false,
+        first_sent_at: "2026-03-01T12:00:00Z".parse().unwrap(),
+        last_sent_at: "2026-03-01T12:00:00Z".parse().unwrap(),
     }
 }
 
@@ -401,13 +403,13 @@ fn credentials_are_refused_by_what_refuses_the_client() {
 fn what_tabapay_says_is_repeated_short_and_without_card_numbers() {
     let long = format!("4111 1111 1111 1111 {}", "x".repeat(9_000));
     for sc in [409, 500] {
-        let Outcome::Unknown { why } = refused(sc, Some(&long), 0) else { panic!("not unknown") };
+        let Outcome::Unknown { why, .. } = refused(sc, Some(&long), 0) else { panic!("not unknown") };
         assert!(!why.contains("1111") && why.len() < 250, "{why}");
     }
     let Outcome::Declined { message, .. } = refused(400, Some(&long), 0) else { panic!("not declined") };
     assert!(!message.contains("1111") && message.len() <= 100);
     for changes in [json!({"status": "4111111111111111"}), json!({"networkRC": "4111111111111111"})] {
-        let Outcome::Unknown { why } = means(&changes) else { panic!("not unknown") };
+        let Outcome::Unknown { why, .. } = means(&changes) else { panic!("not unknown") };
         assert!(!why.contains("1111"), "{why}");
     }
     let Outcome::Processed { ids, .. } = means(&json!({"transactionID": "4111111111111111"})) else {

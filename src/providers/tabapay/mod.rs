@@ -14,7 +14,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use chrono::TimeDelta;
+use chrono::{DateTime, TimeDelta, Utc};
 use zeroize::Zeroizing;
 
 use super::provider::{
@@ -46,7 +46,7 @@ pub const SENDER_COUNTRY: &str = "sender_country";
 const REFERENCE_LENGTH_MAX: usize = 15;
 /// How long TabaPay answers by reference: what it doesn't find afterwards may be there.
 const ANSWERS_BY_REFERENCE: TimeDelta = TimeDelta::hours(24);
-/// How long it is asked by reference. Longer than it promises to answer, since a payout is written down before it is its turn to be sent,
+/// How long it is asked by reference. Longer than it promises to answer, since a payout may be sent later than it is known to have been,
 /// and then never again: a client that goes on asking is locked out.
 const ASKED_BY_REFERENCE: TimeDelta = TimeDelta::hours(48);
 /// The length of every id that TabaPay gives.
@@ -136,9 +136,9 @@ impl TabapayProvider {
         Ok(self.request(account, "POST", "/transactions")?.with_body(JSON, remote::json(&create)?))
     }
 
-    /// How long ago the payout was sent.
-    fn age(&self, inquiry: &Inquiry) -> TimeDelta {
-        self.clock.now().signed_duration_since(inquiry.sent_at).max(TimeDelta::zero())
+    /// How long ago something was.
+    fn since(&self, time: DateTime<Utc>) -> TimeDelta {
+        self.clock.now().signed_duration_since(time).max(TimeDelta::zero())
     }
 }
 
@@ -260,17 +260,17 @@ impl Provider for TabapayProvider {
     }
 
     async fn inquire(&self, account: &AccountContext, inquiry: &Inquiry) -> Outcome {
-        let age = self.age(inquiry);
         let transaction_id = inquiry.provider_original_id.as_deref().filter(|id| is_id(id));
-        if age.to_std().unwrap_or(Duration::ZERO) < self.capabilities.settling_time {
-            return match transaction_id {
-                // Nothing was asked since the send, which told an id of what isn't final only with a pending transaction.
-                Some(id) => {
-                    Outcome::Pending { ids: ProviderIds { original_id: Some(id.to_owned()), ..ProviderIds::default() } }
-                }
-                None => told::unknown("not asked yet: TabaPay wants to be left alone for the settling time".to_owned()),
+        if self.since(inquiry.last_sent_at).to_std().unwrap_or(Duration::ZERO) < self.capabilities.settling_time {
+            // Nothing was asked since the send: what it told is all that is known.
+            return if inquiry.is_pending {
+                let original_id = transaction_id.map(str::to_owned);
+                Outcome::Pending { ids: ProviderIds { original_id, ..ProviderIds::default() } }
+            } else {
+                told::unknown("not asked yet: TabaPay wants to be left alone for the settling time".to_owned())
             };
         }
+        let age = self.since(inquiry.first_sent_at);
         let (by, request) = match transaction_id {
             Some(id) => {
                 let resource = format!("/transactions/{id}");

@@ -145,8 +145,13 @@ pub fn found(response: &WireResponse, inquiry: &Inquiry) -> Outcome {
     }
 }
 
-/// What a payout's outcome means. `amount` is what was asked: Worldpay pays it whole or not at all.
+/// What a payout's outcome means, with the scheme's reference even where its fate can't be told. `amount` is what was asked: Worldpay pays
+/// it whole or not at all.
 fn told(payout: &Payout, amount: Decimal, outcomes: &[(&str, Fate)]) -> Outcome {
+    fate(payout, amount, outcomes).naming(&ids(payout))
+}
+
+fn fate(payout: &Payout, amount: Decimal, outcomes: &[(&str, Fate)]) -> Outcome {
     let Some((outcome, fate)) = outcomes.iter().find(|(known, _)| *known == payout.outcome) else {
         return unknown(format!("the unmapped outcome {:?}", clipped(&payout.outcome)));
     };
