@@ -11,7 +11,7 @@ use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
 
 use crate::domain::asset::AssetCode;
-use crate::domain::card::CardDetails;
+use crate::domain::card::{CardDetails, CardScheme};
 use crate::domain::ids::{DepositAccountId, Mode, ProviderAccountId};
 use crate::domain::payout::Resolution;
 
@@ -241,7 +241,8 @@ pub struct Capabilities {
     /// The longest that a send may take before its outcome is unknown.
     pub send_timeout: Duration,
     pub currencies: Vec<AssetCode>,
-    pub card_schemes: Vec<crate::domain::card::CardScheme>,
+    pub card_schemes: Vec<CardScheme>,
+    /// Whether it pays to cards within minutes; of which account, [`Provider::has_fast_funds`] says.
     pub fast_funds: bool,
     /// Whether `balance` tells anything at all; of which account, [`Provider::has_balance`] says.
     pub has_balance: bool,
@@ -278,22 +279,74 @@ impl CredentialField {
     }
 }
 
+/// What a setting may say.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SettingValue {
+    /// What the adapter looks at when the account is checked.
+    Text,
+    OneOf(&'static [&'static str]),
+    /// One or several of them, with commas between.
+    SomeOf(&'static [&'static str]),
+}
+
 /// A setting that an adapter's accounts have: not secret, such as a merchant's id.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SettingField {
     pub name: &'static str,
     pub is_required: bool,
+    pub value: SettingValue,
     /// What it is and where the provider shows it, for a person.
     pub description: &'static str,
 }
 
 impl SettingField {
     pub const fn required(name: &'static str, description: &'static str) -> Self {
-        Self { name, is_required: true, description }
+        Self { name, is_required: true, value: SettingValue::Text, description }
     }
 
     pub const fn optional(name: &'static str, description: &'static str) -> Self {
-        Self { name, is_required: false, description }
+        Self { name, is_required: false, value: SettingValue::Text, description }
+    }
+
+    pub const fn one_of(self, choices: &'static [&'static str]) -> Self {
+        Self { value: SettingValue::OneOf(choices), ..self }
+    }
+
+    pub const fn some_of(self, choices: &'static [&'static str]) -> Self {
+        Self { value: SettingValue::SomeOf(choices), ..self }
+    }
+
+    /// Whether the setting may say this.
+    pub fn takes(&self, text: &str) -> bool {
+        match self.value {
+            SettingValue::Text => true,
+            SettingValue::OneOf(choices) => choices.contains(&text),
+            SettingValue::SomeOf(choices) => text.split(',').all(|piece| choices.contains(&piece.trim())),
+        }
+    }
+}
+
+/// Whether an account pays within minutes, `yes` or `no`: a matter of what its provider has agreed with the client.
+pub const FAST_FUNDS: &str = "fast_funds";
+/// The card schemes that an account may pay to, by their names on the wire, with commas between.
+pub const CARD_SCHEMES: &str = "card_schemes";
+
+impl SettingField {
+    /// [`FAST_FUNDS`], for an adapter whose accounts differ in it.
+    pub const FAST_FUNDS: Self = Self::optional(
+        FAST_FUNDS,
+        "Whether the provider pays to cards within minutes for this account: yes or no. Without it what the provider says of its service \
+         counts.",
+    )
+    .one_of(&["yes", "no"]);
+
+    /// [`CARD_SCHEMES`], of those that the adapter pays to.
+    pub const fn card_schemes(schemes: &'static [&'static str]) -> Self {
+        Self::optional(
+            CARD_SCHEMES,
+            "The card schemes that the provider has enabled for this account, with commas between. Without it all that it pays to.",
+        )
+        .some_of(schemes)
     }
 }
 
@@ -322,6 +375,20 @@ pub trait Provider: Send + Sync + 'static {
     /// The settings of its accounts; `None`: any are taken, and it looks at those that it knows.
     fn settings_schema(&self) -> Option<&[SettingField]> {
         None
+    }
+
+    /// Whether an account pays to cards within minutes: as its setting [`FAST_FUNDS`] says, and else as the adapter does.
+    fn has_fast_funds(&self, account: &AccountContext) -> bool {
+        account.setting(FAST_FUNDS).map_or(self.capabilities().fast_funds, |setting| setting == "yes")
+    }
+
+    /// The card schemes that an account pays to: the adapter's, as far as its setting [`CARD_SCHEMES`] has them.
+    fn card_schemes(&self, account: &AccountContext) -> Vec<CardScheme> {
+        let enabled = account.setting(CARD_SCHEMES);
+        let is_enabled = |scheme: &CardScheme| {
+            enabled.is_none_or(|enabled| enabled.split(',').any(|name| name.trim() == scheme.as_str()))
+        };
+        self.capabilities().card_schemes.iter().copied().filter(is_enabled).collect()
     }
 
     /// Sends one order. Never panics, never retries by itself, and returns within its own time-out.

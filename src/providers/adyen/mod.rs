@@ -201,10 +201,14 @@ impl Provider for AdyenProvider {
     }
 
     fn settings_schema(&self) -> Option<&[SettingField]> {
-        const FIELDS: [SettingField; 1] = [SettingField::required(
-            BALANCE_ACCOUNT_ID,
-            "The id of the balance account that pays (BA…), from the Customer Area under Accounts, Balance accounts.",
-        )];
+        const FIELDS: [SettingField; 3] = [
+            SettingField::required(
+                BALANCE_ACCOUNT_ID,
+                "The id of the balance account that pays (BA…), from the Customer Area under Accounts, Balance accounts.",
+            ),
+            SettingField::FAST_FUNDS,
+            SettingField::card_schemes(&["VISA", "MASTERCARD"]),
+        ];
         Some(&FIELDS)
     }
 

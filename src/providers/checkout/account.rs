@@ -43,7 +43,7 @@ pub const CREDENTIALS: [CredentialField; 3] = [
     ),
 ];
 
-pub const SETTINGS: [SettingField; 12] = [
+pub const SETTINGS: [SettingField; 14] = [
     SettingField::required(
         CURRENCY_ACCOUNT,
         "The sub-account that pays (ca_…): Dashboard, Balances, the sub-account's details.",
@@ -74,6 +74,8 @@ pub const SETTINGS: [SettingField; 12] = [
         "The sender's country, two letters of ISO 3166; needed with the company's name.",
     ),
     SettingField::optional(SENDER_REFERENCE, "The sender's own number at the house, up to 15 letters and digits."),
+    SettingField::FAST_FUNDS,
+    SettingField::card_schemes(&["VISA", "MASTERCARD"]),
 ];
 
 /// Where an account calls, and with what key: all that a question needs.

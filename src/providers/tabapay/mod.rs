@@ -220,7 +220,7 @@ impl Provider for TabapayProvider {
     }
 
     fn settings_schema(&self) -> Option<&[SettingField]> {
-        const FIELDS: [SettingField; 8] = [
+        const FIELDS: [SettingField; 10] = [
             SettingField::required(
                 CLIENT_ID,
                 "The ClientID in TabaPay's credentials file: 22 characters, followed by the SubClientID where TabaPay says so.",
@@ -247,6 +247,8 @@ impl Provider for TabapayProvider {
                 SENDER_COUNTRY,
                 "The country of who pays, as its ISO 3166-1 number: 840 for the USA, 124 for Canada.",
             ),
+            SettingField::FAST_FUNDS,
+            SettingField::card_schemes(&["VISA", "MASTERCARD", "DISCOVER"]),
         ];
         Some(&FIELDS)
     }

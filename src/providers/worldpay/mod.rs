@@ -94,7 +94,7 @@ impl WorldpayProvider {
             reference_alphabet: REFERENCE_ALPHABET,
             currencies: CURRENCIES.currencies(),
             card_schemes: vec![CardScheme::Visa, CardScheme::Mastercard, CardScheme::Maestro],
-            // Not of every account: basic disbursements take days, and Fast Access falls back to them.
+            // Not of every account, which says so itself: basic disbursements take days, and Fast Access falls back to them.
             fast_funds: false,
             ..Capabilities::configured(settings)
         };
@@ -239,7 +239,7 @@ impl Provider for WorldpayProvider {
     }
 
     fn settings_schema(&self) -> Option<&[SettingField]> {
-        const FIELDS: [SettingField; 4] = [
+        const FIELDS: [SettingField; 5] = [
             SettingField::required(
                 ENTITY,
                 "The merchant entity that payouts are billed and reported under, as the implementation manager at Worldpay \
@@ -250,7 +250,8 @@ impl Provider for WorldpayProvider {
                 METHOD,
                 "`fast_access`: by Visa Direct or Mastercard Send, within 30 minutes where the card's issuer supports it. \
                     `basic`: a basic disbursement, which takes days. The entity must be enabled for it.",
-            ),
+            )
+            .one_of(&[BASIC, FAST_ACCESS]),
             SettingField::required(
                 NARRATIVE,
                 "Who pays, for the first line of the card holder's statement: 1 to 24 letters, digits, spaces, hyphens, full \
@@ -260,9 +261,16 @@ impl Provider for WorldpayProvider {
                 FALLBACK_TO_BASIC,
                 "Of `fast_access`: `disabled` stops Worldpay from paying by a basic disbursement where the scheme doesn't \
                     answer. Without it Worldpay does.",
-            ),
+            )
+            .one_of(&["enabled", "disabled"]),
+            SettingField::card_schemes(&["VISA", "MASTERCARD", "MAESTRO"]),
         ];
         Some(&FIELDS)
+    }
+
+    /// Where the account pays by Fast Access and Worldpay may not fall back to a basic disbursement.
+    fn has_fast_funds(&self, account: &AccountContext) -> bool {
+        matches!(Method::of(account), Ok(Method::FastAccess)) && account.setting(FALLBACK_TO_BASIC) == Some("disabled")
     }
 
     async fn send(&self, account: &AccountContext, order: &PayoutOrder, to: &Destination) -> Outcome {
