@@ -16,6 +16,7 @@ mod manage;
 mod moderation;
 mod outcomes;
 mod partner;
+mod provider_ids;
 mod reconcile;
 mod refusals;
 mod requests;

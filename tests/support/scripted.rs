@@ -30,6 +30,8 @@ pub enum Says {
     NotSent,
     /// Takes it and pays, and no answer comes.
     PaysSilently,
+    /// Takes it and pays, and its answer tells nothing but what it calls the payment: it is found by that name alone.
+    PaysAndNamesIt,
     /// Takes it, pays, and tells so when it is asked.
     PaysLater,
     /// Takes it, and declines for the route when it is asked.
@@ -49,6 +51,8 @@ struct Script {
     /// By reference: the lane and the amount.
     paid: BTreeMap<String, (String, Decimal)>,
     declined: BTreeSet<String>,
+    /// What is found by its own id only.
+    named: BTreeSet<String>,
     sends: HashMap<String, usize>,
     /// Reports, where somebody wrote down when things were taken.
     book: Vec<(String, ReportRow)>,
@@ -165,13 +169,16 @@ impl Scripted {
                     (Some(ReportedStatus::Declined), Decimal::ZERO)
                 }
                 Says::PaysOnly(amount) => (Some(ReportedStatus::Processed), amount),
-                Says::Pays | Says::PaysSlowly | Says::PaysSilently | Says::PaysLater | Says::LiesAndPays => {
-                    (Some(ReportedStatus::Processed), order.amount)
-                }
+                Says::Pays
+                | Says::PaysSlowly
+                | Says::PaysSilently
+                | Says::PaysAndNamesIt
+                | Says::PaysLater
+                | Says::LiesAndPays => (Some(ReportedStatus::Processed), order.amount),
             };
             let row = status.map(|status| ReportRow {
                 reference: order.reference.clone(),
-                original_id: Some(format!("id-{}", order.reference)),
+                original_id: ids_of(&order.reference).original_id,
                 status,
                 amount_processed: paid,
                 amount_returned: Decimal::ZERO,
@@ -191,12 +198,19 @@ impl Scripted {
                 return Outcome::Pending { ids: ProviderIds::default() };
             }
             Says::PaysOnly(amount) => amount,
+            Says::PaysAndNamesIt => {
+                script.named.insert(order.reference.clone());
+                order.amount
+            }
             Says::Pays | Says::PaysSlowly | Says::PaysSilently | Says::PaysLater | Says::LiesAndPays => order.amount,
         };
         let twice = script.paid.insert(order.reference.clone(), (lane, amount));
         assert!(twice.is_none(), "{} was sent twice", order.reference);
         match says {
             Says::PaysSilently => Outcome::unknown("no answer"),
+            Says::PaysAndNamesIt => {
+                Outcome::unknown("taken, and its fate isn't told").naming(&ids_of(&order.reference))
+            }
             Says::PaysLater => Outcome::Pending { ids: ProviderIds::default() },
             Says::LiesAndPays => declined(Resolution::DeclinedError),
             _ => processed(amount),
@@ -206,6 +220,11 @@ impl Scripted {
     pub fn sends_to(&self, lane: &str) -> usize {
         self.script.lock().unwrap().sends.get(lane).copied().unwrap_or(0)
     }
+}
+
+/// What it calls the payment of a reference.
+pub fn ids_of(reference: &str) -> ProviderIds {
+    ProviderIds { original_id: Some(format!("id-{reference}")), ..ProviderIds::default() }
 }
 
 fn processed(amount: Decimal) -> Outcome {
@@ -242,6 +261,11 @@ impl Provider for Scripted {
         let script = self.script.lock().unwrap();
         if script.declined.contains(&inquiry.reference) {
             return declined(Resolution::DeclinedError);
+        }
+        if script.named.contains(&inquiry.reference)
+            && inquiry.provider_original_id != ids_of(&inquiry.reference).original_id
+        {
+            return Outcome::NotFound;
         }
         script.paid.get(&inquiry.reference).map_or(Outcome::NotFound, |(_, amount)| processed(*amount))
     }
