@@ -92,12 +92,9 @@ pub(super) fn judge(
         Outcome::Unknown { why, .. } if payout.status.is_open() && torture::is_off(Rule::NoFailoverOnUnknown) => {
             Verdict::Refused { resolution: Resolution::ProviderUnavailable, code: None, message: Some(clipped(why)) }
         }
-        Outcome::Unknown { why, ids } if payout.status.is_open() && !is_stale => Verdict::Open {
-            event: PayoutEvent::Ambiguous,
-            resolution: Resolution::Unknown,
-            why: clipped(why),
-            ids,
-        },
+        Outcome::Unknown { why, ids } if payout.status.is_open() && !is_stale => {
+            Verdict::Open { event: PayoutEvent::Ambiguous, resolution: Resolution::Unknown, why: clipped(why), ids }
+        }
         Outcome::Unknown { .. } => Verdict::Ignore { why: "says nothing" },
     }
 }
