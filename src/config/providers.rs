@@ -10,7 +10,6 @@ use serde::Deserialize;
 
 use super::Problems;
 use crate::domain::asset::AssetCode;
-use crate::domain::ids::Mode;
 
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -252,19 +251,6 @@ impl HttpProviderSettings {
 }
 
 impl RemoteProviderSettings {
-    /// Where accounts of `mode` call.
-    pub fn base_url(&self, mode: Mode) -> Option<&str> {
-        match mode {
-            Mode::Test => Some(&self.test_url),
-            Mode::Live => self.live_url.as_deref(),
-        }
-    }
-
-    /// The modes that it can be called in.
-    pub fn modes(&self) -> &'static [Mode] {
-        if self.live_url.is_some() { &[Mode::Test, Mode::Live] } else { &[Mode::Test] }
-    }
-
     pub fn send_timeout(&self) -> Duration {
         Duration::from_millis(self.send_timeout_ms)
     }

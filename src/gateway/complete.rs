@@ -22,7 +22,7 @@ use serde_json::json;
 use super::{Gateway, GatewayError};
 use crate::domain::ids::{PayoutId, PayoutRequestId, Tenant};
 use crate::domain::payout::{PayoutEvent, PayoutStatus};
-use crate::providers::provider::Outcome;
+use crate::providers::provider::{Outcome, ProviderIds};
 use crate::store::cases;
 use crate::store::jobs::{self, JobKind};
 use crate::store::payouts::Payout;
@@ -167,6 +167,10 @@ impl Gateway {
                     self.ask_again(payout, changes, now);
                     self.ask_a_person(subject, index, changes)?;
                 }
+                // What the provider calls the payment is worth keeping, even of an answer that counts for nothing.
+                if let (Outcome::Unknown { ids, .. }, true) = (&report.outcome, payout.status.is_open()) {
+                    note_ids(subject, index, ids.clone(), false, report.source, changes);
+                }
                 Ok(())
             }
             Verdict::Case { kind, evidence } => {
@@ -187,9 +191,9 @@ impl Gateway {
                 changes.note_open(payout, event, now);
                 payout.status = transition(payout, event)?;
                 payout.resolution = Some(resolution);
-                verdict::remember_ids(payout, ids);
                 let (payout_id, status) = (payout.id, payout.status);
                 self.ask_again(payout, changes, now);
+                note_ids(subject, index, ids, event == PayoutEvent::Taken, report.source, changes);
                 changes.event(
                     subject.request,
                     Some(payout_id),
@@ -207,11 +211,11 @@ impl Gateway {
                 self.moderate(subject, Some(index), why, changes)
             }
             Verdict::Paid { amount, ids } => {
-                verdict::remember_ids(payout, ids);
+                note_ids(subject, index, ids, true, report.source, changes);
                 self.paid(subject, index, amount, report.source, changes, now)
             }
             Verdict::PaidLate { amount, ids } => {
-                verdict::remember_ids(payout, ids);
+                note_ids(subject, index, ids, true, report.source, changes);
                 self.paid_late(subject, index, amount, report.source, changes, now)
             }
             Verdict::Refused { resolution, code, message } => {
@@ -224,17 +228,36 @@ impl Gateway {
                     // What was debited is booked already.
                     ids.debited = None;
                 }
-                verdict::remember_ids(payout, ids);
+                note_ids(subject, index, ids, true, report.source, changes);
                 self.paid_and_returned(subject, index, amount, report.source, changes, now)
             }
             Verdict::Recovered { amount, mut ids } => {
                 if payout.status == PayoutStatus::LateProcessed {
                     ids.debited = None;
                 }
-                verdict::remember_ids(payout, ids);
+                note_ids(subject, index, ids, true, report.source, changes);
                 self.paid_late_and_recovered(subject, index, amount, report.source, changes, now)
             }
         }
+    }
+}
+
+/// Keeps the ids that a report tells of a payout; one that contradicts what was known is written down. `is_sure` as in
+/// [`verdict::remember_ids`].
+fn note_ids(
+    subject: &mut Subject<'_>,
+    index: usize,
+    ids: ProviderIds,
+    is_sure: bool,
+    source: Source,
+    changes: &mut Changes,
+) {
+    let payout = &mut subject.payouts[index];
+    let payout_id = payout.id;
+    if let Some(mut difference) = verdict::remember_ids(payout, ids, is_sure) {
+        tracing::warn!(payout = %payout_id, source = source.as_str(), %difference, "the provider calls a payment something else");
+        difference["source"] = json!(source.as_str());
+        changes.event(subject.request, Some(payout_id), "payout_id_differs", difference);
     }
 }
 

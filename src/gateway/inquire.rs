@@ -7,6 +7,7 @@ use chrono::TimeDelta;
 use super::account_calls::CallPermit;
 use super::complete::{Report, Source};
 use super::{Gateway, GatewayError};
+use crate::domain::payout::PayoutStatus;
 use crate::providers::provider::{Inquiry, Outcome};
 use crate::store::jobs::{self, JobKind};
 use crate::store::payouts::{self, Payout};
@@ -69,13 +70,15 @@ impl Gateway {
             provider_original_id: payout.provider_original_id.clone(),
             amount: payout.amount,
             currency: payout.currency,
-            sent_at: payout.created_at,
+            is_pending: payout.status == PayoutStatus::Pending,
+            first_sent_at: payout.first_sent_at(),
+            last_sent_at: payout.sent_at.unwrap_or(payout.created_at),
         };
         torture::reach(Place::Call("inquire before")).await.ok()?;
         let timeout = provider.capabilities().send_timeout;
         let outcome = match tokio::time::timeout(timeout, provider.inquire(account, &inquiry)).await {
             Ok(outcome) => outcome,
-            Err(_) => Outcome::Unknown { why: format!("no answer within {} ms", timeout.as_millis()) },
+            Err(_) => Outcome::unknown(format!("no answer within {} ms", timeout.as_millis())),
         };
         torture::reach(Place::Call("inquire after")).await.ok()?;
         Some(self.report(payout, Source::Inquiry, outcome))

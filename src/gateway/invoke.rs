@@ -144,7 +144,7 @@ impl Gateway {
         // From here on bytes may leave: whatever happens is reported, and what can't be told is unknown.
         let outcome = match tokio::time::timeout(send_timeout, provider.send(account, &order, &destination)).await {
             Ok(outcome) => outcome,
-            Err(_) => Outcome::Unknown { why: format!("no answer within {} ms", send_timeout.as_millis()) },
+            Err(_) => Outcome::unknown(format!("no answer within {} ms", send_timeout.as_millis())),
         };
         torture::reach(Place::Call("send after")).await.ok()?;
         Some(self.report(payout, Source::Send { epoch: task.epoch, sends: payout.sends }, outcome))
@@ -284,7 +284,7 @@ impl Gateway {
             let may_send = row.moderation_reason.is_none() && row.stop_requested.is_none();
             if !is_resend || !may_send {
                 let why = if is_resend { "not sent again: stopped" } else { "its sender is gone" };
-                let outcome = Outcome::Unknown { why: why.to_owned() };
+                let outcome = Outcome::unknown(why.to_owned());
                 invokes.reports.push(self.report(payout, Source::Reclaimed, outcome));
                 continue;
             }

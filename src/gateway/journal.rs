@@ -31,6 +31,7 @@ pub const KINDS: &[&str] = &[
     "payout_started",
     "payout_pending",
     "payout_unknown",
+    "payout_id_differs",
     "payout_to_be_resent",
     "payout_resent",
     "payout_processed",

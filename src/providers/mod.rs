@@ -7,6 +7,7 @@ pub mod http;
 pub mod minor_units;
 pub mod provider;
 pub mod registry;
+pub mod remote;
 pub mod signature;
 pub mod tabapay;
 pub mod test;

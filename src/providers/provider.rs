@@ -7,11 +7,11 @@ use std::time::Duration;
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use rust_decimal::Decimal;
-use secrecy::SecretString;
+use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
 
 use crate::domain::asset::AssetCode;
-use crate::domain::card::CardDetails;
+use crate::domain::card::{CardDetails, CardScheme};
 use crate::domain::ids::{DepositAccountId, Mode, ProviderAccountId};
 use crate::domain::payout::Resolution;
 
@@ -24,6 +24,18 @@ pub struct AccountContext {
     pub settings: BTreeMap<String, String>,
     /// Adapter-specific secrets, by name.
     pub credentials: BTreeMap<String, SecretString>,
+}
+
+impl AccountContext {
+    /// A setting that is given; an empty one isn't.
+    pub fn setting(&self, name: &str) -> Option<&str> {
+        self.settings.get(name).map(String::as_str).filter(|value| !value.is_empty())
+    }
+
+    /// A secret that is given; an empty one isn't.
+    pub fn secret(&self, name: &str) -> Option<&str> {
+        self.credentials.get(name).map(ExposeSecret::expose_secret).filter(|secret| !secret.is_empty())
+    }
 }
 
 /// Where the fiat goes: a card from the vault, or a service's plain fields (`test_usd`: `account`).
@@ -65,8 +77,13 @@ pub struct Inquiry {
     pub provider_original_id: Option<String>,
     pub amount: Decimal,
     pub currency: AssetCode,
-    /// When the payout was first sent: look-ups by time range start before it.
-    pub sent_at: DateTime<Utc>,
+    /// Whether the last that the provider told is that it took the payout and hasn't finished.
+    pub is_pending: bool,
+    /// No later than the first send, and as close to it as is known. What is looked for from here on can't have been sent before it, and
+    /// what counts only so long after a send doesn't count longer. Clocks differ: a range begins earlier than this.
+    pub first_sent_at: DateTime<Utc>,
+    /// When the last send was written down. It left then, or as long after as it waited for its turn, at most a lease.
+    pub last_sent_at: DateTime<Utc>,
 }
 
 /// What the provider tells of a payout beside its fate: its own identifiers, as far as it told them.
@@ -106,8 +123,31 @@ pub enum Outcome {
     NotFound,
     /// Proven that not one byte of the request left (a refused connection). Says nothing of an earlier send of the same order.
     NotSent { why: String },
-    /// Anything else: a time-out, a reset, a 5xx, an unreadable body, a code that isn't mapped.
-    Unknown { why: String },
+    /// Anything else: a time-out, a reset, a 5xx, an unreadable body, a code that isn't mapped. `ids` are those of the payment where the
+    /// provider told them all the same: a later question can go by them.
+    Unknown {
+        why: String,
+        #[serde(default)]
+        ids: ProviderIds,
+    },
+}
+
+impl Outcome {
+    /// Nobody knows, and why.
+    pub fn unknown(why: impl Into<String>) -> Self {
+        Self::Unknown { why: why.into(), ids: ProviderIds::default() }
+    }
+
+    /// What can't be told, with what the provider called the payment in the same answer. Every other outcome stays as it is, and so do ids
+    /// that are there already.
+    pub fn naming(self, ids: &ProviderIds) -> Self {
+        match self {
+            Self::Unknown { why, ids: none } if none == ProviderIds::default() => {
+                Self::Unknown { why, ids: ids.clone() }
+            }
+            told => told,
+        }
+    }
 }
 
 /// What a verified callback says of one payout.
@@ -201,7 +241,8 @@ pub struct Capabilities {
     /// The longest that a send may take before its outcome is unknown.
     pub send_timeout: Duration,
     pub currencies: Vec<AssetCode>,
-    pub card_schemes: Vec<crate::domain::card::CardScheme>,
+    pub card_schemes: Vec<CardScheme>,
+    /// Whether it pays to cards within minutes; of which account, [`Provider::has_fast_funds`] says.
     pub fast_funds: bool,
     /// Whether `balance` tells anything at all; of which account, [`Provider::has_balance`] says.
     pub has_balance: bool,
@@ -228,13 +269,85 @@ pub struct CredentialField {
     pub description: &'static str,
 }
 
+impl CredentialField {
+    pub const fn required(name: &'static str, description: &'static str) -> Self {
+        Self { name, kind: CredentialKind::Required, description }
+    }
+
+    pub const fn optional(name: &'static str, description: &'static str) -> Self {
+        Self { name, kind: CredentialKind::Optional, description }
+    }
+}
+
+/// What a setting may say.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SettingValue {
+    /// What the adapter looks at when the account is checked.
+    Text,
+    OneOf(&'static [&'static str]),
+    /// One or several of them, with commas between.
+    SomeOf(&'static [&'static str]),
+}
+
 /// A setting that an adapter's accounts have: not secret, such as a merchant's id.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SettingField {
     pub name: &'static str,
     pub is_required: bool,
+    pub value: SettingValue,
     /// What it is and where the provider shows it, for a person.
     pub description: &'static str,
+}
+
+impl SettingField {
+    pub const fn required(name: &'static str, description: &'static str) -> Self {
+        Self { name, is_required: true, value: SettingValue::Text, description }
+    }
+
+    pub const fn optional(name: &'static str, description: &'static str) -> Self {
+        Self { name, is_required: false, value: SettingValue::Text, description }
+    }
+
+    pub const fn one_of(self, choices: &'static [&'static str]) -> Self {
+        Self { value: SettingValue::OneOf(choices), ..self }
+    }
+
+    pub const fn some_of(self, choices: &'static [&'static str]) -> Self {
+        Self { value: SettingValue::SomeOf(choices), ..self }
+    }
+
+    /// Whether the setting may say this.
+    pub fn takes(&self, text: &str) -> bool {
+        match self.value {
+            SettingValue::Text => true,
+            SettingValue::OneOf(choices) => choices.contains(&text),
+            SettingValue::SomeOf(choices) => text.split(',').all(|piece| choices.contains(&piece.trim())),
+        }
+    }
+}
+
+/// Whether an account pays within minutes, `yes` or `no`: a matter of what its provider has agreed with the client.
+pub const FAST_FUNDS: &str = "fast_funds";
+/// The card schemes that an account may pay to, by their names on the wire, with commas between.
+pub const CARD_SCHEMES: &str = "card_schemes";
+
+impl SettingField {
+    /// [`FAST_FUNDS`], for an adapter whose accounts differ in it.
+    pub const FAST_FUNDS: Self = Self::optional(
+        FAST_FUNDS,
+        "Whether the provider pays to cards within minutes for this account: yes or no. Without it what the provider says of its service \
+         counts.",
+    )
+    .one_of(&["yes", "no"]);
+
+    /// [`CARD_SCHEMES`], of those that the adapter pays to.
+    pub const fn card_schemes(schemes: &'static [&'static str]) -> Self {
+        Self::optional(
+            CARD_SCHEMES,
+            "The card schemes that the provider has enabled for this account, with commas between. Without it all that it pays to.",
+        )
+        .some_of(schemes)
+    }
 }
 
 #[async_trait]
@@ -264,6 +377,20 @@ pub trait Provider: Send + Sync + 'static {
         None
     }
 
+    /// Whether an account pays to cards within minutes: as its setting [`FAST_FUNDS`] says, and else as the adapter does.
+    fn has_fast_funds(&self, account: &AccountContext) -> bool {
+        account.setting(FAST_FUNDS).map_or(self.capabilities().fast_funds, |setting| setting == "yes")
+    }
+
+    /// The card schemes that an account pays to: the adapter's, as far as its setting [`CARD_SCHEMES`] has them.
+    fn card_schemes(&self, account: &AccountContext) -> Vec<CardScheme> {
+        let enabled = account.setting(CARD_SCHEMES);
+        let is_enabled = |scheme: &CardScheme| {
+            enabled.is_none_or(|enabled| enabled.split(',').any(|name| name.trim() == scheme.as_str()))
+        };
+        self.capabilities().card_schemes.iter().copied().filter(is_enabled).collect()
+    }
+
     /// Sends one order. Never panics, never retries by itself, and returns within its own time-out.
     async fn send(&self, account: &AccountContext, order: &PayoutOrder, to: &Destination) -> Outcome;
 
@@ -273,10 +400,12 @@ pub trait Provider: Send + Sync + 'static {
     /// Reads and verifies a callback.
     fn parse_callback(
         &self,
-        account: &AccountContext,
-        headers: &[(String, String)],
-        body: &[u8],
-    ) -> Result<Vec<ReportedOutcome>, CallbackError>;
+        _account: &AccountContext,
+        _headers: &[(String, String)],
+        _body: &[u8],
+    ) -> Result<Vec<ReportedOutcome>, CallbackError> {
+        Err(CallbackError::NotSupported)
+    }
 
     /// Whether `balance` tells what the account holds in `currency`; without it our own ledger keeps that balance.
     fn has_balance(&self, _account: &AccountContext, _currency: AssetCode) -> bool {
@@ -284,7 +413,9 @@ pub trait Provider: Send + Sync + 'static {
     }
 
     /// The balance of a deposit account as the provider reports it, in units of `currency`.
-    async fn balance(&self, account: &AccountContext, currency: AssetCode) -> Result<Decimal, ProviderError>;
+    async fn balance(&self, _account: &AccountContext, _currency: AssetCode) -> Result<Decimal, ProviderError> {
+        Err(ProviderError::NotSupported)
+    }
 
     async fn check_credentials(&self, account: &AccountContext) -> Result<(), ProviderError>;
 

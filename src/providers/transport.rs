@@ -29,6 +29,22 @@ pub struct WireRequest {
     pub timeout: Duration,
 }
 
+impl WireRequest {
+    pub fn with_header(mut self, name: &'static str, value: impl Into<Zeroizing<String>>) -> Self {
+        self.headers.push((name, value.into()));
+        self
+    }
+
+    pub fn with_query(mut self, query: Vec<(&'static str, String)>) -> Self {
+        self.query = query;
+        self
+    }
+
+    pub fn with_body(self, media_type: &str, body: Zeroizing<Vec<u8>>) -> Self {
+        Self { body, ..self }.with_header("Content-Type", media_type.to_owned())
+    }
+}
+
 impl fmt::Debug for WireRequest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("WireRequest")

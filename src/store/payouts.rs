@@ -135,6 +135,15 @@ impl Payout {
     pub fn tenant(&self) -> Tenant {
         Tenant { partner_id: self.partner_id, mode: self.mode }
     }
+
+    /// No later than the first send. Of several sends only the last one's time is kept: the first was after the payout was written down,
+    /// which for a part that waits for its turn, or for a person, is days before it is sent.
+    pub fn first_sent_at(&self) -> DateTime<Utc> {
+        match (self.sends, self.sent_at) {
+            (1, Some(only)) => only,
+            _ => self.created_at,
+        }
+    }
 }
 
 statement! {

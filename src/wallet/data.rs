@@ -137,9 +137,7 @@ impl Wallet {
     fn has_fast_funds(&self, user: &User, scheme: CardScheme, routes: &[Route]) -> bool {
         let known = self.gateway.routes.latest();
         let routes = if routes.is_empty() { known.routes(user.tenant.mode) } else { routes };
-        routes.iter().filter(|route| route.enabled && route.card_schemes.contains(&scheme)).any(|route| {
-            self.gateway.providers.get(&route.provider).is_some_and(|provider| provider.capabilities().fast_funds)
-        })
+        routes.iter().any(|route| route.enabled && route.fast_funds && route.card_schemes.contains(&scheme))
     }
 
     fn pair_views(&self, user: &User, ground: &Ground) -> Result<Vec<PairView>, WalletError> {

@@ -452,7 +452,7 @@ impl Storm {
             }
             Some(amount) => processed(amount),
             None => self.draw.of(&[
-                Outcome::Unknown { why: "who knows".to_owned() },
+                Outcome::unknown("who knows"),
                 Outcome::NotFound,
                 Outcome::NotSent { why: "no".to_owned() },
             ]),

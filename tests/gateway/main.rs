@@ -17,6 +17,7 @@ mod manage;
 mod moderation;
 mod outcomes;
 mod partner;
+mod provider_ids;
 mod reconcile;
 mod refusals;
 mod requests;

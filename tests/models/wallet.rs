@@ -276,7 +276,7 @@ impl Case {
             Heard::DeclinedForRoute => declined(Resolution::DeclinedError),
             Heard::DeclinedForCard => declined(Resolution::CardRestricted),
             Heard::Pending => Outcome::Pending { ids },
-            Heard::Silence => Outcome::Unknown { why: "model".to_owned() },
+            Heard::Silence => Outcome::unknown("model"),
             Heard::Returned => {
                 let paid = payout.amount_processed;
                 Outcome::Returned { amount: if paid.is_zero() { payout.amount } else { paid }, ids }

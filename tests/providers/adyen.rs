@@ -2,25 +2,22 @@
 //! and of its webhooks have it, with a ledger by idempotency key; and each of Adyen's traps.
 
 use std::collections::BTreeMap;
-use std::net::TcpListener;
 use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
-use landfall::config::providers::{ProvidersSettings, RemoteProviderSettings};
-use landfall::domain::card::{CardDetails, CardExpiry, HolderName, Pan};
-use landfall::domain::ids::{DepositAccountId, Mode, PayoutId, ProviderAccountId};
-use landfall::domain::payout::{Resolution, provider_reference};
+use landfall::domain::ids::Mode;
+use landfall::domain::payout::Resolution;
 use landfall::providers::adyen::{API_KEY, AdyenProvider, BALANCE_ACCOUNT_ID, HMAC_KEY, signature};
 use landfall::providers::provider::{
     AccountContext, CallbackError, Destination, Inquiry, Outcome, PayoutOrder, Provider, ReportedStatus, ResendSafety,
 };
-use landfall::providers::transport::TcpTransport;
 use rust_decimal::dec;
 use secrecy::SecretString;
 use serde_json::{Value, json};
 
 use crate::contract::{Situation, Subject as Contract, Wire};
+use crate::props::{self, to_nobody, with_secrets, with_settings};
 use crate::stage::{Answer, Seen, Stage};
 
 const KEY: &str = "an API key of tests";
@@ -207,54 +204,24 @@ pub struct Subject {
     ledger: Arc<Mutex<Ledger>>,
 }
 
-fn settings(test_url: &str) -> RemoteProviderSettings {
-    let shipped = ProvidersSettings::shipped().adyen;
-    RemoteProviderSettings { test_url: test_url.to_owned(), live_url: None, send_timeout_ms: 700, ..shipped }
-}
-
 fn adapter(test_url: &str) -> Arc<dyn Provider> {
-    Arc::new(AdyenProvider::new(&settings(test_url), Arc::new(TcpTransport::new().unwrap())))
+    Arc::new(AdyenProvider::new(&props::settings(|shipped| shipped.adyen, test_url), props::tcp()))
 }
 
 fn account() -> AccountContext {
-    AccountContext {
-        account_id: ProviderAccountId::new(),
-        mode: Mode::Test,
-        settings: BTreeMap::from([(BALANCE_ACCOUNT_ID.to_owned(), ACCOUNT.to_owned())]),
-        credentials: [(API_KEY, KEY), (HMAC_KEY, HMAC)]
-            .map(|(name, value)| (name.to_owned(), SecretString::from(value)))
-            .into(),
-    }
+    props::account(&[(BALANCE_ACCOUNT_ID, ACCOUNT)], &[(API_KEY, KEY), (HMAC_KEY, HMAC)])
 }
 
 fn card(holder: &str) -> Destination {
-    let card = CardDetails {
-        pan: Pan::parse("4321123456788765").unwrap(),
-        expiry: CardExpiry { year: 2030, month: 3 },
-        holder: HolderName::new(holder.to_owned()),
-    };
-    Destination { card: Some(card), fields: BTreeMap::new() }
+    props::to(props::card("4321123456788765", (2030, 3), holder))
 }
 
 fn order() -> PayoutOrder {
-    PayoutOrder {
-        reference: provider_reference(PayoutId::new(), 64),
-        deposit_account_id: DepositAccountId::new(),
-        amount: dec!(692.49),
-        currency: "EUR".parse().unwrap(),
-        description: Some("Payout".to_owned()),
-        resend: 0,
-    }
+    props::order(64, dec!(692.49), "EUR")
 }
 
 fn question(order: &PayoutOrder) -> Inquiry {
-    Inquiry {
-        reference: order.reference.clone(),
-        provider_original_id: None,
-        amount: order.amount,
-        currency: order.currency,
-        sent_at: "2026-03-01T12:00:00.5Z".parse().unwrap(),
-    }
+    props::question_about(order, "2026-03-01T12:00:00.5Z".parse().unwrap())
 }
 
 /// A webhook's headers and body, signed.
@@ -274,9 +241,7 @@ fn notice(data: &Value) -> Value {
 
 impl Subject {
     pub fn new() -> Self {
-        let ledger = Arc::new(Mutex::new(Ledger { page_length: 100, ..Ledger::default() }));
-        let kept = Arc::clone(&ledger);
-        let stage = Stage::open(move |seen| kept.lock().unwrap().answer(seen));
+        let (stage, ledger) = props::played(Ledger { page_length: 100, ..Ledger::default() }, Ledger::answer);
         Self { provider: adapter(&stage.url), stage, ledger }
     }
 
@@ -342,9 +307,8 @@ impl Contract for Subject {
         Some(&self.stage)
     }
 
-    fn unreachable(&self) -> Arc<dyn Provider> {
-        let free = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-        adapter(&format!("http://{free}"))
+    fn unreachable(&self) -> (Arc<dyn Provider>, AccountContext) {
+        (adapter(&props::nowhere()), account())
     }
 
     fn times_paid(&self, order: &PayoutOrder) -> usize {
@@ -479,7 +443,7 @@ async fn a_second_payment_under_one_reference_is_never_overlooked() {
     let second = subject.data(&order);
     subject.ledger.lock().unwrap().entries.push(Entry { situation: Situation::Paid, data: second });
     let outcome = subject.inquire(&order).await;
-    assert!(matches!(&outcome, Outcome::Unknown { why } if why.contains("2 transfers out")), "{outcome:?}");
+    assert!(matches!(&outcome, Outcome::Unknown { why, .. } if why.contains("2 transfers out")), "{outcome:?}");
 }
 
 #[tokio::test]
@@ -501,8 +465,7 @@ async fn a_repeat_has_the_first_ones_key_and_body() {
 #[tokio::test]
 async fn a_refused_call_is_final_for_a_first_send_only() {
     let subject = Subject::new();
-    let mut stranger = account();
-    stranger.credentials.insert(API_KEY.to_owned(), "another key".into());
+    let stranger = with_secrets(&account(), &[(API_KEY, Some("another key"))]);
     let order = order();
     let to = card("GRACE HOPPER");
     let outcome = subject.provider.send(&stranger, &order, &to).await;
@@ -535,8 +498,7 @@ async fn what_cannot_be_written_is_not_sent() {
     let subject = Subject::new();
     let good = card("GRACE HOPPER");
     let partial = Destination { fields: BTreeMap::from([("city".to_owned(), "Delft".to_owned())]), ..good.clone() };
-    let no_card = Destination { card: None, fields: BTreeMap::new() };
-    for to in [no_card, card("Zaphod"), card("Иван Петров"), partial] {
+    for to in [to_nobody(), card("Zaphod"), card("Иван Петров"), partial] {
         assert!(matches!(subject.send(&order(), &to).await, Outcome::NotSent { .. }), "{to:?}");
     }
     for (amount, currency) in
@@ -550,9 +512,7 @@ async fn what_cannot_be_written_is_not_sent() {
         assert!(matches!(subject.send(&order, &good).await, Outcome::NotSent { .. }), "{reference}");
     }
     for id in [None, Some(""), Some("BA1/../transfers"), Some("BA1?x=y")] {
-        let mut account = account();
-        account.settings.remove(BALANCE_ACCOUNT_ID);
-        account.settings.extend(id.map(|id| (BALANCE_ACCOUNT_ID.to_owned(), id.to_owned())));
+        let account = with_settings(&account(), &[(BALANCE_ACCOUNT_ID, id)]);
         assert!(matches!(subject.provider.send(&account, &order(), &good).await, Outcome::NotSent { .. }), "{id:?}");
         assert!(matches!(subject.provider.inquire(&account, &question(&order())).await, Outcome::Unknown { .. }));
         assert!(subject.provider.check_credentials(&account).await.is_err());
@@ -573,13 +533,11 @@ async fn credentials_are_checked_with_all_rights_that_are_needed() {
     let paths: Vec<_> = subject.stage.seen().iter().map(|seen| format!("{} {}", seen.method, seen.path)).collect();
     assert_eq!(paths, [format!("GET /bcl/v2/balanceAccounts/{ACCOUNT}"), "GET /btl/v4/transfers".to_owned()]);
     for (name, value) in [(API_KEY, "another key"), (API_KEY, ""), (HMAC_KEY, ""), (HMAC_KEY, "not hexadecimal")] {
-        let mut account = account();
-        account.credentials.insert(name.to_owned(), value.into());
+        let account = with_secrets(&account(), &[(name, Some(value))]);
         assert!(subject.provider.check_credentials(&account).await.is_err(), "{name} {value}");
     }
     for id in ["BA00000000000000000000002", "BACLOSED"] {
-        let mut account = account();
-        account.settings.insert(BALANCE_ACCOUNT_ID.to_owned(), id.to_owned());
+        let account = with_settings(&account(), &[(BALANCE_ACCOUNT_ID, Some(id))]);
         assert!(subject.provider.check_credentials(&account).await.is_err(), "{id}");
     }
 }
@@ -625,9 +583,7 @@ async fn a_callback_is_signed_by_the_decoded_key_in_one_header() {
     twice.headers.push(twice.headers[1].clone());
     assert_eq!(subject.read(&twice), not_verified);
     for key in [None, Some(""), Some("not hexadecimal")] {
-        let mut account = account();
-        account.credentials.remove(HMAC_KEY);
-        account.credentials.extend(key.map(|key| (HMAC_KEY.to_owned(), SecretString::from(key))));
+        let account = with_secrets(&account(), &[(HMAC_KEY, key)]);
         assert!(subject.provider.parse_callback(&account, &good.headers, &good.body).is_err(), "{key:?}");
     }
 }

@@ -5,20 +5,19 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
-use landfall::config::providers::{ProvidersSettings, RemoteProviderSettings};
-use landfall::domain::card::{CardDetails, CardExpiry, HolderName, Pan};
-use landfall::domain::ids::{DepositAccountId, Mode, PayoutId, ProviderAccountId};
+use landfall::domain::card::{CardDetails, HolderName};
+use landfall::domain::ids::{Mode, PayoutId};
 use landfall::domain::payout::Resolution;
 use landfall::providers::checkout::{CheckoutProvider, SIGNATURE_HEADER};
 use landfall::providers::provider::{
     AccountContext, CallbackError, Destination, Inquiry, Outcome, PayoutOrder, Provider, ProviderError, ResendSafety,
 };
 use landfall::providers::signature;
-use landfall::providers::transport::TcpTransport;
-use rust_decimal::Decimal;
+use rust_decimal::{Decimal, dec};
 use serde_json::{Value, json};
 
 use crate::contract::{Situation, Subject, Wire};
+use crate::props::{self, is_unknown, is_unsent, to_nobody};
 use crate::stage::{Answer, Mishap, Seen, Stage};
 
 const SECRET_KEY: &str = "sk_sbox_a_key_of_tests";
@@ -179,47 +178,29 @@ pub struct CheckoutSubject {
     account: AccountContext,
 }
 
-/// The shipped settings, with the sandbox on a stage and less patience.
-fn settings(test_url: &str) -> RemoteProviderSettings {
-    let shipped = ProvidersSettings::shipped().checkout;
-    RemoteProviderSettings { test_url: test_url.to_owned(), live_url: None, send_timeout_ms: 700, ..shipped }
-}
-
-fn provider(settings: &RemoteProviderSettings) -> Arc<CheckoutProvider> {
-    Arc::new(CheckoutProvider::new(settings, Arc::new(TcpTransport::new().unwrap())))
+fn provider(test_url: &str) -> Arc<CheckoutProvider> {
+    Arc::new(CheckoutProvider::new(&props::settings(|shipped| shipped.checkout, test_url), props::tcp()))
 }
 
 fn account() -> AccountContext {
-    let settings =
-        [("currency_account_id", CURRENCY_ACCOUNT), ("processing_channel_id", CHANNEL), ("funds_transfer_type", "FD")];
-    AccountContext {
-        account_id: ProviderAccountId::new(),
-        mode: Mode::Test,
-        settings: settings.map(|(name, value)| (name.to_owned(), value.to_owned())).into(),
-        credentials: [("secret_key", SECRET_KEY), ("webhook_signature_key", SIGNATURE_KEY)]
-            .map(|(name, secret)| (name.to_owned(), secret.into()))
-            .into(),
-    }
+    props::account(
+        &[("currency_account_id", CURRENCY_ACCOUNT), ("processing_channel_id", CHANNEL), ("funds_transfer_type", "FD")],
+        &[("secret_key", SECRET_KEY), ("webhook_signature_key", SIGNATURE_KEY)],
+    )
 }
 
 fn card() -> CardDetails {
-    CardDetails {
-        pan: Pan::parse("4111111111111111").unwrap(),
-        expiry: CardExpiry { year: 2031, month: 12 },
-        holder: HolderName::new("GRACE BREWSTER HOPPER".to_owned()),
-    }
+    props::card("4111111111111111", (2031, 12), "GRACE BREWSTER HOPPER")
 }
 
 fn to_card() -> Destination {
-    Destination { card: Some(card()), fields: BTreeMap::new() }
+    props::to(card())
 }
 
 impl CheckoutSubject {
     pub fn new() -> Self {
-        let ledger = Arc::new(Mutex::new(Ledger::default()));
-        let kept = Arc::clone(&ledger);
-        let stage = Stage::open(move |seen| kept.lock().unwrap().answer(seen));
-        let provider = provider(&settings(&stage.url));
+        let (stage, ledger) = props::played(Ledger::default(), Ledger::answer);
+        let provider = provider(&stage.url);
         Self { stage, ledger, provider, account: account() }
     }
 
@@ -230,14 +211,7 @@ impl CheckoutSubject {
     fn order(&self, situation: Situation) -> PayoutOrder {
         let reference = PayoutId::new().to_string();
         self.ledger(|ledger| ledger.arranged.insert(reference.clone(), situation));
-        PayoutOrder {
-            reference,
-            deposit_account_id: DepositAccountId::new(),
-            amount: "692.49".parse().unwrap(),
-            currency: "EUR".parse().unwrap(),
-            description: Some("Payout".to_owned()),
-            resend: 0,
-        }
+        PayoutOrder { reference, ..props::order(50, dec!(692.49), "EUR") }
     }
 
     async fn send(&self, order: &PayoutOrder) -> Outcome {
@@ -245,13 +219,8 @@ impl CheckoutSubject {
     }
 
     async fn inquire(&self, order: &PayoutOrder, provider_original_id: Option<&str>) -> Outcome {
-        let inquiry = Inquiry {
-            reference: order.reference.clone(),
-            provider_original_id: provider_original_id.map(str::to_owned),
-            amount: order.amount,
-            currency: order.currency,
-            sent_at: "2026-03-01T12:00:00Z".parse().unwrap(),
-        };
+        let inquiry =
+            Inquiry { provider_original_id: provider_original_id.map(str::to_owned), ..props::question(order) };
         self.provider.inquire(&self.account, &inquiry).await
     }
 
@@ -307,20 +276,14 @@ impl Subject for CheckoutSubject {
         Some(&self.stage)
     }
 
-    fn unreachable(&self) -> Arc<dyn Provider> {
-        // The port of a listener that is gone.
-        let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-        provider(&settings(&format!("http://{free}")))
+    fn unreachable(&self) -> (Arc<dyn Provider>, AccountContext) {
+        (provider(&props::nowhere()), self.account())
     }
 
     fn times_paid(&self, order: &PayoutOrder) -> usize {
         let is_paid = |payment: &&Payment| payment.reference == order.reference && payment.status == "Paid";
         self.ledger(|ledger| ledger.payments.iter().filter(is_paid).count())
     }
-}
-
-fn is_unknown(outcome: &Outcome) -> bool {
-    matches!(outcome, Outcome::Unknown { .. })
 }
 
 #[tokio::test]
@@ -503,7 +466,7 @@ async fn an_invalid_request_is_final_if_its_code_is_documented() {
         (Answer::empty(403), None),
     ] {
         let stage = Stage::open(move |_| answer.clone());
-        let outcome = provider(&settings(&stage.url)).send(&subject.account, &order, &to_card()).await;
+        let outcome = provider(&stage.url).send(&subject.account, &order, &to_card()).await;
         match resolution {
             Some(expected) => {
                 assert!(
@@ -520,12 +483,9 @@ async fn an_invalid_request_is_final_if_its_code_is_documented() {
 async fn what_cannot_be_written_is_not_sent() {
     let mut subject = CheckoutSubject::new();
     let order = subject.order(Situation::Paid);
-    let is_unsent = |outcome: &Outcome| matches!(outcome, Outcome::NotSent { .. });
-    let nobody = Destination { card: None, fields: BTreeMap::new() };
-    assert!(is_unsent(&subject.provider.send(&subject.account, &order, &nobody).await));
+    assert!(is_unsent(&subject.provider.send(&subject.account, &order, &to_nobody()).await));
     let plato = CardDetails { holder: HolderName::new("Plato".to_owned()), ..card() };
-    let to = Destination { card: Some(plato), fields: BTreeMap::new() };
-    assert!(is_unsent(&subject.provider.send(&subject.account, &order, &to).await));
+    assert!(is_unsent(&subject.provider.send(&subject.account, &order, &props::to(plato)).await));
     for unwritable in [
         PayoutOrder { amount: "0.001".parse().unwrap(), ..order.clone() },
         PayoutOrder { amount: "10000000.00".parse().unwrap(), ..order.clone() },
@@ -587,13 +547,14 @@ async fn a_refused_key_is_told_by_the_check() {
 
 #[tokio::test]
 async fn paid_without_its_details_is_unknown() {
-    // Told as paid, and then nobody can be asked: not a word more than that.
+    // Told as paid, and then nobody can be asked: not a word more than that, but what it is called.
     let told = json!({"id": "pay_dvxl6j6stpqufkzfgbaahmfrzm", "status": "Paid", "reference": "po_1"});
     let stage = Stage::open(move |seen| if seen.is_order() { Answer::json(202, &told) } else { Answer::empty(500) });
     let subject = CheckoutSubject::new();
     let order = PayoutOrder { reference: "po_1".to_owned(), ..subject.order(Situation::Paid) };
-    let outcome = provider(&settings(&stage.url)).send(&subject.account, &order, &to_card()).await;
-    assert!(is_unknown(&outcome), "{outcome:?}");
+    let outcome = provider(&stage.url).send(&subject.account, &order, &to_card()).await;
+    let Outcome::Unknown { ids, .. } = outcome else { panic!("{outcome:?}") };
+    assert_eq!(ids.original_id.as_deref(), Some("pay_dvxl6j6stpqufkzfgbaahmfrzm"));
 }
 
 #[tokio::test]

@@ -8,9 +8,9 @@ use async_trait::async_trait;
 use chrono::TimeDelta;
 use landfall::clock::{Clock, ManualClock};
 use landfall::config::providers::ProvidersSettings;
-use landfall::domain::ids::{Mode, ProviderAccountId};
+use landfall::domain::ids::Mode;
 use landfall::providers::http::{ACCOUNT, API_KEY, BASE_URL, CALLBACK_SECRET, HttpProvider};
-use landfall::providers::provider::{AccountContext, Destination, Inquiry, Outcome, PayoutOrder, Provider};
+use landfall::providers::provider::{AccountContext, Destination, Outcome, PayoutOrder, Provider};
 use landfall::providers::transport::{Transport, TransportError, WireRequest, WireResponse};
 use landfall::simulator::api::handle;
 use landfall::simulator::bank::{Bank, BankAccount, BankSettings};
@@ -19,6 +19,7 @@ use landfall::simulator::line;
 use secrecy::SecretString;
 
 use crate::contract::{Situation, Subject, Wire};
+use crate::props::{self, question_about};
 use crate::sandbox::arranged;
 
 /// A transport without a network and without waiting.
@@ -54,14 +55,10 @@ pub fn house(knows_repeats: bool) -> BankAccount {
 }
 
 pub fn account_at(base_url: &str) -> AccountContext {
-    let settings = [(BASE_URL, base_url), (ACCOUNT, "house")];
-    let credentials = [(API_KEY, "a key of tests"), (CALLBACK_SECRET, "a secret of tests")];
-    AccountContext {
-        account_id: ProviderAccountId::new(),
-        mode: Mode::Test,
-        settings: settings.map(|(name, value)| (name.to_owned(), value.to_owned())).into(),
-        credentials: credentials.map(|(name, value)| (name.to_owned(), SecretString::from(value))).into(),
-    }
+    props::account(
+        &[(BASE_URL, base_url), (ACCOUNT, "house")],
+        &[(API_KEY, "a key of tests"), (CALLBACK_SECRET, "a secret of tests")],
+    )
 }
 
 impl LineSubject {
@@ -82,14 +79,7 @@ impl LineSubject {
     }
 
     async fn inquire(&self, order: &PayoutOrder) -> Outcome {
-        let inquiry = Inquiry {
-            reference: order.reference.clone(),
-            provider_original_id: None,
-            amount: order.amount,
-            currency: order.currency,
-            sent_at: self.line.clock.now(),
-        };
-        self.provider.inquire(&self.account, &inquiry).await
+        self.provider.inquire(&self.account, &question_about(order, self.line.clock.now())).await
     }
 }
 

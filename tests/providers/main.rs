@@ -1,7 +1,8 @@
 //! One contract for every provider adapter: the behaviours that the gateway relies on, run against whatever adapter
 //! joins.
 //!
-//! An adapter joins by a [`Subject`](contract::Subject), which arranges its provider's situations, and one line here.
+//! An adapter joins by a [`Subject`](contract::Subject), which arranges its provider's situations, and one line here. What the run sees of
+//! each is the page `docs/providers/contract.md`.
 
 #![allow(clippy::unwrap_used, clippy::disallowed_methods, reason = "tests")]
 
@@ -16,20 +17,26 @@ mod checkout;
 mod contract;
 mod end_to_end;
 mod line;
+mod page;
 mod prism;
+mod props;
 mod sandbox;
 mod stage;
+mod staged;
 mod tabapay;
 mod tcp;
 mod worldpay;
 
-contract!(test, sandbox::SandboxSubject::new());
-contract!(http_in_process, line::LineSubject::new());
-contract!(http, tcp::TcpSubject::new());
-contract!(adyen_contract, adyen::Subject::new());
-contract!(checkout_contract, checkout::CheckoutSubject::new());
-contract!(tabapay_contract, tabapay::TabapaySubject::new());
-contract!(worldpay_contract, worldpay::Subject::new());
+contract! {
+    test: sandbox::SandboxSubject::new();
+    http: staged::StagedSubject::new();
+    http_in_process: line::LineSubject::new();
+    http_simulator: tcp::TcpSubject::new();
+    adyen: adyen::Subject::new();
+    checkout: checkout::CheckoutSubject::new();
+    tabapay: tabapay::TabapaySubject::new();
+    worldpay: worldpay::Subject::new();
+}
 
 /// A wallet's pay whose answer is lost, over each provider.
 macro_rules! end_to_end {

@@ -13,6 +13,7 @@ use serde_json::Value;
 use zeroize::Zeroizing;
 
 use crate::contract::{Situation, Subject};
+use crate::props::question;
 
 /// What the judge's own answers say of themselves; an example from a specification never does.
 const VERDICT: &str = "stoplight.io/prism/errors#";
@@ -119,13 +120,7 @@ async fn drive(judged: &Judged, url: &str, spoil: Option<Spoil>) -> (usize, Vec<
             let (order, to) = judged.subject.arrange(Situation::Paid).await;
             provider.send(&account, &order, &to).await;
             for original_id in judged.inquiries {
-                let inquiry = Inquiry {
-                    reference: order.reference.clone(),
-                    provider_original_id: original_id.map(str::to_owned),
-                    amount: order.amount,
-                    currency: order.currency,
-                    sent_at: landfall::clock::Clock::now(&landfall::clock::SystemClock),
-                };
+                let inquiry = Inquiry { provider_original_id: original_id.map(str::to_owned), ..question(&order) };
                 provider.inquire(&account, &inquiry).await;
             }
         }

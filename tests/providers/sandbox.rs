@@ -9,16 +9,16 @@ use async_trait::async_trait;
 use chrono::TimeDelta;
 use landfall::clock::ManualClock;
 use landfall::config::providers::ProvidersSettings;
-use landfall::domain::card::{CardDetails, CardExpiry, HolderName, Pan};
-use landfall::domain::ids::{DepositAccountId, Mode, PayoutId, ProviderAccountId};
+use landfall::domain::ids::ProviderAccountId;
 use landfall::providers::provider::{AccountContext, Destination, PayoutOrder, Provider};
 use landfall::providers::registry::ProviderRegistry;
 use landfall::providers::test::book::MemoryBook;
 use landfall::providers::test::callback::{CallbackSink, SECRET};
 use landfall::providers::test::{CODE, TestProvider};
-use secrecy::SecretString;
+use rust_decimal::dec;
 
 use crate::contract::{Situation, Subject, Wire};
+use crate::props;
 
 pub struct SandboxSubject {
     registry: ProviderRegistry,
@@ -46,22 +46,9 @@ impl SandboxSubject {
         let mailbox = Arc::new(Mailbox::default());
         let provider = TestProvider::new(settings, Arc::new(clock.clone()), Arc::new(MemoryBook::default()));
         provider.connect(mailbox.clone());
-        let account = AccountContext {
-            account_id: ProviderAccountId::new(),
-            mode: Mode::Test,
-            settings: BTreeMap::new(),
-            credentials: BTreeMap::from([(SECRET.to_owned(), SecretString::from("a secret of tests"))]),
-        };
+        let account = props::account(&[], &[(SECRET, "a secret of tests")]);
         let registry = ProviderRegistry::new([Arc::new(provider) as Arc<dyn Provider>]).expect("one adapter");
         Self { registry, account, clock, mailbox }
-    }
-}
-
-fn card(number: &str) -> CardDetails {
-    CardDetails {
-        pan: Pan::parse(number).unwrap(),
-        expiry: CardExpiry { year: 2031, month: 12 },
-        holder: HolderName::new("GRACE HOPPER".to_owned()),
     }
 }
 
@@ -74,18 +61,12 @@ pub fn arranged(situation: Situation) -> (PayoutOrder, Destination) {
         Situation::DeclinedForRoute => "4000000000000002",
         Situation::AmbiguousThenPaid => "4000000000130502",
         Situation::AmbiguousThenNotFound => "4000000000130601",
-        Situation::Undocumented => unreachable!("only on a stage"),
-    };
-    let order = PayoutOrder {
-        reference: PayoutId::new().to_string(),
-        deposit_account_id: DepositAccountId::new(),
-        amount: "692.49".parse().unwrap(),
-        currency: "EUR".parse().unwrap(),
-        description: Some("Payout".to_owned()),
-        resend: 0,
+        // Whoever plays this puts another word into the answer.
+        Situation::Undocumented => "4111111111111111",
     };
     let fields = BTreeMap::from([("account".to_owned(), "a private string".to_owned())]);
-    (order, Destination { card: Some(card(number)), fields })
+    let to = props::to(props::card(number, (2031, 12), "GRACE HOPPER"));
+    (props::order(36, dec!(692.49), "EUR"), Destination { fields, ..to })
 }
 
 #[async_trait]

@@ -45,20 +45,31 @@ pub struct Answer {
     pub status: u16,
     pub headers: Vec<(String, String)>,
     pub body: Vec<u8>,
+    /// How long it takes.
+    pub after: Duration,
 }
 
 impl Answer {
     pub fn json(status: u16, body: &serde_json::Value) -> Self {
         let headers = vec![("Content-Type".to_owned(), "application/json".to_owned())];
-        Self { status, headers, body: body.to_string().into_bytes() }
+        Self { status, headers, body: body.to_string().into_bytes(), after: Duration::ZERO }
     }
 
     pub fn empty(status: u16) -> Self {
-        Self { status, headers: Vec::new(), body: Vec::new() }
+        Self { status, headers: Vec::new(), body: Vec::new(), after: Duration::ZERO }
+    }
+
+    /// None, unless whoever called waits for ever.
+    pub fn never() -> Self {
+        Self { after: SILENCE, ..Self::empty(200) }
+    }
+
+    fn of(status: u16, body: &[u8]) -> Self {
+        Self { body: body.to_vec(), ..Self::empty(status) }
     }
 }
 
-/// What goes wrong with the next payment that is asked for.
+/// What goes wrong with the next payment that is asked for, or the next question.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Mishap {
     /// The connection ends without an answer.
@@ -100,8 +111,12 @@ const SILENCE: Duration = Duration::from_secs(30);
 
 #[derive(Default)]
 struct State {
-    /// What comes next, and whether the script hears of the call.
-    mishap: Option<(Mishap, bool)>,
+    /// What the next order meets, and whether the script hears of it.
+    order: Option<(Mishap, bool)>,
+    /// What the next question meets.
+    question: Option<Mishap>,
+    /// How much longer the next order takes.
+    delay: Duration,
     seen: Vec<Seen>,
     connections: usize,
 }
@@ -143,7 +158,17 @@ impl Stage {
 
     /// The next payment that is asked for meets `mishap`; the provider takes it all the same if `takes_effect`.
     pub fn next(&self, mishap: Mishap, takes_effect: bool) {
-        self.state.lock().unwrap().mishap = Some((mishap, takes_effect));
+        self.state.lock().unwrap().order = Some((mishap, takes_effect));
+    }
+
+    /// The next question meets `mishap`.
+    pub fn next_question(&self, mishap: Mishap) {
+        self.state.lock().unwrap().question = Some(mishap);
+    }
+
+    /// The next payment that is asked for is answered as ever, but late.
+    pub fn delay_next(&self, delay: Duration) {
+        self.state.lock().unwrap().delay = delay;
     }
 
     /// Every call so far.
@@ -160,15 +185,20 @@ impl Stage {
 async fn serve(mut stream: TcpStream, script: &Script, state: &Mutex<State>) -> Option<()> {
     let mut bytes = Vec::new();
     while let Some(seen) = read_call(&mut stream, &mut bytes).await {
-        let mishap = {
+        let (mishap, delay) = {
             let mut state = state.lock().unwrap();
             state.seen.push(seen.clone());
-            if seen.is_order() { state.mishap.take() } else { None }
+            if seen.is_order() {
+                (state.order.take(), std::mem::take(&mut state.delay))
+            } else {
+                (state.question.take().map(|mishap| (mishap, true)), Duration::ZERO)
+            }
         };
         let answer = match mishap {
             Some((_, false)) => Answer::empty(200),
             Some((_, true)) | None => script(&seen),
         };
+        tokio::time::sleep(answer.after + delay).await;
         match mishap.map(|(mishap, _)| mishap) {
             None => write_answer(&mut stream, &answer, answer.body.len()).await?,
             Some(Mishap::Reset) => {
@@ -188,23 +218,21 @@ async fn serve(mut stream: TcpStream, script: &Script, state: &Mutex<State>) -> 
                 return None;
             }
             Some(Mishap::Garbage) => {
-                let body = b"\x00\xff{]\"status\":\"Settled\"".to_vec();
-                write_answer(&mut stream, &Answer { status: 200, headers: Vec::new(), body: body.clone() }, body.len())
-                    .await?;
+                let body = b"\x00\xff{]\"status\":\"Settled\"";
+                write_answer(&mut stream, &Answer::of(200, body), body.len()).await?;
             }
             Some(Mishap::Empty) => write_answer(&mut stream, &Answer::empty(200), 0).await?,
             Some(Mishap::Huge) => {
                 let body = vec![b' '; 3 * 1024 * 1024];
-                let answer = Answer { status: 200, headers: Vec::new(), body };
-                write_answer(&mut stream, &answer, answer.body.len()).await?;
+                write_answer(&mut stream, &Answer::of(200, &body), body.len()).await?;
             }
             Some(Mishap::Page(status)) => {
                 let headers = vec![
                     ("Content-Type".to_owned(), "text/html".to_owned()),
                     ("Location".to_owned(), "http://127.0.0.1:1/elsewhere".to_owned()),
                 ];
-                let body = b"<html><body>Something went wrong</body></html>".to_vec();
-                write_answer(&mut stream, &Answer { status, headers, body: body.clone() }, body.len()).await?;
+                let body = b"<html><body>Something went wrong</body></html>";
+                write_answer(&mut stream, &Answer { headers, ..Answer::of(status, body) }, body.len()).await?;
             }
         }
     }

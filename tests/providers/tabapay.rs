@@ -8,21 +8,22 @@ use async_trait::async_trait;
 use chrono::TimeDelta;
 use landfall::clock::{Clock, ManualClock, SystemClock};
 use landfall::config::providers::{ProvidersSettings, RemoteProviderSettings};
-use landfall::domain::card::{CardDetails, CardExpiry, HolderName, Pan};
-use landfall::domain::ids::{DepositAccountId, Mode, PayoutId, ProviderAccountId};
+use landfall::domain::card::{CardScheme, Pan};
+use landfall::domain::ids::{Mode, PayoutId};
 use landfall::domain::payout::{Resolution, provider_reference};
 use landfall::providers::provider::{
-    AccountContext, Destination, Inquiry, Outcome, PayoutOrder, Provider, ProviderError, ResendSafety,
+    AccountContext, CARD_SCHEMES, Destination, FAST_FUNDS, Inquiry, Outcome, PayoutOrder, Provider, ProviderError,
+    ResendSafety,
 };
 use landfall::providers::tabapay::{
     BEARER_TOKEN, CLIENT_ID, SENDER_CITY, SENDER_COUNTRY, SENDER_LINE, SENDER_NAME, SENDER_STATE, SENDER_ZIPCODE,
     SETTLEMENT_ACCOUNT_ID, TabapayProvider,
 };
-use landfall::providers::transport::TcpTransport;
-use secrecy::SecretString;
+use rust_decimal::dec;
 use serde_json::{Value, json};
 
 use crate::contract::{Situation, Subject, Wire};
+use crate::props::{self, is_unknown, is_unsent, to_nobody, with_secrets, with_settings};
 use crate::stage::{Answer, Seen, Stage};
 
 const TOKEN: &str = "a bearer token of tests";
@@ -156,63 +157,33 @@ pub struct TabapaySubject {
 }
 
 fn account() -> AccountContext {
-    let settings = [(CLIENT_ID, CLIENT), (SETTLEMENT_ACCOUNT_ID, SETTLEMENT_ACCOUNT)];
-    AccountContext {
-        account_id: ProviderAccountId::new(),
-        mode: Mode::Test,
-        settings: settings.map(|(name, value)| (name.to_owned(), value.to_owned())).into(),
-        credentials: [(BEARER_TOKEN.to_owned(), SecretString::from(TOKEN))].into(),
-    }
+    props::account(&[(CLIENT_ID, CLIENT), (SETTLEMENT_ACCOUNT_ID, SETTLEMENT_ACCOUNT)], &[(BEARER_TOKEN, TOKEN)])
 }
 
-/// As shipped, but at `url`, without patience, and asked at once.
+/// Asked at once.
 fn settings(url: &str) -> RemoteProviderSettings {
-    let mut settings = ProvidersSettings::shipped().tabapay;
-    url.clone_into(&mut settings.test_url);
-    settings.send_timeout_ms = 700;
-    settings.settling_time_ms = 0;
-    settings
+    RemoteProviderSettings { settling_time_ms: 0, ..props::settings(|shipped| shipped.tabapay, url) }
 }
 
 fn at(settings: &RemoteProviderSettings, clock: impl Clock) -> Arc<dyn Provider> {
-    Arc::new(TabapayProvider::with_clock(settings, Arc::new(TcpTransport::new().unwrap()), Arc::new(clock)))
+    Arc::new(TabapayProvider::with_clock(settings, props::tcp(), Arc::new(clock)))
 }
 
 fn order() -> PayoutOrder {
-    PayoutOrder {
-        reference: provider_reference(PayoutId::new(), 15),
-        deposit_account_id: DepositAccountId::new(),
-        amount: "692.49".parse().unwrap(),
-        currency: "USD".parse().unwrap(),
-        description: Some("Payout".to_owned()),
-        resend: 0,
-    }
+    props::order(15, dec!(692.49), "USD")
 }
 
 fn to(holder: &str) -> Destination {
-    let card = CardDetails {
-        pan: Pan::parse(PAN).unwrap(),
-        expiry: CardExpiry { year: 2031, month: 2 },
-        holder: HolderName::new(holder.to_owned()),
-    };
-    Destination { card: Some(card), fields: BTreeMap::new() }
+    props::to(props::card(PAN, (2031, 2), holder))
 }
 
 fn question(order: &PayoutOrder, original_id: Option<&str>) -> Inquiry {
-    Inquiry {
-        reference: order.reference.clone(),
-        provider_original_id: original_id.map(str::to_owned),
-        amount: order.amount,
-        currency: order.currency,
-        sent_at: SystemClock.now(),
-    }
+    Inquiry { provider_original_id: original_id.map(str::to_owned), ..props::question(order) }
 }
 
 impl TabapaySubject {
     pub fn new() -> Self {
-        let taba = Arc::new(Mutex::new(Taba::default()));
-        let script = Arc::clone(&taba);
-        let stage = Stage::open(move |seen| script.lock().unwrap().answer(seen));
+        let (stage, taba) = props::played(Taba::default(), Taba::answer);
         let provider = at(&settings(&stage.url), SystemClock);
         Self { stage, taba, provider, account: account() }
     }
@@ -258,17 +229,13 @@ impl Subject for TabapaySubject {
         Some(&self.stage)
     }
 
-    fn unreachable(&self) -> Arc<dyn Provider> {
-        at(&settings("http://127.0.0.1:1"), SystemClock)
+    fn unreachable(&self) -> (Arc<dyn Provider>, AccountContext) {
+        (at(&settings(&props::nowhere()), SystemClock), self.account())
     }
 
     fn times_paid(&self, order: &PayoutOrder) -> usize {
         self.taba.lock().unwrap().ledger.get(&order.reference).map_or(0, |transaction| transaction.times_paid)
     }
-}
-
-fn is_unknown(outcome: &Outcome) -> bool {
-    matches!(outcome, Outcome::Unknown { .. })
 }
 
 #[tokio::test]
@@ -388,7 +355,7 @@ async fn a_reference_has_1_to_15_characters_and_the_gateways_fit() {
     }
     for reference in ["", "0h5jx3k9qz7abcde", "0h5jx3k9qz7abc ", "0h5jx3k9qz7abc.", "é"] {
         let order = PayoutOrder { reference: reference.to_owned(), ..order() };
-        assert!(matches!(subject.send(&order).await, Outcome::NotSent { .. }), "{reference}");
+        assert!(is_unsent(&subject.send(&order).await), "{reference}");
     }
     assert!(subject.stage.seen().is_empty());
 }
@@ -400,9 +367,9 @@ async fn what_cannot_be_written_is_not_sent() {
         [("1.005", "USD"), ("0", "USD"), ("-1", "USD"), ("100", "JPY"), ("1", "KWD"), ("1", "USDT")]
     {
         let order = PayoutOrder { amount: amount.parse().unwrap(), currency: currency.parse().unwrap(), ..order() };
-        assert!(matches!(subject.send(&order).await, Outcome::NotSent { .. }), "{amount} {currency}");
+        assert!(is_unsent(&subject.send(&order).await), "{amount} {currency}");
     }
-    let mut cards = vec![to("MADONNA"), to("Иван Петров"), Destination { card: None, fields: BTreeMap::new() }];
+    let mut cards = vec![to("MADONNA"), to("Иван Петров"), to_nobody()];
     let mut short = to("GRACE HOPPER");
     short.card.as_mut().unwrap().pan = Pan::parse("411111111111").unwrap();
     cards.push(short);
@@ -420,18 +387,14 @@ async fn what_cannot_be_written_is_not_sent() {
         (SENDER_CITY, Some("San Francisco")),
         (SENDER_COUNTRY, Some("US")),
     ] {
-        let mut account = subject.account();
-        account.settings.remove(name);
-        account.settings.extend(value.map(|value| (name.to_owned(), value.to_owned())));
+        let account = with_settings(&subject.account, &[(name, value)]);
         let outcome = subject.provider.send(&account, &order(), &to("GRACE HOPPER")).await;
         assert!(matches!(outcome, Outcome::NotSent { .. }), "{name} {value:?}: {outcome:?}");
         let checked = subject.provider.check_credentials(&account).await;
         assert!(matches!(checked, Err(ProviderError::Credentials(_))), "{name} {value:?}: {checked:?}");
     }
     for token in [None, Some(""), Some("two\nlines")] {
-        let mut account = subject.account();
-        account.credentials.remove(BEARER_TOKEN);
-        account.credentials.extend(token.map(|token| (BEARER_TOKEN.to_owned(), SecretString::from(token))));
+        let account = with_secrets(&subject.account, &[(BEARER_TOKEN, token)]);
         let outcome = subject.provider.send(&account, &order(), &to("GRACE HOPPER")).await;
         assert!(matches!(outcome, Outcome::NotSent { .. }), "{token:?}: {outcome:?}");
         assert!(subject.provider.check_credentials(&account).await.is_err());
@@ -500,7 +463,7 @@ async fn not_found_counts_for_24_hours_and_an_id_is_asked_for_ever() {
     let (paid, lost) = (order(), order());
     let Outcome::Processed { ids, .. } = subject.send(&paid).await else { panic!("not paid") };
     let ask = async |order: &PayoutOrder, id: Option<&str>| {
-        let inquiry = Inquiry { sent_at, ..question(order, id) };
+        let inquiry = Inquiry { first_sent_at: sent_at, last_sent_at: sent_at, ..question(order, id) };
         provider.inquire(&subject.account, &inquiry).await
     };
     clock.advance(TimeDelta::hours(24) - TimeDelta::seconds(1));
@@ -533,22 +496,74 @@ async fn nothing_is_asked_within_the_settling_time() {
     let order = order();
     subject.send(&order).await;
     let calls = subject.stage.seen().len();
-    // A clock that was behind when the payout was sent changes nothing.
-    for sent_at in [sent_at, sent_at + TimeDelta::hours(1)] {
-        let ask = async |id: Option<&str>| {
-            let inquiry = Inquiry { sent_at, ..question(&order, id) };
+    let id = "0000000000000000000000";
+    // A clock that was behind when the payout was sent changes nothing; nor does a payout that waited long before it was sent.
+    for (first_sent_at, last_sent_at) in [
+        (sent_at, sent_at),
+        (sent_at + TimeDelta::hours(1), sent_at + TimeDelta::hours(1)),
+        (sent_at - TimeDelta::days(3), sent_at),
+    ] {
+        let ask = async |id: Option<&str>, is_pending: bool| {
+            let inquiry = Inquiry { first_sent_at, last_sent_at, is_pending, ..question(&order, id) };
             provider.inquire(&subject.account, &inquiry).await
         };
-        assert!(is_unknown(&ask(None).await));
-        // An id is known of what was pending, and so it still is.
-        let Outcome::Pending { ids } = ask(Some("0000000000000000000000")).await else { panic!("not pending") };
-        assert_eq!(ids.original_id.as_deref(), Some("0000000000000000000000"));
+        // What the send told is what is known: an id alone doesn't say that it was taken (HTTP 207 has one).
+        assert!(is_unknown(&ask(None, false).await) && is_unknown(&ask(Some(id), false).await));
+        let Outcome::Pending { ids } = ask(Some(id), true).await else { panic!("not pending") };
+        assert_eq!(ids.original_id.as_deref(), Some(id));
     }
     assert_eq!(subject.stage.seen().len(), calls);
     clock.advance(TimeDelta::seconds(90));
-    for id in [None, Some("0000000000000000000000")] {
-        let inquiry = Inquiry { sent_at, ..question(&order, id) };
+    for id in [None, Some(id)] {
+        let inquiry = Inquiry { first_sent_at: sent_at, last_sent_at: sent_at, ..question(&order, id) };
         assert!(matches!(provider.inquire(&subject.account, &inquiry).await, Outcome::Processed { .. }));
+    }
+}
+
+/// HTTP 207 names the transaction whose fate it can't tell: it is asked for by that name.
+#[tokio::test]
+async fn an_explicit_unknown_names_its_transaction_which_is_asked_for_by_it() {
+    let subject = TabapaySubject::new();
+    let (order, to) = subject.arrange(Situation::AmbiguousThenPaid).await;
+    let Outcome::Unknown { ids, .. } = subject.provider.send(&subject.account, &order, &to).await else {
+        panic!("not unknown")
+    };
+    let id = ids.original_id.expect("the answer names it");
+    assert!(matches!(subject.inquire(&order, Some(&id)).await, Outcome::Processed { .. }));
+    assert_eq!(subject.stage.seen().pop().unwrap().path, format!("/v1/clients/{CLIENT}/transactions/{id}"));
+    // Where it names none, it is asked for by reference.
+    let (order, to) = subject.arrange(Situation::AmbiguousThenNotFound).await;
+    let Outcome::Unknown { ids, .. } = subject.provider.send(&subject.account, &order, &to).await else {
+        panic!("not unknown")
+    };
+    assert_eq!(ids.original_id, None);
+}
+
+#[tokio::test]
+async fn an_account_says_what_tabapay_has_enabled_for_it() {
+    let subject = TabapaySubject::new();
+    let all = &subject.provider.capabilities().card_schemes;
+    for (funds, is_fast) in [(None, true), (Some("yes"), true), (Some("no"), false), (Some("maybe"), false)] {
+        let account = with_settings(&subject.account, &[(FAST_FUNDS, funds)]);
+        assert_eq!(subject.provider.has_fast_funds(&account), is_fast, "{funds:?}");
+        assert_eq!(subject.provider.card_schemes(&account), *all);
+    }
+    for (enabled, expected) in [
+        ("VISA", vec![CardScheme::Visa]),
+        ("DISCOVER, VISA", vec![CardScheme::Visa, CardScheme::Discover]),
+        // What the adapter doesn't pay to isn't paid to by naming it.
+        ("VISA,JCB", vec![CardScheme::Visa]),
+        ("visa", vec![]),
+    ] {
+        let account = with_settings(&subject.account, &[(CARD_SCHEMES, Some(enabled))]);
+        assert_eq!(subject.provider.card_schemes(&account), expected, "{enabled}");
+    }
+    let schema = subject.provider.settings_schema().unwrap();
+    let takes = |name: &str, text: &str| schema.iter().find(|field| field.name == name).unwrap().takes(text);
+    assert!(takes(FAST_FUNDS, "no") && !takes(FAST_FUNDS, "maybe") && !takes(FAST_FUNDS, ""));
+    assert!(takes(CARD_SCHEMES, "VISA, DISCOVER") && !takes(CARD_SCHEMES, "VISA,JCB") && !takes(CARD_SCHEMES, "VISA,"));
+    for scheme in all {
+        assert!(takes(CARD_SCHEMES, scheme.as_str()), "{scheme}");
     }
 }
 
@@ -599,14 +614,13 @@ async fn a_refusal_at_the_door_is_final_for_the_route() {
 #[tokio::test]
 async fn wrong_credentials_are_told_as_such() {
     let subject = TabapaySubject::new();
-    let mut account = subject.account();
-    account.credentials.insert(BEARER_TOKEN.to_owned(), SecretString::from("another token"));
+    let account = with_secrets(&subject.account, &[(BEARER_TOKEN, Some("another token"))]);
     assert!(matches!(subject.provider.check_credentials(&account).await, Err(ProviderError::Credentials(_))));
-    let mut account = subject.account();
-    account.settings.insert(CLIENT_ID.to_owned(), "AnotherClient_22Chars_".to_owned());
+    let account = with_settings(&subject.account, &[(CLIENT_ID, Some("AnotherClient_22Chars_"))]);
     assert!(matches!(subject.provider.check_credentials(&account).await, Err(ProviderError::Credentials(_))));
     subject.script(503, &json!({"SC": 503, "EC": "3A1000000"}));
     assert!(matches!(subject.provider.check_credentials(&subject.account).await, Err(ProviderError::Unavailable(_))));
-    let nowhere = subject.unreachable().check_credentials(&subject.account).await;
+    let (nowhere, account) = subject.unreachable();
+    let nowhere = nowhere.check_credentials(&account).await;
     assert!(matches!(nowhere, Err(ProviderError::Unavailable(_))));
 }

@@ -192,7 +192,7 @@ async fn a_reset_connection_and_a_lost_answer_are_unknown_and_nobody_listening_i
         let (order, to) = arranged(Situation::Paid);
         let began = Instant::now();
         let outcome = subject.send(&order, &to).await;
-        let Outcome::Unknown { why: told } = &outcome else { panic!("{fault}: {outcome:?}") };
+        let Outcome::Unknown { why: told, .. } = &outcome else { panic!("{fault}: {outcome:?}") };
         assert!(told.contains(why) || told.contains("timed out"), "{fault}: {told}");
         let waited = began.elapsed() >= Duration::from_millis(600);
         assert_eq!(waited, fault == Fault::LostAnswer, "{fault}: a reset is seen at once");

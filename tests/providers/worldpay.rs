@@ -7,20 +7,20 @@ use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
 use landfall::config::providers::{ProvidersSettings, RemoteProviderSettings};
-use landfall::domain::card::{CardDetails, CardExpiry, HolderName, Pan};
-use landfall::domain::ids::{DepositAccountId, Mode, PayoutId, ProviderAccountId};
-use landfall::domain::payout::{Resolution, provider_reference};
+use landfall::domain::card::HolderName;
+use landfall::domain::ids::Mode;
+use landfall::domain::payout::Resolution;
 use landfall::providers::provider::{
-    AccountContext, Destination, Inquiry, Outcome, PayoutOrder, Provider, ProviderError, ResendSafety,
+    AccountContext, CARD_SCHEMES, Destination, Outcome, PayoutOrder, Provider, ProviderError, ResendSafety,
 };
-use landfall::providers::transport::TcpTransport;
 use landfall::providers::worldpay::{
     BASIC, ENTITY, FALLBACK_TO_BASIC, FAST_ACCESS, METHOD, NARRATIVE, PASSWORD, USERNAME, WorldpayProvider,
 };
-use secrecy::SecretString;
+use rust_decimal::dec;
 use serde_json::{Value, json};
 
 use crate::contract::{Situation, Wire};
+use crate::props::{self, by_id, question, with_secrets};
 use crate::stage::{Answer, Seen, Stage};
 
 const MEDIA_TYPE: &str = "application/vnd.worldpay.payouts-v4+json";
@@ -31,7 +31,6 @@ const CARD: &str = "4444333322221111";
 /// Worldpay in small, with its adapter.
 pub struct Subject {
     provider: Arc<dyn Provider>,
-    unreachable: Arc<dyn Provider>,
     account: AccountContext,
     book: Arc<Mutex<Book>>,
     stage: Stage,
@@ -52,62 +51,30 @@ struct Taken {
 }
 
 fn provider_at(url: &str) -> Arc<dyn Provider> {
-    let shipped = ProvidersSettings::shipped().worldpay;
-    let settings = RemoteProviderSettings { test_url: url.to_owned(), send_timeout_ms: 1_500, ..shipped };
-    Arc::new(WorldpayProvider::new(&settings, Arc::new(TcpTransport::new().unwrap())))
-}
-
-fn settings(pairs: &[(&str, &str)]) -> BTreeMap<String, String> {
-    pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
+    Arc::new(WorldpayProvider::new(&props::settings(|shipped| shipped.worldpay, url), props::tcp()))
 }
 
 impl Subject {
     pub fn new() -> Self {
-        let book = Arc::new(Mutex::new(Book::default()));
-        let kept = Arc::clone(&book);
-        let stage = Stage::open(move |seen| kept.lock().unwrap().answer(seen));
-        // The port of a listener that is gone.
-        let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-        let secret = |name: &str, value: &str| (name.to_owned(), SecretString::from(value));
-        let account = AccountContext {
-            account_id: ProviderAccountId::new(),
-            mode: Mode::Test,
-            settings: settings(&[(ENTITY, "default"), (METHOD, FAST_ACCESS), (NARRATIVE, "STATEMENT")]),
-            credentials: BTreeMap::from([secret(USERNAME, "Aladdin"), secret(PASSWORD, "open sesame")]),
-        };
-        let (provider, unreachable) = (provider_at(&stage.url), provider_at(&format!("http://{free}")));
-        Self { provider, unreachable, account, book, stage }
+        let (stage, book) = props::played(Book::default(), Book::answer);
+        let account = props::account(
+            &[(ENTITY, "default"), (METHOD, FAST_ACCESS), (NARRATIVE, "STATEMENT")],
+            &[(USERNAME, "Aladdin"), (PASSWORD, "open sesame")],
+        );
+        Self { provider: provider_at(&stage.url), account, book, stage }
     }
 
     /// The same account with other settings.
     fn account_with(&self, changes: &[(&str, Option<&str>)]) -> AccountContext {
-        let mut account = self.account.clone();
-        for (name, value) in changes {
-            match value {
-                Some(value) => account.settings.insert((*name).to_owned(), (*value).to_owned()),
-                None => account.settings.remove(*name),
-            };
-        }
-        account
+        props::with_settings(&self.account, changes)
     }
 
     fn order(&self, situation: Situation) -> (PayoutOrder, Destination) {
         let length_max = self.provider.capabilities().reference_length_max;
-        let order = PayoutOrder {
-            reference: provider_reference(PayoutId::new(), length_max),
-            deposit_account_id: DepositAccountId::new(),
-            amount: "3.00".parse().unwrap(),
-            currency: "GBP".parse().unwrap(),
-            description: Some("OPTIONAL".to_owned()),
-            resend: 0,
-        };
+        let order =
+            PayoutOrder { description: Some("OPTIONAL".to_owned()), ..props::order(length_max, dec!(3.00), "GBP") };
         self.book.lock().unwrap().arranged.insert(order.reference.clone(), situation);
-        let card = CardDetails {
-            pan: Pan::parse(CARD).unwrap(),
-            expiry: CardExpiry { year: 2030, month: 1 },
-            holder: HolderName::new("Sherlock Holmes".to_owned()),
-        };
-        (order, Destination { card: Some(card), fields: BTreeMap::new() })
+        (order, props::to(props::card(CARD, (2030, 1), "Sherlock Holmes")))
     }
 
     async fn send(&self, account: &AccountContext, order: &PayoutOrder, to: &Destination) -> Outcome {
@@ -120,16 +87,6 @@ impl Subject {
 
     fn orders_seen(&self) -> Vec<Seen> {
         self.stage.seen().into_iter().filter(Seen::is_order).collect()
-    }
-}
-
-fn question(order: &PayoutOrder) -> Inquiry {
-    Inquiry {
-        reference: order.reference.clone(),
-        provider_original_id: None,
-        amount: order.amount,
-        currency: order.currency,
-        sent_at: "2026-03-01T12:00:00Z".parse().unwrap(),
     }
 }
 
@@ -313,12 +270,16 @@ impl crate::contract::Subject for Subject {
         Some(&self.stage)
     }
 
-    fn unreachable(&self) -> Arc<dyn Provider> {
-        Arc::clone(&self.unreachable)
+    fn unreachable(&self) -> (Arc<dyn Provider>, AccountContext) {
+        (provider_at(&props::nowhere()), self.account())
     }
 
     fn times_paid(&self, order: &PayoutOrder) -> usize {
-        self.book.lock().unwrap().taken.iter().filter(|taken| taken.reference == order.reference).count()
+        let book = self.book.lock().unwrap();
+        let of_order = book.taken.iter().filter(|taken| taken.reference == order.reference);
+        of_order
+            .filter(|taken| !matches!(taken.situation, Situation::DeclinedForCard | Situation::DeclinedForRoute))
+            .count()
     }
 }
 
@@ -381,7 +342,7 @@ async fn a_payout_is_looked_up_by_our_reference_and_the_entity_alone() {
     let subject = Subject::new();
     let (order, to) = subject.order(Situation::AmbiguousThenPaid);
     subject.send(&subject.account, &order, &to).await;
-    let with_id = Inquiry { provider_original_id: Some("400200004000001".to_owned()), ..question(&order) };
+    let with_id = by_id(question(&order), "400200004000001");
     for inquiry in [question(&order), with_id] {
         let outcome = subject.provider.inquire(&subject.account, &inquiry).await;
         assert!(matches!(&outcome, Outcome::Processed { amount, .. } if *amount == order.amount), "{outcome:?}");
@@ -445,12 +406,9 @@ async fn what_is_missing_or_malformed_is_not_sent() {
     ];
     let mut broken: Vec<_> = accounts.into_iter().map(|account| (account, order.clone(), to.clone())).collect();
     for (name, value) in [(USERNAME, ""), (USERNAME, "Ala:ddin"), (PASSWORD, ""), (PASSWORD, "open\nsesame")] {
-        let mut account = subject.account.clone();
-        account.credentials.insert(name.to_owned(), SecretString::from(value));
-        broken.push((account, order.clone(), to.clone()));
+        broken.push((with_secrets(&subject.account, &[(name, Some(value))]), order.clone(), to.clone()));
     }
-    let without_card = Destination { card: None, fields: BTreeMap::new() };
-    broken.push((subject.account.clone(), order.clone(), without_card));
+    broken.push((subject.account.clone(), order.clone(), props::to_nobody()));
     for (amount, currency) in [("3.001", "GBP"), ("0", "GBP"), ("-1", "GBP"), ("300", "JPY"), ("3.00", "XTS")] {
         let (amount, currency) = (amount.parse().unwrap(), currency.parse().unwrap());
         broken.push((subject.account.clone(), PayoutOrder { amount, currency, ..order.clone() }, to.clone()));
@@ -472,7 +430,7 @@ async fn a_mode_without_a_url_is_not_called() {
     let subject = Subject::new();
     let shipped = ProvidersSettings::shipped().worldpay;
     let settings = RemoteProviderSettings { test_url: subject.stage.url.clone(), live_url: None, ..shipped };
-    let provider = WorldpayProvider::new(&settings, Arc::new(TcpTransport::new().unwrap()));
+    let provider = WorldpayProvider::new(&settings, props::tcp());
     assert_eq!(provider.modes(), [Mode::Test]);
     let account = AccountContext { mode: Mode::Live, ..subject.account.clone() };
     let (order, to) = subject.order(Situation::Paid);
@@ -540,8 +498,7 @@ async fn wrong_credentials_and_a_wrong_entity_are_told() {
     let subject = Subject::new();
     assert_eq!(subject.provider.check_credentials(&subject.account).await, Ok(()));
     assert!(subject.orders_seen().is_empty(), "checking moves nothing");
-    let mut stranger = subject.account.clone();
-    stranger.credentials.insert(PASSWORD.to_owned(), SecretString::from("close sesame"));
+    let stranger = with_secrets(&subject.account, &[(PASSWORD, Some("close sesame"))]);
     let accounts = [
         stranger.clone(),
         subject.account_with(&[(ENTITY, Some("another"))]),
@@ -565,10 +522,21 @@ async fn wrong_credentials_and_a_wrong_entity_are_told() {
 }
 
 #[tokio::test]
+async fn an_account_has_fast_funds_where_nothing_else_can_happen() {
+    let subject = Subject::new();
+    let has = |changes: &[(&str, Option<&str>)]| subject.provider.has_fast_funds(&subject.account_with(changes));
+    assert!(has(&[(FALLBACK_TO_BASIC, Some("disabled"))]));
+    assert!(!has(&[]), "Worldpay falls back to what takes days");
+    assert!(!has(&[(FALLBACK_TO_BASIC, Some("enabled"))]));
+    assert!(!has(&[(METHOD, Some(BASIC)), (FALLBACK_TO_BASIC, Some("disabled"))]));
+    assert!(!has(&[(METHOD, None), (FALLBACK_TO_BASIC, Some("disabled"))]));
+}
+
+#[tokio::test]
 async fn a_schema_names_each_setting_and_credential_that_is_read() {
     let subject = Subject::new();
     let names: Vec<_> = subject.provider.settings_schema().unwrap().iter().map(|field| field.name).collect();
-    assert_eq!(names, [ENTITY, METHOD, NARRATIVE, FALLBACK_TO_BASIC]);
+    assert_eq!(names, [ENTITY, METHOD, NARRATIVE, FALLBACK_TO_BASIC, CARD_SCHEMES]);
     let names: Vec<_> = subject.provider.credentials_schema().iter().map(|field| field.name).collect();
     assert_eq!(names, [USERNAME, PASSWORD]);
 }

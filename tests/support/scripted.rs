@@ -30,6 +30,8 @@ pub enum Says {
     NotSent,
     /// Takes it and pays, and no answer comes.
     PaysSilently,
+    /// Takes it and pays, and its answer tells nothing but what it calls the payment: it is found by that name alone.
+    PaysAndNamesIt,
     /// Takes it, pays, and tells so when it is asked.
     PaysLater,
     /// Takes it, and declines for the route when it is asked.
@@ -55,6 +57,8 @@ struct Script {
     declined: BTreeSet<String>,
     /// By reference: the lane, the amount, and what it says of it.
     untold: BTreeMap<String, (String, Decimal, Outcome)>,
+    /// What is found by its own id only.
+    named: BTreeSet<String>,
     sends: HashMap<String, usize>,
     /// Reports, where somebody wrote down when things were taken.
     book: Vec<(String, ReportRow)>,
@@ -173,13 +177,16 @@ impl Scripted {
                     (Some(ReportedStatus::Declined), Decimal::ZERO)
                 }
                 Says::PaysOnly(amount) => (Some(ReportedStatus::Processed), amount),
-                Says::Pays | Says::PaysSlowly | Says::PaysSilently | Says::PaysLater | Says::LiesAndPays => {
-                    (Some(ReportedStatus::Processed), order.amount)
-                }
+                Says::Pays
+                | Says::PaysSlowly
+                | Says::PaysSilently
+                | Says::PaysAndNamesIt
+                | Says::PaysLater
+                | Says::LiesAndPays => (Some(ReportedStatus::Processed), order.amount),
             };
             let row = status.map(|status| ReportRow {
                 reference: order.reference.clone(),
-                original_id: Some(format!("id-{}", order.reference)),
+                original_id: ids_of(&order.reference).original_id,
                 status,
                 amount_processed: paid,
                 amount_returned: Decimal::ZERO,
@@ -193,11 +200,11 @@ impl Scripted {
             Says::DeclinesCard => return declined(Resolution::CardRestricted),
             Says::LacksFunds => return declined(Resolution::InsufficientFunds),
             Says::NotSent => return Outcome::NotSent { why: "connection refused".to_owned() },
-            Says::Loses | Says::Hangs => return Outcome::Unknown { why: "no answer".to_owned() },
+            Says::Loses | Says::Hangs => return Outcome::unknown("no answer"),
             Says::NeverTells | Says::StaysPending => {
                 let says = match says {
                     Says::StaysPending => Outcome::Pending { ids: ProviderIds::default() },
-                    _ => Outcome::Unknown { why: "we are looking into it".to_owned() },
+                    _ => Outcome::unknown("we are looking into it"),
                 };
                 script.untold.insert(order.reference.clone(), (lane, order.amount, says.clone()));
                 return says;
@@ -207,12 +214,19 @@ impl Scripted {
                 return Outcome::Pending { ids: ProviderIds::default() };
             }
             Says::PaysOnly(amount) => amount,
+            Says::PaysAndNamesIt => {
+                script.named.insert(order.reference.clone());
+                order.amount
+            }
             Says::Pays | Says::PaysSlowly | Says::PaysSilently | Says::PaysLater | Says::LiesAndPays => order.amount,
         };
         let twice = script.paid.insert(order.reference.clone(), (lane, amount));
         assert!(twice.is_none(), "{} was sent twice", order.reference);
         match says {
-            Says::PaysSilently => Outcome::Unknown { why: "no answer".to_owned() },
+            Says::PaysSilently => Outcome::unknown("no answer"),
+            Says::PaysAndNamesIt => {
+                Outcome::unknown("taken, and its fate isn't told").naming(&ids_of(&order.reference))
+            }
             Says::PaysLater => Outcome::Pending { ids: ProviderIds::default() },
             Says::LiesAndPays => declined(Resolution::DeclinedError),
             _ => processed(amount),
@@ -231,6 +245,11 @@ impl Scripted {
     pub fn sends_to(&self, lane: &str) -> usize {
         self.script.lock().unwrap().sends.get(lane).copied().unwrap_or(0)
     }
+}
+
+/// What it calls the payment of a reference.
+pub fn ids_of(reference: &str) -> ProviderIds {
+    ProviderIds { original_id: Some(format!("id-{reference}")), ..ProviderIds::default() }
 }
 
 fn processed(amount: Decimal) -> Outcome {
@@ -270,6 +289,11 @@ impl Provider for Scripted {
         }
         if let Some((.., says)) = script.untold.get(&inquiry.reference) {
             return says.clone();
+        }
+        if script.named.contains(&inquiry.reference)
+            && inquiry.provider_original_id != ids_of(&inquiry.reference).original_id
+        {
+            return Outcome::NotFound;
         }
         script.paid.get(&inquiry.reference).map_or(Outcome::NotFound, |(_, amount)| processed(*amount))
     }

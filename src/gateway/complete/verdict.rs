@@ -89,15 +89,12 @@ pub(super) fn judge(
         }
         Outcome::NotFound => not_found(payout, report.source, capabilities, sends_max, now),
         Outcome::NotSent { why } => not_sent(payout, report.source, is_stale, why),
-        Outcome::Unknown { why } if payout.status.is_open() && torture::is_off(Rule::NoFailoverOnUnknown) => {
+        Outcome::Unknown { why, .. } if payout.status.is_open() && torture::is_off(Rule::NoFailoverOnUnknown) => {
             Verdict::Refused { resolution: Resolution::ProviderUnavailable, code: None, message: Some(clipped(why)) }
         }
-        Outcome::Unknown { why } if payout.status.is_open() && !is_stale => Verdict::Open {
-            event: PayoutEvent::Ambiguous,
-            resolution: Resolution::Unknown,
-            why: clipped(why),
-            ids: ProviderIds::default(),
-        },
+        Outcome::Unknown { why, ids } if payout.status.is_open() && !is_stale => {
+            Verdict::Open { event: PayoutEvent::Ambiguous, resolution: Resolution::Unknown, why: clipped(why), ids }
+        }
         Outcome::Unknown { .. } => Verdict::Ignore { why: "says nothing" },
     }
 }
@@ -262,7 +259,7 @@ fn not_found(
     if !payout.status.is_open() || source != Source::Inquiry {
         return Verdict::Ignore { why: "\"not found\" counts as the answer to an open question only" };
     }
-    let first_sent_at = payout.created_at;
+    let first_sent_at = payout.first_sent_at();
     let send_timeout = TimeDelta::from_std(capabilities.send_timeout).unwrap_or(TimeDelta::hours(1));
     let facts = NotFoundFacts {
         now,
@@ -294,16 +291,26 @@ fn not_found(
     }
 }
 
-/// Keeps what the provider told of its own identifiers; what is known is never forgotten.
-pub(super) fn remember_ids(payout: &mut Payout, ids: ProviderIds) {
-    payout.provider_original_id = ids.original_id.map(clipped).or(payout.provider_original_id.take());
-    payout.rrn = ids.rrn.map(clipped).or(payout.rrn.take());
-    payout.arn = ids.arn.map(clipped).or(payout.arn.take());
+/// Keeps what the provider told of its own identifiers; what is known is never forgotten. Where it calls the payment something else than it
+/// did before, an answer that tells the fate is believed (`is_sure`), and one that leaves it open isn't: questions go by the id, and must
+/// not be led away from the payment. Answers the difference, which has to be written down.
+pub(super) fn remember_ids(payout: &mut Payout, ids: ProviderIds, is_sure: bool) -> Option<Value> {
+    let chosen = |known: Option<String>, told: Option<String>| {
+        let told = told.map(clipped);
+        if is_sure { told.or(known) } else { known.or(told) }
+    };
+    let before = payout.provider_original_id.take();
+    let told = ids.original_id.clone().map(clipped);
+    payout.provider_original_id = chosen(before.clone(), ids.original_id);
+    payout.rrn = chosen(payout.rrn.take(), ids.rrn);
+    payout.arn = chosen(payout.arn.take(), ids.arn);
     // Counts when the payout is finished; what is no amount is worked out from the rate.
     let converts = payout.placement.deposit_currency != payout.currency;
     if let Some(debited) = ids.debited.filter(|debited| converts && *debited > Decimal::ZERO) {
         payout.placement.deposit_debited = debited;
     }
+    let (before, told) = (before?, told?);
+    (before != told).then(|| json!({"known": before, "told": told, "kept": payout.provider_original_id}))
 }
 
 /// At most so much of a provider's text, as the database can hold it: PostgreSQL's text takes no NUL.

@@ -14,7 +14,7 @@ use crate::domain::ids::ProviderAccountId;
 use crate::gateway::access::{Caller, Refusal};
 use crate::gateway::account_checks::Health;
 use crate::gateway::{Gateway, GatewayError};
-use crate::providers::provider::{Provider, SettingField};
+use crate::providers::provider::{Provider, SettingField, SettingValue};
 use crate::store::Slice;
 use crate::store::provider_accounts;
 use crate::store::retry::transaction;
@@ -245,10 +245,25 @@ fn check_settings(form: &mut Form<'_>, settings: &Value, schema: &[SettingField]
     if names.iter().any(|name| !schema.iter().any(|field| field.name == name.as_str())) {
         form.add("settings", "UNKNOWN_SETTING", "names a setting that the provider doesn't know");
     }
-    for field in schema.iter().filter(|field| field.is_required) {
-        if !names.iter().any(|name| *name == field.name) {
-            form.add(&format!("settings/{}", field.name), "MISSING", "is required by the provider");
+    for field in schema {
+        let at = format!("settings/{}", field.name);
+        match settings.get(field.name) {
+            None if field.is_required => form.add(&at, "MISSING", "is required by the provider"),
+            // That it is no text at all is told already.
+            Some(value) if value.as_str().is_some_and(|text| !field.takes(text)) => {
+                form.add(&at, "INVALID_VALUE", words(field.value));
+            }
+            None | Some(_) => {}
         }
+    }
+}
+
+/// What a setting may say.
+fn words(value: SettingValue) -> String {
+    match value {
+        SettingValue::Text => "is a text".to_owned(),
+        SettingValue::OneOf(choices) => format!("is one of {}", choices.join(", ")),
+        SettingValue::SomeOf(choices) => format!("is one or several of {}, with commas between", choices.join(", ")),
     }
 }
 

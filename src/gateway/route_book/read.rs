@@ -226,7 +226,7 @@ impl Reader<'_> {
             cost_min: row.cost_min,
             cost_max: row.cost_max,
             weight: u32::try_from(row.weight).unwrap_or(0),
-            fast_funds: provider.capabilities().fast_funds,
+            fast_funds: provider.has_fast_funds(&account.context),
             breaker: BreakerGate::Closed,
             deposit_currency: row.deposit_currency,
             deposit_scale: asset.scale,
@@ -236,7 +236,7 @@ impl Reader<'_> {
             exchange_buffer_percent: Decimal::ZERO,
             turnover_left: None,
             available: row.available,
-            card_schemes: provider.capabilities().card_schemes.clone(),
+            card_schemes: provider.card_schemes(&account.context),
         });
     }
 }

@@ -12,7 +12,7 @@ use crate::domain::exact;
 use crate::providers::provider::{
     Inquiry, Outcome, PayoutOrder, ProviderIds, ReportPage, ReportRow, ReportedOutcome, ReportedStatus,
 };
-use crate::providers::told::{clipped, unknown, unreadable};
+use crate::providers::told::{clipped, refused_call, unknown, unreadable};
 use crate::providers::transport::WireResponse;
 
 /// The category of transfers to and from cards.
@@ -57,11 +57,7 @@ pub fn sent(response: &WireResponse, order: &PayoutOrder, balance_account: &str)
         };
     }
     match refusal::read(response) {
-        // The refusal is about this call, and may have come before anybody looked at its key: it proves nothing about one before.
-        Ok((resolution, code, _)) if order.resend > 0 => {
-            unknown(format!("a resend was refused: {code} ({resolution}); the first send may have been taken"))
-        }
-        Ok((resolution, code, message)) => Outcome::Declined { resolution, code, message },
+        Ok((resolution, code, message)) => refused_call(order, resolution, code, message),
         Err(why) => unknown(why),
     }
 }
@@ -188,10 +184,14 @@ fn of_ours(transfer: &Transfer, asked: &Asked<'_>) -> Outcome {
     told(transfer)
 }
 
-/// What Adyen tells of a transfer to a card.
+/// What Adyen tells of a transfer to a card, with its id even where its fate can't be told.
 pub fn told(transfer: &Transfer) -> Outcome {
-    let Some((amount, _)) = amount(transfer) else { return unknown("an amount can't be read".to_owned()) };
     let ids = ids(transfer);
+    fate(transfer, ids.clone()).naming(&ids)
+}
+
+fn fate(transfer: &Transfer, ids: ProviderIds) -> Outcome {
+    let Some((amount, _)) = amount(transfer) else { return unknown("an amount can't be read".to_owned()) };
     match standing(&transfer.status) {
         Some(Standing::Pending) => Outcome::Pending { ids },
         Some(Standing::Paid) => Outcome::Processed { amount, ids },

@@ -17,15 +17,15 @@ use std::time::Duration;
 use async_trait::async_trait;
 use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
 use rust_decimal::Decimal;
-use secrecy::ExposeSecret;
-use zeroize::Zeroizing;
 
 use super::provider::{
-    AccountContext, CallbackError, Capabilities, CredentialField, CredentialKind, Destination, Inquiry, Outcome,
-    PayoutOrder, Provider, ProviderError, ReportPage, ReportedOutcome, ResendSafety, SettingField,
+    AccountContext, CallbackError, Capabilities, CredentialField, Destination, Inquiry, Outcome, PayoutOrder, Provider,
+    ProviderError, ReportPage, ReportedOutcome, ResendSafety, SettingField,
 };
+pub use super::remote::Unwritten;
+use super::remote::{JSON, Remote};
 use super::told;
-use super::transport::{Transport, TransportError, WireRequest, WireResponse};
+use super::transport::{Transport, WireRequest, WireResponse};
 use crate::config::providers::RemoteProviderSettings;
 use crate::domain::asset::AssetCode;
 use crate::domain::card::CardScheme;
@@ -38,6 +38,8 @@ pub const API_KEY: &str = "api_key";
 pub const HMAC_KEY: &str = "hmac_key";
 pub const BALANCE_ACCOUNT_ID: &str = "balance_account_id";
 
+/// Where transfers are made and listed.
+const TRANSFERS: &str = "/btl/v4/transfers";
 /// The callbacks that are about transfers.
 const NOTICES: [&str; 2] = ["balancePlatform.transfer.created", "balancePlatform.transfer.updated"];
 
@@ -53,14 +55,9 @@ const PAGE_LENGTH: &str = "100";
 
 /// See the module's head.
 pub struct AdyenProvider {
-    settings: RemoteProviderSettings,
     capabilities: Capabilities,
-    transport: Arc<dyn Transport>,
+    remote: Remote,
 }
-
-/// Why a request isn't even written.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Unwritten(pub &'static str);
 
 impl AdyenProvider {
     pub fn new(settings: &RemoteProviderSettings, transport: Arc<dyn Transport>) -> Self {
@@ -68,35 +65,25 @@ impl AdyenProvider {
             resend: ResendSafety::SameReferenceWithin(RESEND_WINDOW),
             reference_length_max: order::REFERENCE_LENGTH_MAX,
             reference_alphabet: order::REFERENCE_ALPHABET,
-            settling_time: settings.settling_time(),
-            not_found_confirmations: settings.not_found_confirmations,
-            send_timeout: settings.send_timeout(),
             currencies: codes::CURRENCIES.currencies(),
             card_schemes: vec![CardScheme::Visa, CardScheme::Mastercard],
             fast_funds: true,
             has_balance: true,
-            posting_lag: settings.posting_lag(),
             has_callbacks: true,
+            ..Capabilities::configured(settings)
         };
-        Self { settings: settings.clone(), capabilities, transport }
+        Self { capabilities, remote: Remote::new(settings, transport) }
     }
 
     fn request(
         &self,
         account: &AccountContext,
         method: &'static str,
-        path: String,
-        query: Vec<(&'static str, String)>,
+        path: impl Into<String>,
     ) -> Result<WireRequest, Unwritten> {
-        let base_url = self.settings.base_url(account.mode).ok_or(Unwritten("Adyen has no URL for this mode"))?;
-        let api_key = account.credentials.get(API_KEY).map(ExposeSecret::expose_secret);
-        let api_key = api_key.filter(|key| !key.is_empty()).ok_or(Unwritten("api_key is missing"))?;
-        let headers = vec![
-            ("X-API-Key", Zeroizing::new(api_key.to_owned())),
-            ("Accept", Zeroizing::new("application/json".to_owned())),
-        ];
-        let (base_url, timeout) = (base_url.to_owned(), self.capabilities.send_timeout);
-        Ok(WireRequest { method, base_url, path, query, headers, body: Zeroizing::new(Vec::new()), timeout })
+        let api_key = account.secret(API_KEY).ok_or(Unwritten("api_key is missing"))?;
+        let request = self.remote.request(account.mode, method, path)?;
+        Ok(request.with_header("X-API-Key", api_key.to_owned()).with_header("Accept", JSON.to_owned()))
     }
 
     fn order_to_pay(
@@ -104,66 +91,47 @@ impl AdyenProvider {
         account: &AccountContext,
         order: &PayoutOrder,
         to: &Destination,
+        balance_account_id: &str,
     ) -> Result<WireRequest, Unwritten> {
-        let body = order::body(order, to, balance_account_id(account)?)?;
-        let mut request = self.request(account, "POST", "/btl/v4/transfers".to_owned(), Vec::new())?;
-        request.headers.push(("Content-Type", Zeroizing::new("application/json".to_owned())));
-        request.headers.push(("Idempotency-Key", Zeroizing::new(order.reference.clone())));
-        request.body = body;
-        Ok(request)
-    }
-
-    /// Within the send time-out, whatever the transport does.
-    async fn call(&self, request: WireRequest) -> Result<WireResponse, TransportError> {
-        let timeout = request.timeout;
-        match tokio::time::timeout(timeout, self.transport.call(request)).await {
-            Ok(answer) => answer,
-            Err(_) => Err(TransportError::Broken(format!("no answer within {} ms", timeout.as_millis()))),
-        }
+        let body = order::body(order, to, balance_account_id)?;
+        let request = self.request(account, "POST", TRANSFERS)?.with_body(JSON, body);
+        Ok(request.with_header("Idempotency-Key", order.reference.clone()))
     }
 
     /// All transfers under the inquiry's reference, judged together.
-    async fn look_up(&self, account: &AccountContext, inquiry: &Inquiry) -> Outcome {
-        let balance_account_id = match balance_account_id(account) {
-            Ok(id) => id,
-            Err(Unwritten(why)) => return told::unknown(why.to_owned()),
-        };
+    async fn look_up(&self, account: &AccountContext, inquiry: &Inquiry) -> Result<Outcome, Outcome> {
+        let balance_account_id = balance_account_id(account).map_err(Unwritten::unasked)?;
         let (before, after) = LOOK_UP_DAYS;
-        let since = inquiry.sent_at - TimeDelta::days(before);
-        let until = inquiry.sent_at + TimeDelta::days(after);
+        let since = inquiry.first_sent_at - TimeDelta::days(before);
+        let until = inquiry.first_sent_at + TimeDelta::days(after);
         let mut transfers = Vec::new();
         let mut cursor: Option<String> = None;
         for _ in 0..PAGES_MAX {
             let mut query = of_range(balance_account_id, since, until);
             query.push(("reference", inquiry.reference.clone()));
             query.extend(cursor.take().map(|cursor| ("cursor", cursor)));
-            let request = match self.request(account, "GET", "/btl/v4/transfers".to_owned(), query) {
-                Ok(request) => request,
-                Err(Unwritten(why)) => return told::unknown(why.to_owned()),
-            };
-            let page = match self.call(request).await {
-                Ok(response) => map::page(&response),
-                Err(error) => return told::unasked(&error),
-            };
-            match page {
-                Ok(page) => {
-                    transfers.extend(page.transfers);
-                    cursor = page.next;
-                }
-                Err(why) => return told::unknown(why),
-            }
+            let page = self.remote.answer_to_question(self.listing(account, query)).await?;
+            let page = map::page(&page).map_err(told::unknown)?;
+            transfers.extend(page.transfers);
+            cursor = page.next;
             if cursor.is_none() {
-                return map::found(&transfers, &map::Asked::by_inquiry(inquiry, balance_account_id));
+                return Ok(map::found(&transfers, &map::Asked::by_inquiry(inquiry, balance_account_id)));
             }
         }
-        told::unknown("Adyen has more transfers under this reference than are read".to_owned())
+        Err(told::unknown("Adyen has more transfers under this reference than are read".to_owned()))
     }
 
     /// The balance account, as Adyen tells of it.
     async fn balance_account(&self, account: &AccountContext) -> Result<wire::BalanceAccount, ProviderError> {
-        let id = balance_account_id(account).map_err(unasked)?;
-        let request = self.request(account, "GET", format!("/bcl/v2/balanceAccounts/{id}"), Vec::new());
-        refusal::answered(self.call(request.map_err(unasked)?).await, |response| map::balance_account(response, id))
+        let id = balance_account_id(account)?;
+        let request = self.request(account, "GET", format!("/bcl/v2/balanceAccounts/{id}"));
+        let read = |response: &WireResponse| refusal::answered(response, |response| map::balance_account(response, id));
+        self.remote.fetch(request, read).await
+    }
+
+    /// Asks for a list of transfers.
+    fn listing(&self, account: &AccountContext, query: Vec<(&'static str, String)>) -> Result<WireRequest, Unwritten> {
+        Ok(self.request(account, "GET", TRANSFERS)?.with_query(query))
     }
 
     async fn list(
@@ -171,13 +139,9 @@ impl AdyenProvider {
         account: &AccountContext,
         query: Vec<(&'static str, String)>,
     ) -> Result<map::Page, ProviderError> {
-        let request = self.request(account, "GET", "/btl/v4/transfers".to_owned(), query).map_err(unasked)?;
-        refusal::answered(self.call(request).await, |response| map::page(response).ok())
+        let read = |response: &WireResponse| refusal::answered(response, |response| map::page(response).ok());
+        self.remote.fetch(self.listing(account, query), read).await
     }
-}
-
-fn unasked(Unwritten(why): Unwritten) -> ProviderError {
-    ProviderError::Credentials(why.to_owned())
 }
 
 /// The setting, which goes into paths as it is.
@@ -196,12 +160,6 @@ fn of_range(balance_account_id: &str, since: DateTime<Utc>, until: DateTime<Utc>
         ("createdUntil", time(until)),
         ("limit", PAGE_LENGTH.to_owned()),
     ]
-}
-
-/// The reference that an unverified body names, if it names one that could be ours.
-fn named_reference(body: &[u8]) -> Option<String> {
-    let named = serde_json::from_slice::<wire::Named>(body).ok()?;
-    Some(named.data.reference).filter(|reference| order::is_reference(reference))
 }
 
 /// What a callback calls the mode's environment.
@@ -223,53 +181,48 @@ impl Provider for AdyenProvider {
     }
 
     fn modes(&self) -> &[Mode] {
-        self.settings.modes()
+        self.remote.modes()
     }
 
     fn credentials_schema(&self) -> &[CredentialField] {
-        &[
-            CredentialField {
-                name: API_KEY,
-                kind: CredentialKind::Required,
-                description: "The API key of the balance platform's API credential (ws@BalancePlatform.…), from the \
-                              Customer Area under Developers, API credentials.",
-            },
-            CredentialField {
-                name: HMAC_KEY,
-                kind: CredentialKind::Required,
-                description: "The HMAC key of the transfer webhook, in hexadecimal, from the Customer Area under \
-                              Developers, Webhooks, Security.",
-            },
-        ]
+        const FIELDS: [CredentialField; 2] = [
+            CredentialField::required(
+                API_KEY,
+                "The API key of the balance platform's API credential (ws@BalancePlatform.…), from the \
+                 Customer Area under Developers, API credentials.",
+            ),
+            CredentialField::required(
+                HMAC_KEY,
+                "The HMAC key of the transfer webhook, in hexadecimal, from the Customer Area under \
+                 Developers, Webhooks, Security.",
+            ),
+        ];
+        &FIELDS
     }
 
     fn settings_schema(&self) -> Option<&[SettingField]> {
-        Some(&[SettingField {
-            name: BALANCE_ACCOUNT_ID,
-            is_required: true,
-            description: "The id of the balance account that pays (BA…), from the Customer Area under Accounts, Balance \
-                          accounts.",
-        }])
+        const FIELDS: [SettingField; 3] = [
+            SettingField::required(
+                BALANCE_ACCOUNT_ID,
+                "The id of the balance account that pays (BA…), from the Customer Area under Accounts, Balance accounts.",
+            ),
+            SettingField::FAST_FUNDS,
+            SettingField::card_schemes(&["VISA", "MASTERCARD"]),
+        ];
+        Some(&FIELDS)
     }
 
     async fn send(&self, account: &AccountContext, order: &PayoutOrder, to: &Destination) -> Outcome {
-        let request = match self.order_to_pay(account, order, to) {
-            Ok(request) => request,
-            Err(Unwritten(why)) => return Outcome::NotSent { why: why.to_owned() },
+        let balance_account_id = match balance_account_id(account) {
+            Ok(id) => id,
+            Err(why) => return why.unsent(),
         };
-        match (self.call(request).await, balance_account_id(account)) {
-            (Ok(response), Ok(id)) => map::sent(&response, order, id),
-            (Ok(_), Err(Unwritten(why))) => told::unknown(why.to_owned()),
-            (Err(error), _) => told::unanswered(&error),
-        }
+        let request = self.order_to_pay(account, order, to, balance_account_id);
+        self.remote.pay(request, |response| map::sent(response, order, balance_account_id)).await
     }
 
     async fn inquire(&self, account: &AccountContext, inquiry: &Inquiry) -> Outcome {
-        let timeout = self.capabilities.send_timeout;
-        match tokio::time::timeout(timeout, self.look_up(account, inquiry)).await {
-            Ok(outcome) => outcome,
-            Err(_) => told::unknown(format!("no answer within {} ms", timeout.as_millis())),
-        }
+        self.remote.within(async { self.look_up(account, inquiry).await.unwrap_or_else(|open| open) }).await
     }
 
     /// One webhook brings the messages of a whole balance platform: what is signed and about another balance account, or about no payout to
@@ -280,7 +233,8 @@ impl Provider for AdyenProvider {
         headers: &[(String, String)],
         body: &[u8],
     ) -> Result<Vec<ReportedOutcome>, CallbackError> {
-        let not_verified = || CallbackError::NotVerified { references: named_reference(body).into_iter().collect() };
+        let named = || self.capabilities.named_reference(body, "/data/reference");
+        let not_verified = || CallbackError::NotVerified { references: named().into_iter().collect() };
         let malformed = |what: &str| CallbackError::Malformed(what.to_owned());
         if !signature::is_signed(account.credentials.get(HMAC_KEY), headers, body) {
             return Err(not_verified());
@@ -332,7 +286,7 @@ impl Provider for AdyenProvider {
         until: DateTime<Utc>,
         cursor: Option<&str>,
     ) -> Result<ReportPage, ProviderError> {
-        let balance_account_id = balance_account_id(account).map_err(unasked)?;
+        let balance_account_id = balance_account_id(account)?;
         // The range is written in whole seconds; what it has too much is left out of the page.
         let mut query = of_range(balance_account_id, from, until + TimeDelta::seconds(1));
         query.extend([("category", map::CATEGORY.to_owned()), ("sortOrder", "asc".to_owned())]);

@@ -6,7 +6,7 @@ use super::wire::Refused;
 use crate::domain::payout::Resolution;
 use crate::providers::provider::ProviderError;
 use crate::providers::told::clipped;
-use crate::providers::transport::{TransportError, WireResponse};
+use crate::providers::transport::WireResponse;
 
 /// A refusal that took nothing: its resolution, code and message; for what isn't one, why it says nothing.
 pub fn read(response: &WireResponse) -> Result<(Resolution, String, String), String> {
@@ -46,15 +46,13 @@ fn words(refused: &Refused) -> String {
 
 /// What the answer to a question other than about a payout says; the reader turns a 200's body into it.
 pub fn answered<T>(
-    response: Result<WireResponse, TransportError>,
+    response: &WireResponse,
     reader: impl FnOnce(&WireResponse) -> Option<T>,
 ) -> Result<T, ProviderError> {
-    let response = response.map_err(|error| ProviderError::Unavailable(error.to_string()))?;
     if response.status == 200 {
-        return reader(&response)
-            .ok_or_else(|| ProviderError::Unavailable("the answer can't be understood".to_owned()));
+        return reader(response).ok_or_else(|| ProviderError::Unavailable("the answer can't be understood".to_owned()));
     }
-    match self::read(&response) {
+    match self::read(response) {
         Ok((Resolution::InvalidCredentials | Resolution::AccessDenied, code, message)) => {
             Err(ProviderError::Credentials(format!("{code} {message}")))
         }

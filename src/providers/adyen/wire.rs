@@ -188,14 +188,3 @@ pub struct Notice<'a> {
     #[serde(rename = "type")]
     pub kind: Option<String>,
 }
-
-/// As much of a callback as is read before it is believed.
-#[derive(Debug, Deserialize)]
-pub struct Named {
-    pub data: NamedData,
-}
-
-#[derive(Debug, Deserialize)]
-pub struct NamedData {
-    pub reference: String,
-}

@@ -1,12 +1,11 @@
 //! What an account at Checkout.com needs beside the address: its keys, its ids and who is named as the sender. Read at each call; what is
 //! missing or malformed is told before a byte leaves.
 
-use secrecy::{ExposeSecret, SecretString};
-
 use super::wire::{Address, Sender};
-use crate::config::providers::{RemoteProviderSettings, is_base_url};
+use crate::config::providers::is_base_url;
 use crate::domain::card::HolderName;
-use crate::providers::provider::{AccountContext, CredentialField, CredentialKind, SettingField};
+use crate::providers::provider::{AccountContext, CredentialField, SettingField};
+use crate::providers::remote::{Remote, Unwritten};
 
 pub const SECRET_KEY: &str = "secret_key";
 pub const SIGNATURE_KEY: &str = "webhook_signature_key";
@@ -29,62 +28,55 @@ pub const SENDER_REFERENCE: &str = "sender_reference";
 const TEXT_CHARS_MAX: usize = 100;
 
 pub const CREDENTIALS: [CredentialField; 3] = [
-    CredentialField {
-        name: SECRET_KEY,
-        kind: CredentialKind::Required,
-        description: "The secret API key (sk_…): Dashboard, Developers, Keys. It needs the scopes gateway:payment and \
-                      gateway:payment-details.",
-    },
-    CredentialField {
-        name: SIGNATURE_KEY,
-        kind: CredentialKind::Required,
-        description: "The webhook's signature key: Dashboard, Developers, Webhooks, \"Generate key\" under the signature.",
-    },
-    CredentialField {
-        name: AUTHORIZATION_KEY,
-        kind: CredentialKind::Optional,
-        description: "The webhook's authorization header key, if the webhook has one: Dashboard, Developers, Webhooks.",
-    },
+    CredentialField::required(
+        SECRET_KEY,
+        "The secret API key (sk_…): Dashboard, Developers, Keys. It needs the scopes gateway:payment and \
+         gateway:payment-details.",
+    ),
+    CredentialField::required(
+        SIGNATURE_KEY,
+        "The webhook's signature key: Dashboard, Developers, Webhooks, \"Generate key\" under the signature.",
+    ),
+    CredentialField::optional(
+        AUTHORIZATION_KEY,
+        "The webhook's authorization header key, if the webhook has one: Dashboard, Developers, Webhooks.",
+    ),
 ];
 
-const fn setting(name: &'static str, is_required: bool, description: &'static str) -> SettingField {
-    SettingField { name, is_required, description }
-}
-
-pub const SETTINGS: [SettingField; 12] = [
-    setting(
+pub const SETTINGS: [SettingField; 14] = [
+    SettingField::required(
         CURRENCY_ACCOUNT,
-        true,
         "The sub-account that pays (ca_…): Dashboard, Balances, the sub-account's details.",
     ),
-    setting(PROCESSING_CHANNEL, true, "The processing channel (pc_…): Dashboard, Settings, Account structure."),
-    setting(
+    SettingField::required(
+        PROCESSING_CHANNEL,
+        "The processing channel (pc_…): Dashboard, Settings, Account structure.",
+    ),
+    SettingField::required(
         FUNDS_TRANSFER_TYPE,
-        true,
         "The funds transfer type that Checkout.com assigned for card payouts, such as FD or AA.",
     ),
-    setting(PURPOSE, false, "The purpose of the payouts, where the recipients' country asks for one."),
-    setting(BILLING_DESCRIPTOR, false, "The text on the recipient's statement."),
-    setting(
+    SettingField::optional(PURPOSE, "The purpose of the payouts, where the recipients' country asks for one."),
+    SettingField::optional(BILLING_DESCRIPTOR, "The text on the recipient's statement."),
+    SettingField::optional(
         API_PREFIX,
-        false,
         "The first eight characters of the client id without cli_, where the account has its own base URL: Dashboard, Developers.",
     ),
-    setting(
+    SettingField::optional(
         SENDER_COMPANY,
-        false,
         "The company in whose name the payouts are made, where the funds transfer type needs a sender.",
     ),
-    setting(SENDER_ADDRESS, false, "The sender's street and number; needed with the company's name."),
-    setting(SENDER_CITY, false, "The sender's city; needed with the company's name."),
-    setting(SENDER_ZIP, false, "The sender's postal code; needed with the company's name."),
-    setting(SENDER_COUNTRY, false, "The sender's country, two letters of ISO 3166; needed with the company's name."),
-    setting(SENDER_REFERENCE, false, "The sender's own number at the house, up to 15 letters and digits."),
+    SettingField::optional(SENDER_ADDRESS, "The sender's street and number; needed with the company's name."),
+    SettingField::optional(SENDER_CITY, "The sender's city; needed with the company's name."),
+    SettingField::optional(SENDER_ZIP, "The sender's postal code; needed with the company's name."),
+    SettingField::optional(
+        SENDER_COUNTRY,
+        "The sender's country, two letters of ISO 3166; needed with the company's name.",
+    ),
+    SettingField::optional(SENDER_REFERENCE, "The sender's own number at the house, up to 15 letters and digits."),
+    SettingField::FAST_FUNDS,
+    SettingField::card_schemes(&["VISA", "MASTERCARD"]),
 ];
-
-/// Why a request isn't even written.
-#[derive(Debug, PartialEq, Eq)]
-pub struct Unwritten(pub &'static str);
 
 /// Where an account calls, and with what key: all that a question needs.
 pub struct Door<'a> {
@@ -104,19 +96,14 @@ pub struct Terms<'a> {
     pub sender: Option<Sender<'a>>,
 }
 
-/// A secret that is there.
-pub fn credential<'a>(account: &'a AccountContext, name: &str) -> Option<&'a SecretString> {
-    account.credentials.get(name).filter(|secret| !secret.expose_secret().is_empty())
-}
-
-pub fn door<'a>(settings: &RemoteProviderSettings, account: &'a AccountContext) -> Result<Door<'a>, Unwritten> {
-    let base_url = settings.base_url(account.mode).ok_or(Unwritten("checkout has no base URL for this mode"))?;
+pub fn door<'a>(remote: &Remote, account: &'a AccountContext) -> Result<Door<'a>, Unwritten> {
+    let base_url = remote.base_url(account.mode)?;
     let base_url = match text(account, API_PREFIX)? {
         Some(prefix) => prefixed(base_url, prefix).ok_or(Unwritten("api_prefix can't stand before the base URL"))?,
         None => base_url.to_owned(),
     };
-    let secret_key = credential(account, SECRET_KEY).ok_or(Unwritten("secret_key is missing"))?;
-    Ok(Door { base_url, secret_key: secret_key.expose_secret() })
+    let secret_key = account.secret(SECRET_KEY).ok_or(Unwritten("secret_key is missing"))?;
+    Ok(Door { base_url, secret_key })
 }
 
 /// The base URL of one client: its prefix is a label before the configured host, so that it can't lead anywhere else.

@@ -10,7 +10,7 @@ use crate::domain::asset::AssetCode;
 use crate::domain::payout::Resolution;
 use crate::providers::provider::{Outcome, ProviderError, ProviderIds};
 use crate::providers::told::{clipped, unknown, unreadable};
-use crate::providers::transport::{TransportError, WireResponse};
+use crate::providers::transport::WireResponse;
 
 /// What a payment's status means for a payout.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -90,12 +90,9 @@ pub fn accepted(response: &WireResponse, reference: &str) -> Accepting {
         return Accepting::Done(unknown("the answer has no payment's id".to_owned()));
     }
     match status(&taken.status) {
-        Some(Status::Pending) => {
-            let ids = ProviderIds { original_id: Some(taken.id), ..ProviderIds::default() };
-            Accepting::Done(Outcome::Pending { ids })
-        }
+        Some(Status::Pending) => Accepting::Done(Outcome::Pending { ids: ids(&taken.id, None) }),
         Some(Status::Paid | Status::Declined | Status::Returned | Status::Open) => Accepting::Look(taken.id),
-        None => Accepting::Done(unmapped_status(&taken.status)),
+        None => Accepting::Done(unmapped_status(&taken.status).naming(&ids(&taken.id, None))),
     }
 }
 
@@ -183,8 +180,12 @@ pub fn needs_actions(payment: &Payment) -> bool {
     matches!(status(&payment.status), Some(Status::Declined | Status::Returned))
 }
 
-/// What a payment says, with its actions where [`needs_actions`] says so.
+/// What a payment says, with its actions where [`needs_actions`] says so, and with its id even where its fate can't be told.
 pub fn told(payment: &Payment, actions: &[Action], asked: &Asked<'_>) -> Outcome {
+    fate(payment, actions, asked).naming(&ids(&payment.id, payment.processing.as_ref()))
+}
+
+fn fate(payment: &Payment, actions: &[Action], asked: &Asked<'_>) -> Outcome {
     let ids = ids(&payment.id, payment.processing.as_ref());
     let contradicts = |what: &str| unknown(format!("{what}, which contradicts itself"));
     match status(&payment.status) {
@@ -238,12 +239,14 @@ fn returned_by(actions: &[Action], asked: &Asked<'_>, ids: ProviderIds) -> Outco
 /// by a repeat. Only where at most one of them can have paid does that one's outcome count.
 pub fn together(outcomes: Vec<Outcome>) -> Outcome {
     let count = outcomes.len();
-    if let Some(Outcome::Unknown { why }) = outcomes.iter().find(|outcome| matches!(outcome, Outcome::Unknown { .. })) {
-        return if count == 1 {
-            unknown(why.clone())
-        } else {
-            unknown(format!("one of {count} payments under the reference: {why}"))
-        };
+    let unknowns = outcomes.iter().find(|outcome| matches!(outcome, Outcome::Unknown { .. }));
+    match unknowns {
+        Some(only) if count == 1 => return only.clone(),
+        // Which of them is the payout can't be told: no id is.
+        Some(Outcome::Unknown { why, .. }) => {
+            return unknown(format!("one of {count} payments under the reference: {why}"));
+        }
+        _ => {}
     }
     let mut undeclined = outcomes.iter().filter(|outcome| !matches!(outcome, Outcome::Declined { .. }));
     match (undeclined.next(), undeclined.next()) {
@@ -258,10 +261,14 @@ pub fn together(outcomes: Vec<Outcome>) -> Outcome {
 /// Source: "Event types" (<https://www.checkout.com/docs/developer-resources/event-notifications/event-types>), of which four tell a
 /// payout's fate. The others, documented or not, only make us ask.
 pub fn event(event: &Event, data: &EventData) -> Outcome {
-    let ids = ids(&data.id, data.processing.as_ref());
     if !is_payment_id(&data.id) {
         return unknown("the event has no payment's id".to_owned());
     }
+    let ids = ids(&data.id, data.processing.as_ref());
+    fate_by(event, data, ids.clone()).naming(&ids)
+}
+
+fn fate_by(event: &Event, data: &EventData, ids: ProviderIds) -> Outcome {
     let amount = data.currency.parse().ok().and_then(|currency| currencies::of_minor(data.amount, currency));
     let Some(amount) = amount else { return unknown("the event's amount can't be read".to_owned()) };
     match event.kind.as_str() {
@@ -279,8 +286,7 @@ pub fn event(event: &Event, data: &EventData) -> Outcome {
 }
 
 /// What the answer to a question that isn't about a payout means.
-pub fn answered(response: Result<WireResponse, TransportError>) -> Result<(), ProviderError> {
-    let response = response.map_err(|error| ProviderError::Unavailable(error.to_string()))?;
+pub fn answered(response: &WireResponse) -> Result<(), ProviderError> {
     match response.status {
         200 if serde_json::from_slice::<Payments>(&response.body).is_ok() => Ok(()),
         200 => Err(ProviderError::Unavailable("the answer can't be understood".to_owned())),
@@ -302,7 +308,7 @@ pub fn is_payment_id(text: &str) -> bool {
     (8..=64).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_')
 }
 
-fn ids(id: &str, processing: Option<&Processing>) -> ProviderIds {
+pub fn ids(id: &str, processing: Option<&Processing>) -> ProviderIds {
     let rrn = processing.and_then(|processing| processing.retrieval_reference_number.as_deref()).map(clipped);
     ProviderIds { original_id: Some(id.to_owned()), rrn, ..ProviderIds::default() }
 }

@@ -11,26 +11,21 @@ pub mod currencies;
 pub mod map;
 pub mod wire;
 
-use std::future::Future;
 use std::sync::Arc;
-use std::time::Duration;
 
 use async_trait::async_trait;
-use rust_decimal::Decimal;
-use secrecy::ExposeSecret;
 use subtle::ConstantTimeEq;
-use zeroize::Zeroizing;
 
-use self::account::{Door, Unwritten};
+use self::account::Door;
 use self::map::{Accepting, Asked};
 use super::provider::{
     AccountContext, CallbackError, Capabilities, CredentialField, Destination, Inquiry, Outcome, PayoutOrder, Provider,
-    ProviderError, ReportedOutcome, ResendSafety, SettingField,
+    ProviderError, ProviderIds, ReportedOutcome, SettingField,
 };
-use super::transport::{Transport, TransportError, WireRequest, WireResponse};
+use super::remote::{self, JSON, REFERENCE_ALPHABET, Remote, Unwritten};
+use super::transport::{Transport, WireRequest, WireResponse};
 use super::{signature, told};
 use crate::config::providers::RemoteProviderSettings;
-use crate::domain::asset::AssetCode;
 use crate::domain::card::CardScheme;
 use crate::domain::ids::Mode;
 
@@ -45,73 +40,57 @@ const IDEMPOTENCY_HEADER: &str = "Cko-Idempotency-Key";
 
 /// The API reference has 80 for payments and no limit for payouts; ours are shorter than either.
 const REFERENCE_LENGTH_MAX: usize = 50;
-const REFERENCE_ALPHABET: &str = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-";
 /// The most payments that the list tells at once.
 const LIST_LIMIT: &str = "100";
 /// Of more payments under one reference than these, nobody makes sense without a person.
 const PAYMENTS_MAX: usize = 4;
 /// A reference that no payout has, for the question whether the key works.
 const NO_REFERENCE: &str = "landfall-credentials-check";
-/// An order's body is written in one piece of memory, which is wiped: longer ones would leave copies behind as they grow.
-const BODY_BYTES: usize = 4096;
 
 /// See the module's head.
 pub struct CheckoutProvider {
-    settings: RemoteProviderSettings,
     capabilities: Capabilities,
-    transport: Arc<dyn Transport>,
+    remote: Remote,
 }
 
 impl CheckoutProvider {
     pub fn new(settings: &RemoteProviderSettings, transport: Arc<dyn Transport>) -> Self {
         let capabilities = Capabilities {
-            resend: ResendSafety::Never,
             reference_length_max: REFERENCE_LENGTH_MAX,
             reference_alphabet: REFERENCE_ALPHABET,
-            settling_time: settings.settling_time(),
-            not_found_confirmations: settings.not_found_confirmations,
-            send_timeout: settings.send_timeout(),
             currencies: currencies::UNITS.currencies(),
             // Visa Direct and Mastercard Send.
             card_schemes: vec![CardScheme::Visa, CardScheme::Mastercard],
             fast_funds: true,
             // Balances are told at another address (`balances.checkout.com`), which the configuration doesn't have.
             has_balance: false,
-            posting_lag: settings.posting_lag(),
             has_callbacks: true,
+            ..Capabilities::configured(settings)
         };
-        Self { settings: settings.clone(), capabilities, transport }
+        Self { capabilities, remote: Remote::new(settings, transport) }
     }
 
     fn request(&self, door: &Door<'_>, method: &'static str, path: String) -> WireRequest {
-        WireRequest {
-            method,
-            base_url: door.base_url.clone(),
-            path,
-            query: Vec::new(),
-            headers: vec![
-                ("Authorization", Zeroizing::new(format!("Bearer {}", door.secret_key))),
-                ("Accept", Zeroizing::new("application/json".to_owned())),
-            ],
-            body: Zeroizing::new(Vec::new()),
-            timeout: self.capabilities.send_timeout,
-        }
+        let request = self.remote.request_at(&door.base_url, method, path);
+        request
+            .with_header("Authorization", format!("Bearer {}", door.secret_key))
+            .with_header("Accept", JSON.to_owned())
     }
 
     fn order_to_pay(
         &self,
         account: &AccountContext,
+        door: &Door<'_>,
         order: &PayoutOrder,
         to: &Destination,
     ) -> Result<WireRequest, Unwritten> {
-        let door = account::door(&self.settings, account)?;
         let terms = account::terms(account)?;
         let card = to.card.as_ref().ok_or(Unwritten("checkout pays to cards only"))?;
         let (first_name, last_name) =
             account::first_and_last(&card.holder).ok_or(Unwritten("the holder's name has no first and last name"))?;
         let amount = currencies::to_minor(order.amount, order.currency)
             .ok_or(Unwritten("the amount can't be written in the provider's minor units"))?;
-        if !is_reference(&order.reference) {
+        if !self.capabilities.takes_reference(&order.reference) {
             return Err(Unwritten("the reference isn't one that the provider takes"));
         }
         let payout = wire::Payout {
@@ -131,24 +110,19 @@ impl CheckoutProvider {
             instruction: wire::Instruction { purpose: terms.purpose, funds_transfer_type: terms.funds_transfer_type },
             processing_channel_id: terms.processing_channel,
         };
-        let mut request = self.request(&door, "POST", "/payments".to_owned());
-        request.headers.push(("Content-Type", Zeroizing::new("application/json".to_owned())));
+        let request = self.request(door, "POST", "/payments".to_owned()).with_body(JSON, remote::json(&payout)?);
         // Not what makes a repeat safe, but what makes one that some proxy sends harmless where the first one ended well.
-        request.headers.push((IDEMPOTENCY_HEADER, Zeroizing::new(order.reference.clone())));
-        request.body = Zeroizing::new(Vec::with_capacity(BODY_BYTES));
-        serde_json::to_writer(&mut *request.body, &payout).map_err(|_| Unwritten("the order can't be written"))?;
-        Ok(request)
+        Ok(request.with_header(IDEMPOTENCY_HEADER, order.reference.clone()))
     }
 
-    async fn ask(
-        &self,
-        door: &Door<'_>,
-        path: String,
-        query: Vec<(&'static str, String)>,
-    ) -> Result<WireResponse, TransportError> {
-        let mut request = self.request(door, "GET", path);
-        request.query = query;
-        self.transport.call(request).await
+    /// The payments under a reference, `limit` of them at most.
+    fn list(&self, door: &Door<'_>, reference: &str, limit: &str) -> WireRequest {
+        let query = vec![("reference", reference.to_owned()), ("limit", limit.to_owned())];
+        self.request(door, "GET", "/payments".to_owned()).with_query(query)
+    }
+
+    async fn answer(&self, door: &Door<'_>, path: String) -> Result<WireResponse, Outcome> {
+        self.remote.answer_to_question(Ok(self.request(door, "GET", path))).await
     }
 
     /// What the payments say of the payout, with as many questions more as that needs.
@@ -159,16 +133,14 @@ impl CheckoutProvider {
         let mut outcomes = Vec::with_capacity(payments.len());
         for payment in payments {
             let actions = if map::needs_actions(payment) {
-                match self.ask(door, format!("/payments/{}/actions", payment.id), Vec::new()).await {
-                    Ok(response) => map::actions(&response),
-                    Err(error) => Err(told::unasked(&error)),
-                }
+                let answer = self.answer(door, format!("/payments/{}/actions", payment.id)).await;
+                answer.and_then(|response| map::actions(&response))
             } else {
                 Ok(Vec::new())
             };
             outcomes.push(match actions {
                 Ok(actions) => map::told(payment, &actions, asked),
-                Err(outcome) => outcome,
+                Err(outcome) => outcome.naming(&map::ids(&payment.id, None)),
             });
         }
         map::together(outcomes)
@@ -176,41 +148,19 @@ impl CheckoutProvider {
 
     /// Looks at the payment whose id Checkout.com gave.
     async fn look(&self, door: &Door<'_>, id: &str, asked: &Asked<'_>) -> Outcome {
-        let payment = match self.ask(door, format!("/payments/{id}"), Vec::new()).await {
-            Ok(response) => map::detailed(&response, id, asked),
-            Err(error) => Err(told::unasked(&error)),
-        };
-        match payment {
+        let answer = self.answer(door, format!("/payments/{id}")).await;
+        match answer.and_then(|response| map::detailed(&response, id, asked)) {
             Ok(payment) => self.settled(door, &[payment], asked).await,
             Err(outcome) => outcome,
         }
     }
 
-    /// Within the send time-out, however many questions it takes.
-    async fn within(&self, conversation: impl Future<Output = Outcome> + Send) -> Outcome {
-        let timeout = self.capabilities.send_timeout;
-        match tokio::time::timeout(timeout, conversation).await {
-            Ok(outcome) => outcome,
-            Err(_) => told::unknown(format!("no answer within {} ms", timeout.as_millis())),
-        }
-    }
-
     fn is_authorized(account: &AccountContext, headers: &[(String, String)]) -> bool {
-        let Some(key) = account::credential(account, account::AUTHORIZATION_KEY) else { return true };
+        let Some(key) = account.secret(account::AUTHORIZATION_KEY) else { return true };
         let mut told = headers.iter().filter(|(name, _)| name.eq_ignore_ascii_case(AUTHORIZATION_HEADER));
         let (Some((_, told)), None) = (told.next(), told.next()) else { return false };
-        key.expose_secret().as_bytes().ct_eq(told.trim().as_bytes()).into()
+        key.as_bytes().ct_eq(told.trim().as_bytes()).into()
     }
-}
-
-fn is_reference(text: &str) -> bool {
-    (1..=REFERENCE_LENGTH_MAX).contains(&text.len()) && text.chars().all(|c| REFERENCE_ALPHABET.contains(c))
-}
-
-/// The reference that a body names, if it names one that could be ours.
-fn named_reference(body: &[u8]) -> Option<String> {
-    let named = serde_json::from_slice::<wire::Named>(body).ok()?;
-    Some(named.data.reference).filter(|reference| is_reference(reference))
 }
 
 #[async_trait]
@@ -224,7 +174,7 @@ impl Provider for CheckoutProvider {
     }
 
     fn modes(&self) -> &[Mode] {
-        self.settings.modes()
+        self.remote.modes()
     }
 
     fn credentials_schema(&self) -> &[CredentialField] {
@@ -240,49 +190,49 @@ impl Provider for CheckoutProvider {
             // After an answer that wasn't 2xx the same key pays again, and after a day any does.
             return told::unknown("not sent again: a repeat may pay again".to_owned());
         }
-        let unsent = |Unwritten(why): Unwritten| Outcome::NotSent { why: why.to_owned() };
-        let door = match account::door(&self.settings, account) {
+        let door = match account::door(&self.remote, account) {
             Ok(door) => door,
-            Err(why) => return unsent(why),
+            Err(why) => return why.unsent(),
         };
-        let request = match self.order_to_pay(account, order, to) {
-            Ok(request) => request,
-            Err(why) => return unsent(why),
-        };
+        let request = self.order_to_pay(account, &door, order, to);
         let asked = Asked { reference: &order.reference, amount: order.amount, currency: order.currency };
-        self.within(async {
-            let response = match self.transport.call(request).await {
-                Ok(response) => response,
-                Err(error) => return told::unanswered(&error),
-            };
-            match map::accepted(&response, asked.reference) {
-                Accepting::Done(outcome) => outcome,
-                Accepting::Look(id) => self.look(&door, &id, &asked).await,
+        let mut ids = ProviderIds::default();
+        let conversation = async {
+            match self.remote.answer_to_order(request).await {
+                Ok(response) => match map::accepted(&response, asked.reference) {
+                    Accepting::Done(outcome) => outcome,
+                    Accepting::Look(id) => {
+                        // It was taken under this id, whatever the look at it says, or if it says nothing in time.
+                        ids = map::ids(&id, None);
+                        self.look(&door, &id, &asked).await
+                    }
+                },
+                Err(outcome) => outcome,
             }
-        })
-        .await
+        };
+        let outcome = self.remote.within(conversation).await;
+        outcome.naming(&ids)
     }
 
     async fn inquire(&self, account: &AccountContext, inquiry: &Inquiry) -> Outcome {
-        let door = match account::door(&self.settings, account) {
+        let door = match account::door(&self.remote, account) {
             Ok(door) => door,
-            Err(Unwritten(why)) => return told::unknown(why.to_owned()),
+            Err(why) => return why.unasked(),
         };
         let asked = Asked { reference: &inquiry.reference, amount: inquiry.amount, currency: inquiry.currency };
-        self.within(async {
-            let query = vec![("reference", inquiry.reference.clone()), ("limit", LIST_LIMIT.to_owned())];
-            let response = match self.ask(&door, "/payments".to_owned(), query).await {
-                Ok(response) => response,
-                Err(error) => return told::unasked(&error),
-            };
-            match (map::listed(&response, &asked), inquiry.provider_original_id.as_deref()) {
-                (Ok(payments), _) => self.settled(&door, &payments, &asked).await,
-                // It was taken: the list may be behind, and its id is known.
-                (Err(Outcome::NotFound), Some(id)) if map::is_payment_id(id) => self.look(&door, id, &asked).await,
-                (Err(outcome), _) => outcome,
-            }
-        })
-        .await
+        self.remote
+            .within(async {
+                let list = self.list(&door, &inquiry.reference, LIST_LIMIT);
+                let answer = self.remote.answer_to_question(Ok(list)).await;
+                let listed = answer.and_then(|response| map::listed(&response, &asked));
+                match (listed, inquiry.provider_original_id.as_deref()) {
+                    (Ok(payments), _) => self.settled(&door, &payments, &asked).await,
+                    // It was taken: the list may be behind, and its id is known.
+                    (Err(Outcome::NotFound), Some(id)) if map::is_payment_id(id) => self.look(&door, id, &asked).await,
+                    (Err(outcome), _) => outcome,
+                }
+            })
+            .await
     }
 
     fn parse_callback(
@@ -291,15 +241,16 @@ impl Provider for CheckoutProvider {
         headers: &[(String, String)],
         body: &[u8],
     ) -> Result<Vec<ReportedOutcome>, CallbackError> {
-        let key = account::credential(account, account::SIGNATURE_KEY);
+        let named = self.capabilities.named_reference(body, "/data/reference");
+        let key = account.credentials.get(account::SIGNATURE_KEY);
         let is_signed = signature::is_signed(key, SIGNATURE_HEADER, headers, body);
         if !is_signed || !Self::is_authorized(account, headers) {
-            return Err(CallbackError::NotVerified { references: named_reference(body).into_iter().collect() });
+            return Err(CallbackError::NotVerified { references: named.into_iter().collect() });
         }
         let event: wire::Event = serde_json::from_slice(body)
             .map_err(|_| CallbackError::Malformed("not an event of a payment".to_owned()))?;
         // A webhook may be told of much more than payouts: what names no reference of ours is well received and says nothing.
-        let Some(reference) = named_reference(body) else { return Ok(Vec::new()) };
+        let Some(reference) = named else { return Ok(Vec::new()) };
         let outcome = match serde_json::from_value(event.data.clone()) {
             Ok(data) => map::event(&event, &data),
             Err(_) => told::unknown(format!("the event {:?}, which can't be read", told::clipped(&event.kind))),
@@ -308,22 +259,12 @@ impl Provider for CheckoutProvider {
         Ok(vec![ReportedOutcome { reference, outcome, sequence: None }])
     }
 
-    async fn balance(&self, _account: &AccountContext, _currency: AssetCode) -> Result<Decimal, ProviderError> {
-        Err(ProviderError::NotSupported)
-    }
-
     async fn check_credentials(&self, account: &AccountContext) -> Result<(), ProviderError> {
-        let refused = |Unwritten(why): Unwritten| ProviderError::Credentials(why.to_owned());
-        let door = account::door(&self.settings, account).map_err(refused)?;
-        account::terms(account).map_err(refused)?;
-        if account::credential(account, account::SIGNATURE_KEY).is_none() {
-            return Err(refused(Unwritten("webhook_signature_key is missing")));
+        let door = account::door(&self.remote, account)?;
+        account::terms(account)?;
+        if account.secret(account::SIGNATURE_KEY).is_none() {
+            return Err(Unwritten("webhook_signature_key is missing").into());
         }
-        let query = vec![("reference", NO_REFERENCE.to_owned()), ("limit", "1".to_owned())];
-        let timeout: Duration = self.capabilities.send_timeout;
-        match tokio::time::timeout(timeout, self.ask(&door, "/payments".to_owned(), query)).await {
-            Ok(answer) => map::answered(answer),
-            Err(_) => Err(ProviderError::Unavailable(format!("no answer within {} ms", timeout.as_millis()))),
-        }
+        self.remote.fetch(Ok(self.list(&door, NO_REFERENCE, "1")), map::answered).await
     }
 }

@@ -162,14 +162,3 @@ pub struct EventData {
     #[serde(default)]
     pub processing: Option<Processing>,
 }
-
-/// As much of a webhook as is read before it is believed.
-#[derive(Debug, Deserialize)]
-pub struct Named {
-    pub data: NamedData,
-}
-
-#[derive(Debug, Deserialize)]
-pub struct NamedData {
-    pub reference: String,
-}

@@ -10,8 +10,8 @@ use crate::domain::payout::Resolution;
 use crate::providers::provider::{
     Inquiry, Outcome, PayoutOrder, ProviderError, ProviderIds, ReportPage, ReportRow, ReportedStatus,
 };
-use crate::providers::told::{clipped, unknown, unreadable};
-use crate::providers::transport::{TransportError, WireResponse};
+use crate::providers::told::{clipped, refused_call, unknown, unreadable};
+use crate::providers::transport::WireResponse;
 
 /// The currencies that the provider pays in, with their decimals.
 pub const CURRENCIES: [(&str, u8); 3] = [("EUR", 2), ("GBP", 2), ("USD", 2)];
@@ -53,11 +53,7 @@ const NO_BALANCE: (u16, &str) = (404, "no_balance");
 pub fn sent(response: &WireResponse, order: &PayoutOrder) -> Outcome {
     if response.status != 200 {
         return match refusal(response) {
-            // The refusal is about this call: it proves nothing about one before.
-            Ok((resolution, code, _)) if order.resend > 0 => {
-                unknown(format!("a resend was refused: {code} ({resolution}); the first send may have been taken"))
-            }
-            Ok((resolution, code, message)) => Outcome::Declined { resolution, code, message },
+            Ok((resolution, code, message)) => refused_call(order, resolution, code, message),
             Err(why) => unknown(why),
         };
     }
@@ -96,9 +92,13 @@ fn of_ours(payout: &Payout, reference: &str, asked: Decimal, currency: AssetCode
     told(payout)
 }
 
-/// What the provider tells of a payout.
+/// What the provider tells of a payout, with its id even where its fate can't be told.
 pub fn told(payout: &Payout) -> Outcome {
     let ids = ProviderIds { original_id: Some(payout.id.clone()), rrn: payout.rrn.clone(), ..ProviderIds::default() };
+    fate(payout, ids.clone()).naming(&ids)
+}
+
+fn fate(payout: &Payout, ids: ProviderIds) -> Outcome {
     let (Some(processed), Some(returned)) = (amount(&payout.processed_amount), amount(&payout.returned_amount)) else {
         return unknown("an amount can't be read".to_owned());
     };
@@ -144,11 +144,7 @@ fn refusal(response: &WireResponse) -> Result<(Resolution, String, String), Stri
 }
 
 /// What the answer to a question other than about a payout says; the reader turns a 200's body into it.
-pub fn answered<T>(
-    response: Result<WireResponse, TransportError>,
-    read: impl FnOnce(&[u8]) -> Option<T>,
-) -> Result<T, ProviderError> {
-    let response = response.map_err(|error| ProviderError::Unavailable(error.to_string()))?;
+pub fn answered<T>(response: &WireResponse, read: impl FnOnce(&[u8]) -> Option<T>) -> Result<T, ProviderError> {
     let status = response.status;
     if status == 200 {
         return read(&response.body)

@@ -116,7 +116,9 @@ fn inquiry() -> Inquiry {
         provider_original_id: None,
         amount: order.amount,
         currency: order.currency,
-        sent_at: "2026-03-01T12:00:00Z".parse().unwrap(),
+        is_pending: false,
+        first_sent_at: "2026-03-01T12:00:00Z".parse().unwrap(),
+        last_sent_at: "2026-03-01T12:00:00Z".parse().unwrap(),
     }
 }
 
@@ -146,7 +148,7 @@ fn a_refused_question_says_nothing_of_the_payout() {
 #[test]
 fn what_the_provider_says_is_repeated_short_and_without_card_numbers() {
     let body = serde_json::json!({"error": {"code": "4111 1111 1111 1111", "message": "x"}});
-    let Outcome::Unknown { why } = sent(&answer(500, &body), &order(0)) else { panic!("not unknown") };
+    let Outcome::Unknown { why, .. } = sent(&answer(500, &body), &order(0)) else { panic!("not unknown") };
     assert!(!why.contains("1111"), "{why}");
     let long = serde_json::json!({"error": {"code": "rate_limited", "message": "x".repeat(9_000)}});
     let Outcome::Declined { message, .. } = sent(&answer(429, &long), &order(0)) else { panic!("not declined") };

@@ -15,15 +15,14 @@ use std::time::Duration;
 use async_trait::async_trait;
 use chrono::{DateTime, SecondsFormat, Utc};
 use rust_decimal::Decimal;
-use secrecy::ExposeSecret;
-use zeroize::Zeroizing;
 
 use super::provider::{
-    AccountContext, CallbackError, Capabilities, CredentialField, CredentialKind, Destination, Inquiry, Outcome,
-    PayoutOrder, Provider, ProviderError, ReportPage, ReportedOutcome, ResendSafety,
+    AccountContext, CallbackError, Capabilities, CredentialField, Destination, Inquiry, Outcome, PayoutOrder, Provider,
+    ProviderError, ReportPage, ReportedOutcome, ResendSafety,
 };
-use super::transport::{TcpTransport, Transport, TransportError, WireRequest, WireResponse};
-use super::{signature, told};
+use super::remote::{self, JSON, REFERENCE_ALPHABET, Remote, Unwritten};
+use super::signature;
+use super::transport::{TcpTransport, Transport, WireRequest};
 use crate::config::providers::{HttpProviderSettings, Resend, is_base_url};
 use crate::domain::asset::AssetCode;
 use crate::domain::card::CardScheme;
@@ -44,18 +43,14 @@ pub const BALANCE: &str = "balance";
 pub const BALANCE_BY_PROVIDER: &str = "provider";
 
 const REFERENCE_LENGTH_MAX: usize = 64;
-const REFERENCE_ALPHABET: &str = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-";
 const RESEND_WINDOW: Duration = Duration::from_secs(24 * 60 * 60);
-const TEST_MODE_ONLY: &str = "the http adapter serves test mode only";
+const TEST_MODE_ONLY: Unwritten = Unwritten("the http adapter serves test mode only");
 
 /// See the module's head.
 pub struct HttpProvider {
     capabilities: Capabilities,
-    transport: Arc<dyn Transport>,
+    remote: Remote,
 }
-
-/// Why a request isn't even written.
-struct Unwritten(&'static str);
 
 impl HttpProvider {
     /// Over TCP.
@@ -92,27 +87,22 @@ impl HttpProvider {
             posting_lag: Duration::from_millis(settings.posting_lag_ms),
             has_callbacks: true,
         };
-        Self { capabilities, transport }
+        let remote = Remote::of_accounts(capabilities.send_timeout, transport);
+        Self { capabilities, remote }
     }
 
     fn request(
         &self,
         account: &AccountContext,
         method: &'static str,
-        path: String,
-        query: Vec<(&'static str, String)>,
+        path: impl Into<String>,
     ) -> Result<WireRequest, Unwritten> {
-        let base_url = account.settings.get(BASE_URL).map(|url| url.trim_end_matches('/').to_owned());
+        let base_url = account.setting(BASE_URL).map(|url| url.trim_end_matches('/'));
         let base_url =
             base_url.filter(|url| is_base_url(url)).ok_or(Unwritten("base_url is missing or no http URL"))?;
-        let api_key = account.credentials.get(API_KEY).map(ExposeSecret::expose_secret);
-        let api_key = api_key.filter(|key| !key.is_empty()).ok_or(Unwritten("api_key is missing"))?;
-        let headers = vec![
-            ("Authorization", Zeroizing::new(format!("Bearer {api_key}"))),
-            ("Accept", Zeroizing::new("application/json".to_owned())),
-        ];
-        let timeout = self.capabilities.send_timeout;
-        Ok(WireRequest { method, base_url, path, query, headers, body: Zeroizing::new(Vec::new()), timeout })
+        let api_key = account.secret(API_KEY).ok_or(Unwritten("api_key is missing"))?;
+        let request = self.remote.request_at(base_url, method, path);
+        Ok(request.with_header("Authorization", format!("Bearer {api_key}")).with_header("Accept", JSON.to_owned()))
     }
 
     fn order_to_pay(
@@ -136,19 +126,7 @@ impl HttpProvider {
             description: order.description.as_deref(),
             callback_url: account.settings.get(CALLBACK_URL).map(String::as_str),
         };
-        let mut request = self.request(account, "POST", "/v1/payouts".to_owned(), Vec::new())?;
-        request.headers.push(("Content-Type", Zeroizing::new("application/json".to_owned())));
-        request.body = Zeroizing::new(serde_json::to_vec(&pay).map_err(|_| Unwritten("the order can't be written"))?);
-        Ok(request)
-    }
-
-    /// Within the send time-out, whatever the transport does.
-    async fn call(&self, request: WireRequest) -> Result<WireResponse, TransportError> {
-        let timeout = request.timeout;
-        match tokio::time::timeout(timeout, self.transport.call(request)).await {
-            Ok(answer) => answer,
-            Err(_) => Err(TransportError::Broken(format!("no answer within {} ms", timeout.as_millis()))),
-        }
+        Ok(self.request(account, "POST", "/v1/payouts")?.with_body(JSON, remote::json(&pay)?))
     }
 
     /// A question that isn't about a payout.
@@ -159,9 +137,8 @@ impl HttpProvider {
         query: Vec<(&'static str, String)>,
         read: impl FnOnce(&[u8]) -> Option<T> + Send,
     ) -> Result<T, ProviderError> {
-        let request = self.request(account, "GET", path, query);
-        let request = request.map_err(|Unwritten(why)| ProviderError::Credentials(why.to_owned()))?;
-        map::answered(self.call(request).await, read)
+        let request = self.request(account, "GET", path).map(|request| request.with_query(query));
+        self.remote.fetch(request, |response| map::answered(response, read)).await
     }
 }
 
@@ -170,16 +147,6 @@ fn amount_text(order: &PayoutOrder) -> Option<String> {
     let (_, scale) = map::CURRENCIES.iter().find(|(code, _)| *code == order.currency.as_str())?;
     let amount = exact::rescale(order.amount, *scale).ok()??;
     (amount > Decimal::ZERO).then(|| amount.to_string())
-}
-
-fn is_reference(text: &str) -> bool {
-    (1..=REFERENCE_LENGTH_MAX).contains(&text.len()) && text.chars().all(|c| REFERENCE_ALPHABET.contains(c))
-}
-
-/// The reference that an unverified body names, if it names one that could be ours.
-fn named_reference(body: &[u8]) -> Option<String> {
-    let named = serde_json::from_slice::<wire::Named>(body).ok()?;
-    Some(named.payout.reference).filter(|reference| is_reference(reference))
 }
 
 #[async_trait]
@@ -202,45 +169,25 @@ impl Provider for HttpProvider {
     }
 
     fn credentials_schema(&self) -> &[CredentialField] {
-        &[
-            CredentialField {
-                name: API_KEY,
-                kind: CredentialKind::Required,
-                description: "The account's API key at the provider.",
-            },
-            CredentialField {
-                name: CALLBACK_SECRET,
-                kind: CredentialKind::Required,
-                description: "The key that the provider signs callbacks with.",
-            },
-        ]
+        const FIELDS: [CredentialField; 2] = [
+            CredentialField::required(API_KEY, "The account's API key at the provider."),
+            CredentialField::required(CALLBACK_SECRET, "The key that the provider signs callbacks with."),
+        ];
+        &FIELDS
     }
 
     async fn send(&self, account: &AccountContext, order: &PayoutOrder, to: &Destination) -> Outcome {
         if account.mode == Mode::Live {
-            return Outcome::NotSent { why: TEST_MODE_ONLY.to_owned() };
+            return TEST_MODE_ONLY.unsent();
         }
-        let request = match self.order_to_pay(account, order, to) {
-            Ok(request) => request,
-            Err(Unwritten(why)) => return Outcome::NotSent { why: why.to_owned() },
-        };
-        match self.call(request).await {
-            Ok(response) => map::sent(&response, order),
-            Err(error) => told::unanswered(&error),
-        }
+        let request = self.order_to_pay(account, order, to);
+        self.remote.pay(request, |response| map::sent(response, order)).await
     }
 
     async fn inquire(&self, account: &AccountContext, inquiry: &Inquiry) -> Outcome {
         let query = vec![("reference", inquiry.reference.clone())];
-        let request = match self.request(account, "GET", "/v1/payouts".to_owned(), query) {
-            Ok(request) => request,
-            Err(Unwritten(why)) => return Outcome::Unknown { why: why.to_owned() },
-        };
-        match self.call(request).await {
-            Ok(response) => map::found(&response, inquiry),
-            // That the question wasn't sent says nothing of the payout.
-            Err(error) => Outcome::Unknown { why: error.to_string() },
-        }
+        let request = self.request(account, "GET", "/v1/payouts").map(|request| request.with_query(query));
+        self.remote.ask(request, |response| map::found(response, inquiry)).await
     }
 
     fn parse_callback(
@@ -249,7 +196,8 @@ impl Provider for HttpProvider {
         headers: &[(String, String)],
         body: &[u8],
     ) -> Result<Vec<ReportedOutcome>, CallbackError> {
-        let not_verified = || CallbackError::NotVerified { references: named_reference(body).into_iter().collect() };
+        let named = || self.capabilities.named_reference(body, "/payout/reference");
+        let not_verified = || CallbackError::NotVerified { references: named().into_iter().collect() };
         if !signature::is_signed(account.credentials.get(CALLBACK_SECRET), SIGNATURE_HEADER, headers, body) {
             return Err(not_verified());
         }
@@ -259,7 +207,7 @@ impl Provider for HttpProvider {
             // Signed, but for someone else.
             return Err(not_verified());
         }
-        if !is_reference(&notice.payout.reference) {
+        if !self.capabilities.takes_reference(&notice.payout.reference) {
             return Err(CallbackError::Malformed("the reference is not one of ours".to_owned()));
         }
         let outcome = map::told(&notice.payout);
@@ -284,17 +232,14 @@ impl Provider for HttpProvider {
     }
 
     async fn check_credentials(&self, account: &AccountContext) -> Result<(), ProviderError> {
-        let refused = |why: &str| Err(ProviderError::Credentials(why.to_owned()));
         if account.mode == Mode::Live {
-            return refused(TEST_MODE_ONLY);
+            return Err(TEST_MODE_ONLY.into());
         }
-        if account.credentials.get(CALLBACK_SECRET).is_none_or(|secret| secret.expose_secret().is_empty()) {
-            return refused("callback_secret is missing");
-        }
-        let Some(name) = account.settings.get(ACCOUNT) else { return refused("the setting `account` is missing") };
+        account.secret(CALLBACK_SECRET).ok_or(Unwritten("callback_secret is missing"))?;
+        let name = account.setting(ACCOUNT).ok_or(Unwritten("the setting `account` is missing"))?;
         let read = |body: &[u8]| serde_json::from_slice::<wire::Account>(body).ok();
         let told = self.ask(account, "/v1/account".to_owned(), Vec::new(), read).await?;
-        if told.account == *name { Ok(()) } else { refused("the API key is another account's") }
+        if told.account == name { Ok(()) } else { Err(Unwritten("the API key is another account's").into()) }
     }
 
     fn has_report(&self) -> bool {

@@ -110,14 +110,3 @@ pub struct Notice {
     pub account: String,
     pub payout: Payout,
 }
-
-/// As much of a callback as is read before it is believed.
-#[derive(Debug, Deserialize)]
-pub struct Named {
-    pub payout: NamedPayout,
-}
-
-#[derive(Debug, Deserialize)]
-pub struct NamedPayout {
-    pub reference: String,
-}

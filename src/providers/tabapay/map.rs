@@ -13,8 +13,8 @@ use crate::domain::payout::Resolution::{
     self, AccessDenied, DeclinedError, InvalidCredentials, InvalidMethod, LimitViolation, RateLimited,
 };
 use crate::providers::provider::{Inquiry, Outcome, PayoutOrder, ProviderError, ProviderIds};
-use crate::providers::told::{clipped, unknown, unreadable};
-use crate::providers::transport::{TransportError, WireResponse};
+use crate::providers::told::{clipped, refused_call, unknown, unreadable};
+use crate::providers::transport::WireResponse;
 
 /// What a transaction's status says of a push to a card.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -110,15 +110,9 @@ pub fn sent(response: &WireResponse, order: &PayoutOrder) -> Outcome {
         return about(&answer, &ours);
     }
     match refusal(&answer) {
-        // The refusal is about this call: it proves nothing about one before.
-        Some(_) if order.resend > 0 => {
-            unknown(format!("a resend was refused: {}; the first send may have been taken", said(&answer)))
+        Some(resolution) => {
+            refused_call(order, resolution, answer.sc.to_string(), clipped(answer.em.as_deref().unwrap_or_default()))
         }
-        Some(resolution) => Outcome::Declined {
-            resolution,
-            code: answer.sc.to_string(),
-            message: clipped(answer.em.as_deref().unwrap_or_default()),
-        },
         None if answer.sc == REUSED => {
             unknown(format!("{}: the reference is known already, and what became of it isn't told", said(&answer)))
         }
@@ -151,9 +145,8 @@ pub fn found(response: &WireResponse, inquiry: &Inquiry, by: By<'_>) -> Outcome 
 }
 
 /// What the answer to a question about the client says.
-pub fn checked(response: Result<WireResponse, TransportError>) -> Result<(), ProviderError> {
-    let response = response.map_err(|error| ProviderError::Unavailable(error.to_string()))?;
-    let Ok(answer) = read(&response) else {
+pub fn checked(response: &WireResponse) -> Result<(), ProviderError> {
+    let Ok(answer) = read(response) else {
         return Err(ProviderError::Unavailable(format!("HTTP {} that can't be understood", response.status)));
     };
     match answer.sc {
@@ -214,12 +207,14 @@ fn about(answer: &Answer, ours: &Ours<'_>) -> Outcome {
     if other_amount || other_currency {
         return unknown("TabaPay has another amount or currency under this reference".to_owned());
     }
+    let original_id = transaction_id.or(ours.transaction_id).map(clipped);
+    let ids = ProviderIds { original_id, ..ProviderIds::default() };
     if given(answer.reversal_status.as_ref()).is_some() || answer.reversal.is_some() || answer.reversals.is_some() {
         // Documented for pulls only.
-        return unknown("TabaPay tells of a reversal, which a push can't have".to_owned());
+        return unknown("TabaPay tells of a reversal, which a push can't have".to_owned()).naming(&ids);
     }
-    let original_id = transaction_id.or(ours.transaction_id).map(clipped);
-    told(answer, ours, ProviderIds { original_id, ..ProviderIds::default() })
+    // Also where the fate is open (HTTP 207): by reference TabaPay answers for a day, by its id for months.
+    told(answer, ours, ids.clone()).naming(&ids)
 }
 
 /// What a transaction's status says.

@@ -121,13 +121,14 @@ impl Notice {
             rrn: self.rrn.clone(),
             ..ProviderIds::default()
         };
-        match self.status.as_str() {
-            "pending" => Ok(Outcome::Pending { ids }),
-            "processed" => Ok(Outcome::Processed { amount: self.amount()?, ids }),
-            "returned" => Ok(Outcome::Returned { amount: self.amount()?, ids }),
-            "declined" => Ok(self.declined()),
-            other => Ok(Outcome::Unknown { why: format!("a callback with the unmapped status {other:?}") }),
-        }
+        let outcome = match self.status.as_str() {
+            "pending" => Outcome::Pending { ids: ids.clone() },
+            "processed" => Outcome::Processed { amount: self.amount()?, ids: ids.clone() },
+            "returned" => Outcome::Returned { amount: self.amount()?, ids: ids.clone() },
+            "declined" => self.declined(),
+            other => Outcome::unknown(format!("a callback with the unmapped status {other:?}")),
+        };
+        Ok(outcome.naming(&ids))
     }
 
     /// A resolution that we don't know, or that isn't final, declines nothing.
@@ -143,7 +144,7 @@ impl Notice {
                     message: self.message.clone().unwrap_or_default(),
                 }
             }
-            _ => Outcome::Unknown { why: format!("a callback that declines with the unmapped resolution {name:?}") },
+            _ => Outcome::unknown(format!("a callback that declines with the unmapped resolution {name:?}")),
         }
     }
 

@@ -138,7 +138,7 @@ impl TestProvider {
         let taken = match self.book.take(payment, funds).await {
             Ok(taken) => taken,
             // The write may have happened.
-            Err(error) => return Outcome::Unknown { why: error.to_string() },
+            Err(error) => return Outcome::unknown(error.to_string()),
         };
         match taken {
             // The first one's fate, even if this order asks for something else under its reference.
@@ -177,7 +177,7 @@ impl TestProvider {
 
     async fn time_out(&self) -> Outcome {
         tokio::time::sleep(self.timeout()).await;
-        Outcome::Unknown { why: format!("timed out after {} ms", self.settings.timeout_ms) }
+        Outcome::unknown(format!("timed out after {} ms", self.settings.timeout_ms))
     }
 
     fn timeout(&self) -> Duration {
@@ -236,7 +236,7 @@ async fn sleep_until(clock: &dyn Clock, at: DateTime<Utc>) {
 }
 
 fn internal_error() -> Outcome {
-    Outcome::Unknown { why: "HTTP 500: internal error".to_owned() }
+    Outcome::unknown("HTTP 500: internal error")
 }
 
 /// Whether the provider takes `text` as a reference.
@@ -291,20 +291,20 @@ impl Provider for TestProvider {
         let send_timeout = self.capabilities.send_timeout;
         match tokio::time::timeout(send_timeout, self.send_unbounded(account, order, to)).await {
             Ok(outcome) => outcome,
-            Err(_) => Outcome::Unknown { why: format!("timed out after {} ms", send_timeout.as_millis()) },
+            Err(_) => Outcome::unknown(format!("timed out after {} ms", send_timeout.as_millis())),
         }
     }
 
     /// [`Outcome::NotFound`] only if the book never took the reference.
     async fn inquire(&self, account: &AccountContext, inquiry: &Inquiry) -> Outcome {
         if self.is_out(self.clock.now()) {
-            return Outcome::Unknown { why: "connection refused: the sandbox is in an outage".to_owned() };
+            return Outcome::unknown("connection refused: the sandbox is in an outage");
         }
         self.travel().await;
         match self.book.find(account.account_id, &inquiry.reference).await {
             Ok(Some(payment)) => payment.outcome(self.clock.now()),
             Ok(None) => Outcome::NotFound,
-            Err(error) => Outcome::Unknown { why: error.to_string() },
+            Err(error) => Outcome::unknown(error.to_string()),
         }
     }
 

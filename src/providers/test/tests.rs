@@ -58,7 +58,9 @@ impl Sandbox {
             provider_original_id: None,
             amount: Decimal::ONE,
             currency: "EUR".parse().unwrap(),
-            sent_at: self.clock.now(),
+            is_pending: false,
+            first_sent_at: self.clock.now(),
+            last_sent_at: self.clock.now(),
         };
         self.provider.inquire(&self.account, &inquiry).await
     }

@@ -12,7 +12,7 @@ use crate::domain::payout::{Resolution, ResolutionClass};
 use crate::providers::minor_units::MinorUnits;
 use crate::providers::provider::{Inquiry, Outcome, PayoutOrder, ProviderError, ProviderIds};
 use crate::providers::told::{clipped, unknown, unreadable};
-use crate::providers::transport::{TransportError, WireResponse};
+use crate::providers::transport::WireResponse;
 
 /// Currencies that Worldpay pays in and that have two decimals with everybody ("a whole number with an exponent"). Where providers differ
 /// in the decimals (CLP, HUF, IDR, ISK, JPY, KRW, TWD, VND and the like), an amount would be a hundred times too much or too little: those
@@ -145,8 +145,13 @@ pub fn found(response: &WireResponse, inquiry: &Inquiry) -> Outcome {
     }
 }
 
-/// What a payout's outcome means. `amount` is what was asked: Worldpay pays it whole or not at all.
+/// What a payout's outcome means, with the scheme's reference even where its fate can't be told. `amount` is what was asked: Worldpay pays
+/// it whole or not at all.
 fn told(payout: &Payout, amount: Decimal, outcomes: &[(&str, Fate)]) -> Outcome {
+    fate(payout, amount, outcomes).naming(&ids(payout))
+}
+
+fn fate(payout: &Payout, amount: Decimal, outcomes: &[(&str, Fate)]) -> Outcome {
     let Some((outcome, fate)) = outcomes.iter().find(|(known, _)| *known == payout.outcome) else {
         return unknown(format!("the unmapped outcome {:?}", clipped(&payout.outcome)));
     };
@@ -230,8 +235,7 @@ fn by_fields(paths: &[&str]) -> Option<Resolution> {
 }
 
 /// Whether the answer to a look-up of a payout that nobody has sent shows that the credentials and the entity are good.
-pub fn checked(response: Result<WireResponse, TransportError>) -> Result<(), ProviderError> {
-    let response = response.map_err(|error| ProviderError::Unavailable(error.to_string()))?;
+pub fn checked(response: &WireResponse) -> Result<(), ProviderError> {
     let status = response.status;
     let name =
         serde_json::from_slice(&response.body).map_or_else(|_| String::new(), |Refused { error_name, .. }| error_name);

@@ -66,7 +66,7 @@ impl Told {
                 Outcome::Returned { amount: if self.paid.is_zero() { self.asked } else { self.paid }, ids }
             }
             Heard::ReturnedThree => Outcome::Returned { amount: dec!(3), ids },
-            Heard::Nothing => Outcome::Unknown { why: "no answer".to_owned() },
+            Heard::Nothing => Outcome::unknown("no answer"),
         }
     }
 

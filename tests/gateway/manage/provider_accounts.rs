@@ -1,11 +1,12 @@
 //! Provider accounts and their credentials.
 
 use landfall::config::gateway::HOUSE;
+use landfall::domain::card::CardScheme;
 use landfall::domain::ids::Mode;
 use landfall::gateway::manage::credentials;
 use landfall::gateway::manage::provider_accounts::ProviderAccountFilter;
 use secrecy::ExposeSecret;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::{caller, caller_in, code_of, count, expect_problems, first, given, world};
 
@@ -101,6 +102,45 @@ async fn everything_that_is_wrong_with_an_account_is_told_at_once() {
         gateway.create_provider_account(&live, &given(json!({ "provider": "test" }))).await,
         &[("/provider", "WRONG_MODE")],
     );
+    world.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_provider_has_agreed_with_an_account_is_the_accounts_and_counts_for_its_routes() {
+    let world = world().await;
+    let gateway = &world.app.gateway;
+    let house = caller(&world, HOUSE).await;
+    let account = |code: &str, more: Value| {
+        let mut settings =
+            json!({ "client_id": "TabaPay_Client_22Chars", "settlement_account_id": "SettlementAccountID_22" });
+        settings.as_object_mut().unwrap().extend(given(more));
+        given(
+            json!({ "code": code, "provider": "tabapay", "settings": settings, "credentials": { "bearer_token": SECRET } }),
+        )
+    };
+    let odd = account("odd", json!({ "fast_funds": "maybe", "card_schemes": "VISA,JCB", "sender_country": 840 }));
+    expect_problems(
+        gateway.create_provider_account(&house, &odd).await,
+        &[
+            ("/settings/card_schemes", "INVALID_VALUE"),
+            ("/settings/fast_funds", "INVALID_VALUE"),
+            ("/settings/sender_country", "WRONG_TYPE"),
+        ],
+    );
+    let mut made = Vec::new();
+    for (code, more) in [("as-ever", json!({})), ("own", json!({ "fast_funds": "no", "card_schemes": "VISA" }))] {
+        let account = gateway.create_provider_account(&house, &account(code, more)).await.unwrap();
+        let deposit = json!({ "code": code, "provider_account_id": account.id.to_string(), "currency": "USD" });
+        let deposit = gateway.create_deposit_account(&house, &given(deposit)).await.unwrap();
+        let route = json!({ "code": code, "service": "card_usd", "deposit_account_id": deposit.id.to_string() });
+        made.push(gateway.create_route(&house, &given(route)).await.unwrap().id);
+    }
+    let snapshot = gateway.snapshot().await.unwrap();
+    let routes = snapshot.routes(Mode::Test);
+    let [as_ever, own] = [made[0], made[1]].map(|id| routes.iter().find(|route| route.id == id).unwrap());
+    assert!(as_ever.fast_funds && !own.fast_funds);
+    assert_eq!(as_ever.card_schemes, [CardScheme::Visa, CardScheme::Mastercard, CardScheme::Discover]);
+    assert_eq!(own.card_schemes, [CardScheme::Visa]);
     world.finish().await;
 }
 

@@ -81,6 +81,13 @@ pub fn event(kind: &str, data: &Value, currency: AssetCode, assets: &Assets) -> 
                 told.source()
             )
         }
+        "payout_id_differs" => format!(
+            "The provider calls the payment {} now, and called it {} before ({}): {} is kept.",
+            told.text("told"),
+            told.text("known"),
+            told.source(),
+            told.text("kept"),
+        ),
         "payout_to_be_resent" => {
             "The provider doesn't have it: it goes out again under the same reference, which is taken once.".to_owned()
         }
