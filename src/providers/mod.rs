@@ -4,7 +4,9 @@
 pub mod adyen;
 pub mod checkout;
 pub mod http;
+pub mod latin;
 pub mod minor_units;
+pub mod postal;
 pub mod provider;
 pub mod registry;
 pub mod signature;

@@ -233,7 +233,7 @@ fn card(holder: &str) -> Destination {
         expiry: CardExpiry { year: 2030, month: 3 },
         holder: HolderName::new(holder.to_owned()),
     };
-    Destination { card: Some(card), fields: BTreeMap::new() }
+    Destination { card: Some(card), billing: None, fields: BTreeMap::new() }
 }
 
 fn order() -> PayoutOrder {
@@ -535,7 +535,7 @@ async fn what_cannot_be_written_is_not_sent() {
     let subject = Subject::new();
     let good = card("GRACE HOPPER");
     let partial = Destination { fields: BTreeMap::from([("city".to_owned(), "Delft".to_owned())]), ..good.clone() };
-    let no_card = Destination { card: None, fields: BTreeMap::new() };
+    let no_card = Destination { card: None, billing: None, fields: BTreeMap::new() };
     for to in [no_card, card("Zaphod"), card("Иван Петров"), partial] {
         assert!(matches!(subject.send(&order(), &to).await, Outcome::NotSent { .. }), "{to:?}");
     }

@@ -211,7 +211,7 @@ fn card() -> CardDetails {
 }
 
 fn to_card() -> Destination {
-    Destination { card: Some(card()), fields: BTreeMap::new() }
+    Destination { card: Some(card()), billing: None, fields: BTreeMap::new() }
 }
 
 impl CheckoutSubject {
@@ -521,10 +521,10 @@ async fn what_cannot_be_written_is_not_sent() {
     let mut subject = CheckoutSubject::new();
     let order = subject.order(Situation::Paid);
     let is_unsent = |outcome: &Outcome| matches!(outcome, Outcome::NotSent { .. });
-    let nobody = Destination { card: None, fields: BTreeMap::new() };
+    let nobody = Destination { card: None, billing: None, fields: BTreeMap::new() };
     assert!(is_unsent(&subject.provider.send(&subject.account, &order, &nobody).await));
     let plato = CardDetails { holder: HolderName::new("Plato".to_owned()), ..card() };
-    let to = Destination { card: Some(plato), fields: BTreeMap::new() };
+    let to = Destination { card: Some(plato), billing: None, fields: BTreeMap::new() };
     assert!(is_unsent(&subject.provider.send(&subject.account, &order, &to).await));
     for unwritable in [
         PayoutOrder { amount: "0.001".parse().unwrap(), ..order.clone() },

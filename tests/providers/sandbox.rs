@@ -85,7 +85,7 @@ pub fn arranged(situation: Situation) -> (PayoutOrder, Destination) {
         resend: 0,
     };
     let fields = BTreeMap::from([("account".to_owned(), "a private string".to_owned())]);
-    (order, Destination { card: Some(card(number)), fields })
+    (order, Destination { card: Some(card(number)), billing: None, fields })
 }
 
 #[async_trait]

@@ -195,7 +195,7 @@ fn to(holder: &str) -> Destination {
         expiry: CardExpiry { year: 2031, month: 2 },
         holder: HolderName::new(holder.to_owned()),
     };
-    Destination { card: Some(card), fields: BTreeMap::new() }
+    Destination { card: Some(card), billing: None, fields: BTreeMap::new() }
 }
 
 fn question(order: &PayoutOrder, original_id: Option<&str>) -> Inquiry {
@@ -402,7 +402,8 @@ async fn what_cannot_be_written_is_not_sent() {
         let order = PayoutOrder { amount: amount.parse().unwrap(), currency: currency.parse().unwrap(), ..order() };
         assert!(matches!(subject.send(&order).await, Outcome::NotSent { .. }), "{amount} {currency}");
     }
-    let mut cards = vec![to("MADONNA"), to("Иван Петров"), Destination { card: None, fields: BTreeMap::new() }];
+    let mut cards =
+        vec![to("MADONNA"), to("Иван Петров"), Destination { card: None, billing: None, fields: BTreeMap::new() }];
     let mut short = to("GRACE HOPPER");
     short.card.as_mut().unwrap().pan = Pan::parse("411111111111").unwrap();
     cards.push(short);

@@ -107,7 +107,7 @@ impl Subject {
             expiry: CardExpiry { year: 2030, month: 1 },
             holder: HolderName::new("Sherlock Holmes".to_owned()),
         };
-        (order, Destination { card: Some(card), fields: BTreeMap::new() })
+        (order, Destination { card: Some(card), billing: None, fields: BTreeMap::new() })
     }
 
     async fn send(&self, account: &AccountContext, order: &PayoutOrder, to: &Destination) -> Outcome {
@@ -449,7 +449,7 @@ async fn what_is_missing_or_malformed_is_not_sent() {
         account.credentials.insert(name.to_owned(), SecretString::from(value));
         broken.push((account, order.clone(), to.clone()));
     }
-    let without_card = Destination { card: None, fields: BTreeMap::new() };
+    let without_card = Destination { card: None, billing: None, fields: BTreeMap::new() };
     broken.push((subject.account.clone(), order.clone(), without_card));
     for (amount, currency) in [("3.001", "GBP"), ("0", "GBP"), ("-1", "GBP"), ("300", "JPY"), ("3.00", "XTS")] {
         let (amount, currency) = (amount.parse().unwrap(), currency.parse().unwrap());

@@ -8,6 +8,7 @@
 pub mod account;
 pub mod codes;
 pub mod currencies;
+mod holder;
 pub mod map;
 pub mod wire;
 
@@ -53,7 +54,7 @@ const PAYMENTS_MAX: usize = 4;
 /// A reference that no payout has, for the question whether the key works.
 const NO_REFERENCE: &str = "landfall-credentials-check";
 /// An order's body is written in one piece of memory, which is wiped: longer ones would leave copies behind as they grow.
-const BODY_BYTES: usize = 4096;
+const BODY_BYTES: usize = 8192;
 
 /// See the module's head.
 pub struct CheckoutProvider {
@@ -114,6 +115,8 @@ impl CheckoutProvider {
         if !is_reference(&order.reference) {
             return Err(Unwritten("the reference isn't one that the provider takes"));
         }
+        let address = holder::address(to);
+        let billing_address = address.as_ref().map(holder::Address::written);
         let payout = wire::Payout {
             source: wire::Source { kind: "currency_account", id: terms.currency_account },
             destination: wire::Destination {
@@ -121,7 +124,7 @@ impl CheckoutProvider {
                 number: card.pan.expose(),
                 expiry_month: card.expiry.month,
                 expiry_year: card.expiry.year,
-                account_holder: wire::AccountHolder { kind: "individual", first_name, last_name },
+                account_holder: wire::AccountHolder { kind: "individual", first_name, last_name, billing_address },
             },
             amount,
             currency: order.currency.as_str(),
