@@ -14,6 +14,7 @@ use super::{Gateway, GatewayError};
 use crate::domain::card::{BillingAddress, CardDetails, CardExpiry, CardScheme};
 use crate::domain::ids::PayoutRequestId;
 use crate::domain::payout::{PayoutEvent, PayoutStatus};
+use crate::providers::echo;
 use crate::providers::provider::{Destination, Outcome, PayoutOrder};
 use crate::store::cards::{self, Card};
 use crate::store::events;
@@ -135,6 +136,10 @@ impl Gateway {
             Err(_) => Outcome::Unknown { why: format!("no answer within {} ms", send_timeout.as_millis()) },
         };
         torture::reach(Place::Call("send after")).await.ok()?;
+        let outcome = match destination.address() {
+            Some(address) => echo::without_address(outcome, &address),
+            None => outcome,
+        };
         Some(self.report(payout, Source::Send { epoch: task.epoch, sends: payout.sends }, outcome))
     }
 

@@ -3,6 +3,7 @@
 
 pub mod adyen;
 pub mod checkout;
+pub mod echo;
 pub mod http;
 pub mod latin;
 pub mod minor_units;

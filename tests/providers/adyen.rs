@@ -21,6 +21,7 @@ use secrecy::SecretString;
 use serde_json::{Value, json};
 
 use crate::contract::{Situation, Subject as Contract, Wire};
+use crate::end_to_end::home;
 use crate::stage::{Answer, Seen, Stage};
 
 const KEY: &str = "an API key of tests";
@@ -233,7 +234,7 @@ fn card(holder: &str) -> Destination {
         expiry: CardExpiry { year: 2030, month: 3 },
         holder: HolderName::new(holder.to_owned()),
     };
-    Destination { card: Some(card), billing: None, fields: BTreeMap::new() }
+    Destination { card: Some(card), billing: Some(home()), fields: BTreeMap::new() }
 }
 
 fn order() -> PayoutOrder {
@@ -412,14 +413,31 @@ async fn a_payout_is_asked_for_as_the_specification_says() {
 }
 
 #[tokio::test]
+async fn the_cards_address_is_sent_where_the_request_has_none() {
+    let subject = Subject::new();
+    subject.send(&order(), &card("GRACE HOPPER")).await;
+    let asked = subject.stage.seen()[0].json();
+    assert_eq!(
+        asked["counterparty"]["card"]["cardHolder"]["address"],
+        json!({"line1": "274", "line2": "Brannan St", "city": "San Francisco", "country": "US", "postalCode": "94107",
+            "stateOrProvince": "CA"})
+    );
+}
+
+#[tokio::test]
 async fn what_is_not_known_is_left_out_of_the_request() {
     let subject = Subject::new();
     let order = PayoutOrder { description: None, ..order() };
-    subject.send(&order, &card("Grace O'Malley-Hopper")).await;
+    let mut to = card("Grace O'Malley-Hopper");
+    to.fields = [("address", "Hof"), ("city", "Chur"), ("country_code", "CH")]
+        .map(|(key, value)| (key.to_owned(), value.to_owned()))
+        .into();
+    subject.send(&order, &to).await;
     let asked = subject.stage.seen()[0].json();
     assert_eq!(
         asked["counterparty"]["card"]["cardHolder"],
-        json!({"type": "individual", "firstName": "Grace", "lastName": "OMalley-Hopper"})
+        json!({"type": "individual", "firstName": "Grace", "lastName": "OMalley-Hopper",
+            "address": {"line1": "Hof", "city": "Chur", "country": "CH"}})
     );
     assert!(asked.get("description").is_none());
     assert_eq!(asked["amount"], json!({"value": 69249, "currency": "EUR"}));
@@ -536,7 +554,8 @@ async fn what_cannot_be_written_is_not_sent() {
     let good = card("GRACE HOPPER");
     let partial = Destination { fields: BTreeMap::from([("city".to_owned(), "Delft".to_owned())]), ..good.clone() };
     let no_card = Destination { card: None, billing: None, fields: BTreeMap::new() };
-    for to in [no_card, card("Zaphod"), card("Иван Петров"), partial] {
+    let no_address = Destination { billing: None, ..good.clone() };
+    for to in [no_card, no_address, card("Zaphod"), card("Иван Петров"), partial] {
         assert!(matches!(subject.send(&order(), &to).await, Outcome::NotSent { .. }), "{to:?}");
     }
     for (amount, currency) in
