@@ -201,6 +201,7 @@ pub async fn the_users_address_is_sent(way: Way, at: &str, expected: Value) {
     let orders: Vec<Value> = stage.seen().iter().filter(|seen| seen.is_order()).map(Seen::json).collect();
     assert_eq!(orders.len(), 1);
     assert_eq!(orders[0].pointer(at), Some(&expected), "{}", orders[0]);
+    assert!(joined.tables_with(&accepted.user.reference).await > 0, "the search finds what is there");
     assert_eq!(joined.tables_with("Brannan").await, 0);
     joined.world.finish().await;
 }
