@@ -1,6 +1,7 @@
-//! Card numbers and what can be told from them: scheme, IIN, last four, expiry, holder, standing. Pure: nothing here encrypts, stores
+//! Card numbers and what can be told from them: scheme, IIN, last four, expiry, holder, address, standing. Pure: nothing here encrypts, stores
 //! or sends. A CVV has no type here, since it is never accepted.
 
+mod billing;
 mod expiry;
 mod holder;
 mod identifiers;
@@ -11,6 +12,7 @@ mod scheme;
 mod standing;
 mod strike;
 
+pub use billing::BillingAddress;
 pub use expiry::{CardExpiry, ExpiryError};
 pub use holder::{HolderName, HolderNameError};
 pub use identifiers::without_ids;

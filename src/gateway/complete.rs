@@ -163,13 +163,16 @@ impl Gateway {
             Verdict::Ignore { why } => {
                 // A repeat says nothing new: it isn't worth an event. A question that is still open is asked again.
                 tracing::debug!(payout = %payout.id, why, "outcome ignored");
-                if payout.status.is_open() && report.source == Source::Inquiry {
+                let is_open = payout.status.is_open();
+                if is_open && report.source == Source::Inquiry {
                     self.ask_again(payout, changes, now);
-                    self.ask_a_person(subject, index, changes)?;
                 }
                 // What the provider calls the payment is worth keeping, even of an answer that counts for nothing.
-                if let (Outcome::Unknown { ids, .. }, true) = (&report.outcome, payout.status.is_open()) {
+                if let (Outcome::Unknown { ids, .. }, true) = (&report.outcome, is_open) {
                     note_ids(subject, index, ids.clone(), false, report.source, changes);
+                }
+                if is_open && report.source == Source::Inquiry {
+                    self.ask_a_person(subject, index, changes)?;
                 }
                 Ok(())
             }

@@ -12,9 +12,10 @@ use super::account_calls::CallPermit;
 use super::complete::{Report, Source};
 use super::journal::{self, Draft};
 use super::{Gateway, GatewayError};
-use crate::domain::card::{CardDetails, CardExpiry, CardScheme};
+use crate::domain::card::{BillingAddress, CardDetails, CardExpiry, CardScheme};
 use crate::domain::ids::PayoutRequestId;
 use crate::domain::payout::{PayoutEvent, PayoutStatus};
+use crate::providers::echo;
 use crate::providers::provider::{Destination, Outcome, PayoutOrder};
 use crate::store::cards::{self, Card};
 use crate::store::events;
@@ -121,7 +122,7 @@ impl Gateway {
         let destination = match self.destination(task).await {
             Ok(destination) => destination,
             Err(error) => {
-                tracing::error!(payout = %payout.id, %error, "the card can't be opened; nothing was sent");
+                tracing::error!(payout = %payout.id, %error, "the card or its address can't be opened; nothing was sent");
                 return None;
             }
         };
@@ -147,6 +148,10 @@ impl Gateway {
             Err(_) => Outcome::unknown(format!("no answer within {} ms", send_timeout.as_millis())),
         };
         torture::reach(Place::Call("send after")).await.ok()?;
+        let outcome = match destination.address() {
+            Some(address) => echo::without_address(outcome, &address),
+            None => outcome,
+        };
         Some(self.report(payout, Source::Send { epoch: task.epoch, sends: payout.sends }, outcome))
     }
 
@@ -198,13 +203,17 @@ impl Gateway {
         }
     }
 
+    /// Everything or nothing: with a part that can't be opened nothing is sent, whether or not this provider would need it.
     async fn destination(&self, task: &SendTask) -> Result<Destination, DestinationError> {
-        let details = match &task.card {
-            Some(TargetCard::Vaulted(card)) => Some(self.open_card(card).await?),
-            Some(TargetCard::OfRequest(card)) => Some(self.open_request_card(card).await?),
-            None => None,
+        let (card, billing) = match &task.card {
+            Some(TargetCard::Vaulted(card)) => {
+                let (card, billing) = self.open_card(card).await?;
+                (Some(card), billing)
+            }
+            Some(TargetCard::OfRequest(card)) => (Some(self.open_request_card(card).await?), None),
+            None => (None, None),
         };
-        Ok(Destination { card: details, fields: task.fields.clone() })
+        Ok(Destination { card, billing, fields: task.fields.clone() })
     }
 
     async fn open_request_card(&self, card: &RequestCard) -> Result<CardDetails, DestinationError> {
@@ -218,7 +227,7 @@ impl Gateway {
         Ok(self.vault.open_card(&owner, &sealed, expiry).await?)
     }
 
-    async fn open_card(&self, card: &Card) -> Result<CardDetails, DestinationError> {
+    async fn open_card(&self, card: &Card) -> Result<(CardDetails, Option<BillingAddress>), DestinationError> {
         let Some(pan) = &card.pan_sealed else { return Err(DestinationError::Destroyed) };
         let owner =
             CardOwner { tenant: card.tenant(), customer_id: Some(card.customer_id), record: RecordId::from(card.id) };
@@ -227,7 +236,12 @@ impl Gateway {
             year: u16::try_from(card.expiry_year).unwrap_or(0),
             month: u8::try_from(card.expiry_month).unwrap_or(0),
         };
-        Ok(self.vault.open_card(&owner, &sealed, expiry).await?)
+        let details = self.vault.open_card(&owner, &sealed, expiry).await?;
+        let billing = match &card.billing_sealed {
+            Some(sealed) => Some(self.vault.open_billing(&owner, &Sealed(sealed.clone())).await?),
+            None => None,
+        };
+        Ok((details, billing))
     }
 
     /// Takes due invoke jobs: resends that were decided, and payouts whose sender is gone.

@@ -3,8 +3,11 @@
 
 pub mod adyen;
 pub mod checkout;
+pub mod echo;
 pub mod http;
+pub mod latin;
 pub mod minor_units;
+pub mod postal;
 pub mod provider;
 pub mod registry;
 pub mod remote;

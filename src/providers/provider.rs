@@ -1,5 +1,6 @@
 //! The trait that every provider adapter implements, and the one type that every answer is turned into.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::time::Duration;
@@ -11,7 +12,7 @@ use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
 
 use crate::domain::asset::AssetCode;
-use crate::domain::card::{CardDetails, CardScheme};
+use crate::domain::card::{BillingAddress, CardDetails, CardScheme};
 use crate::domain::ids::{DepositAccountId, Mode, ProviderAccountId};
 use crate::domain::payout::Resolution;
 
@@ -38,19 +39,42 @@ impl AccountContext {
     }
 }
 
+/// The keys of a payout's fields that hold the card holder's address: the first and the second line, the city, the country (ISO 3166-1
+/// alpha-2), the postal code, and the state, province or region.
+pub const ADDRESS_FIELDS: [&str; 6] = ["address", "address2", "city", "country_code", "zip", "state"];
+
 /// Where the fiat goes: a card from the vault, or a service's plain fields (`test_usd`: `account`).
 ///
 /// `Debug` names the fields and redacts their values: they can be account numbers and names.
 #[derive(Clone)]
 pub struct Destination {
     pub card: Option<CardDetails>,
+    /// The billing address that the card's owner gave with it, as it was written. Adapters ask [`Destination::address`].
+    pub billing: Option<BillingAddress>,
     pub fields: BTreeMap<String, String>,
+}
+
+impl Destination {
+    /// The card holder's address: that of the request's own fields ([`ADDRESS_FIELDS`]) where they hold any part of one, and else the
+    /// card's. Never a mixture of both, which would be nobody's.
+    pub fn address(&self) -> Option<Cow<'_, BillingAddress>> {
+        let [line1, line2, city, country, postal_code, state] = ADDRESS_FIELDS.map(|key| {
+            let text = self.fields.get(key).map(|text| text.trim());
+            text.filter(|text| !text.is_empty()).map(str::to_owned)
+        });
+        let of_fields = BillingAddress { line1, line2, city, country, postal_code, state };
+        if of_fields.is_empty() {
+            return self.billing.as_ref().filter(|address| !address.is_empty()).map(Cow::Borrowed);
+        }
+        Some(Cow::Owned(of_fields))
+    }
 }
 
 impl fmt::Debug for Destination {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Destination")
             .field("card", &self.card)
+            .field("billing", &self.billing)
             .field("fields", &self.fields.keys().collect::<Vec<_>>())
             .finish()
     }
@@ -433,5 +457,40 @@ pub trait Provider: Send + Sync + 'static {
         _cursor: Option<&str>,
     ) -> Result<ReportPage, ProviderError> {
         Err(ProviderError::NotSupported)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of_card() -> BillingAddress {
+        let text =
+            br#"{"address": "1 Main St", "city": "Springfield", "country_code": "US", "zip": "62701", "state": "IL"}"#;
+        BillingAddress::from_plaintext(text).unwrap()
+    }
+
+    fn to(billing: Option<BillingAddress>, fields: &[(&str, &str)]) -> Destination {
+        let fields = fields.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
+        Destination { card: None, billing, fields }
+    }
+
+    #[test]
+    fn a_requests_own_address_wins_whole_over_the_cards() {
+        assert!(to(None, &[("account", "x"), ("city", " ")]).address().is_none());
+        assert!(to(Some(BillingAddress::default()), &[]).address().is_none());
+        assert_eq!(to(Some(of_card()), &[("account", "x"), ("city", "")]).address().as_deref(), Some(&of_card()));
+        let both = to(Some(of_card()), &[("city", " Delft "), ("country_code", "NL")]);
+        let address = both.address().unwrap();
+        assert_eq!((address.city.as_deref(), address.country.as_deref()), (Some("Delft"), Some("NL")));
+        assert_eq!((&address.line1, &address.postal_code, &address.state), (&None, &None, &None));
+    }
+
+    #[test]
+    fn nothing_printed_holds_an_address() {
+        let shown = format!("{:?}", to(Some(of_card()), &[("city", "Delft")]));
+        for secret in ["Main", "Springfield", "62701", "Delft"] {
+            assert!(!shown.contains(secret), "{shown}");
+        }
     }
 }

@@ -11,7 +11,7 @@ use super::error::VaultError;
 use super::keys::{KeyError, KeyProvider, WrappedDek};
 use super::mac::{Fingerprint, MacKeys};
 use super::ring::{KeyRing, Limits};
-use crate::domain::card::{CardDetails, CardExpiry, HolderName, Pan};
+use crate::domain::card::{BillingAddress, CardDetails, CardExpiry, HolderName, Pan};
 use crate::domain::ids::{CustomerId, Tenant};
 
 /// The column, as ciphertexts are bound to it, of a card's number.
@@ -111,6 +111,19 @@ impl Vault {
             (Some(pan), Some(holder)) => Ok(CardDetails { pan, expiry, holder }),
             _ => Err(VaultError::NotACard),
         }
+    }
+
+    /// A card's billing address, sealed for the card's row like its number.
+    pub async fn seal_billing(&self, owner: &CardOwner, address: &BillingAddress) -> Result<Sealed, VaultError> {
+        let text = address.to_plaintext().map_err(|_| VaultError::NotAnAddress)?;
+        self.seal(&owner.column(BILLING_COLUMN), &text).await
+    }
+
+    /// The address in the clear, for a provider's request body only. What was edited, moved or swapped opens no more than a number does:
+    /// whoever pays then sends nothing, rather than an address that isn't known to be the user's.
+    pub async fn open_billing(&self, owner: &CardOwner, sealed: &Sealed) -> Result<BillingAddress, VaultError> {
+        let text = self.open(&owner.column(BILLING_COLUMN), sealed).await?;
+        BillingAddress::from_plaintext(&text).ok_or(VaultError::NotAnAddress)
     }
 
     /// [`Vault::reseal`] for a card: `None` if both its secrets are under the primary key already.
@@ -237,6 +250,29 @@ mod tests {
         let swapped = SealedCard { pan: sealed.holder.clone(), holder: sealed.pan.clone() };
         let refused = vault.open_card(&ours, &swapped, EXPIRY).await;
         assert!(matches!(refused, Err(VaultError::Envelope(EnvelopeError::NotAuthentic))));
+    }
+
+    #[tokio::test]
+    async fn a_billing_address_opens_for_its_card_only() {
+        let (fixture, ours, (pan, holder)) = (Fixture::new(), owner(), card());
+        let vault = fixture.vault().await;
+        let mut address = BillingAddress::default();
+        (address.line1, address.country) = (Some("221B Baker Street".to_owned()), Some("GB".to_owned()));
+        let sealed = vault.seal_billing(&ours, &address).await.unwrap();
+        assert_eq!(fixture.vault().await.open_billing(&ours, &sealed).await.unwrap(), address);
+        let not_authentic = |refused: Result<BillingAddress, VaultError>| {
+            matches!(refused, Err(VaultError::Envelope(EnvelopeError::NotAuthentic)))
+        };
+        for other in [
+            CardOwner { customer_id: Some(CustomerId::new()), ..ours },
+            CardOwner { record: RecordId::Number(4), ..ours },
+        ] {
+            assert!(not_authentic(vault.open_billing(&other, &sealed).await), "{other:?}");
+        }
+        let another = vault.seal_card(&ours, &pan, &holder).await.unwrap();
+        assert!(not_authentic(vault.open_billing(&ours, &another.holder).await), "from another column");
+        let no_address = vault.seal(&ours.column(BILLING_COLUMN), b"4111").await.unwrap();
+        assert!(matches!(vault.open_billing(&ours, &no_address).await, Err(VaultError::NotAnAddress)));
     }
 
     #[tokio::test]

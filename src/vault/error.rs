@@ -1,4 +1,4 @@
-//! What can go wrong in the vault. No variant holds a card number, a name or a key.
+//! What can go wrong in the vault. No variant holds a card number, a name, an address or a key.
 
 use super::dek::{DekId, DekStoreError};
 use super::envelope::EnvelopeError;
@@ -20,6 +20,8 @@ pub enum VaultError {
     NoPrimary,
     #[error("what was sealed as a card is none")]
     NotACard,
+    #[error("what was sealed as a billing address is none")]
+    NotAnAddress,
     #[error("live mode refuses development keys: make a key file with `landfall keys generate`")]
     DevelopmentKeys,
     #[error("the key provider failed: {0}")]

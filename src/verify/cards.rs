@@ -1,13 +1,11 @@
 //! Invariant 7, inside the vault: every ciphertext opens where it stands and nowhere else, and what stands beside it in the clear
 //! belongs to it. Plaintexts live for one comparison, are wiped, and never become part of a finding.
 
-use std::borrow::Cow;
-
 use diesel_async::AsyncPgConnection;
 use zeroize::Zeroizing;
 
 use super::{CheckResult, Report, VerifyError, store};
-use crate::domain::card::{CardScheme, HolderName, Iin, IinDigits, Pan};
+use crate::domain::card::{BillingAddress, CardScheme, HolderName, Iin, IinDigits, Pan};
 use crate::store::verify::cards::CardRow;
 use crate::vault::keys::KeyError;
 use crate::vault::{
@@ -97,14 +95,9 @@ fn is_holder(plain: &[u8]) -> bool {
     std::str::from_utf8(plain).is_ok_and(|name| HolderName::parse(name).is_ok())
 }
 
-/// The country of a billing address. Nothing else of it is copied.
+/// The country of a billing address.
 fn country(plain: &[u8]) -> Option<String> {
-    #[derive(serde::Deserialize)]
-    struct Country<'a> {
-        #[serde(borrow)]
-        country_code: Cow<'a, str>,
-    }
-    serde_json::from_slice::<Country<'_>>(plain).ok().map(|address| address.country_code.into_owned())
+    BillingAddress::from_plaintext(plain)?.country.clone()
 }
 
 /// The plaintext, or why there is none, as far as the row is to blame for it.
@@ -130,7 +123,8 @@ fn blames_the_row(error: &VaultError) -> bool {
         | VaultError::UnknownDek(_)
         | VaultError::ForeignDek(_)
         | VaultError::WrongKey(_)
-        | VaultError::NotACard => true,
+        | VaultError::NotACard
+        | VaultError::NotAnAddress => true,
         VaultError::Keys(error) => {
             matches!(error, KeyError::UnknownKek(_) | KeyError::WrongKek(_) | KeyError::Refused | KeyError::Malformed)
         }

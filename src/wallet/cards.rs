@@ -7,15 +7,15 @@ use zeroize::Zeroizing;
 use super::view::{CardValidation, CardView};
 use super::{User, Wallet, WalletError};
 use crate::domain::card::{
-    CardCheckError, CardExpiry, CardScheme, HolderName, Iin, IinDigits, Pan, Screening, ValidationStatus, identify,
-    masked_pan, validation_status,
+    self, CardCheckError, CardExpiry, CardScheme, HolderName, Iin, IinDigits, Pan, Screening, ValidationStatus,
+    identify, masked_pan, validation_status,
 };
 use crate::domain::ids::{CardId, CustomerId};
 use crate::store::cards::{self, Card, NewCard, Renewal};
 use crate::store::jobs::{self, JobKind, NewJob};
 use crate::store::retry::transaction;
 use crate::store::{customers, requests};
-use crate::vault::{BILLING_COLUMN, CardOwner, Context, RecordId, SealedCard};
+use crate::vault::{CardOwner, RecordId, SealedCard};
 
 /// How many times a card that is added and deleted at once is tried to be written.
 const ATTEMPTS: usize = 5;
@@ -36,7 +36,7 @@ pub struct AddCard {
 }
 
 /// A card's billing address, as a user typed it.
-#[derive(Clone, serde::Serialize)]
+#[derive(Clone)]
 pub struct BillingAddress {
     pub address: String,
     pub city: String,
@@ -181,21 +181,13 @@ impl Wallet {
         id: CardId,
         input: BillingAddress,
     ) -> Result<CardView, WalletError> {
-        let address = checked_address(input)?;
+        let (address, country) = checked_address(input)?;
         let customer_id = self.customer_of(user, "card").await?;
-        let context = Context {
-            tenant: user.tenant,
-            customer_id: Some(customer_id),
-            record: RecordId::from(id),
-            column: BILLING_COLUMN,
-        };
-        let text =
-            Zeroizing::new(serde_json::to_vec(&address).map_err(|error| WalletError::Internal(error.to_string()))?);
-        let sealed = self.gateway.vault.seal(&context, &text).await?;
+        let owner = CardOwner { tenant: user.tenant, customer_id: Some(customer_id), record: RecordId::from(id) };
+        let sealed = self.gateway.vault.seal_billing(&owner, &address).await?;
         let set = {
             let mut conn = self.gateway.db.get().await?;
-            let country = &address.country_code;
-            cards::set_billing(&mut conn, user.tenant, customer_id, id, sealed.0, country, self.now()).await?
+            cards::set_billing(&mut conn, user.tenant, customer_id, id, sealed.0, &country, self.now()).await?
         };
         if set { self.card(user, customer_id, id).await } else { Err(WalletError::NotFound("card")) }
     }
@@ -277,7 +269,8 @@ pub(super) fn masked(iin: &str, last_four: &str) -> String {
     }
 }
 
-fn checked_address(input: BillingAddress) -> Result<BillingAddress, WalletError> {
+/// The address and its country.
+fn checked_address(input: BillingAddress) -> Result<(card::BillingAddress, String), WalletError> {
     let text = |field: &'static str, value: String, most: usize| {
         let value = value.trim().to_owned();
         let length = value.chars().count();
@@ -297,17 +290,16 @@ fn checked_address(input: BillingAddress) -> Result<BillingAddress, WalletError>
     if country_code.len() != 2 || !country_code.bytes().all(|b| b.is_ascii_uppercase()) {
         return Err(WalletError::not_valid("countryCode", "is two capital letters (ISO 3166-1 alpha-2)"));
     }
-    Ok(BillingAddress {
-        address: text("address", input.address, 200)?,
-        city: text("city", input.city, 100)?,
-        country_code,
-        zip: text("zip", input.zip, 16)?,
-        state: input
-            .state
-            .filter(|state| !state.trim().is_empty())
-            .map(|state| text("state", state, 100))
-            .transpose()?,
-    })
+    let state = input.state.filter(|state| !state.trim().is_empty());
+    let address = card::BillingAddress {
+        line1: Some(text("address", input.address, 200)?),
+        line2: None,
+        city: Some(text("city", input.city, 100)?),
+        country: Some(country_code.clone()),
+        postal_code: Some(text("zip", input.zip, 16)?),
+        state: state.map(|state| text("state", state, 100)).transpose()?,
+    };
+    Ok((address, country_code))
 }
 
 fn digits_in_a_row(text: &str) -> usize {

@@ -66,7 +66,7 @@ async fn a_resend_that_is_turned_away_at_the_door_says_nothing_of_the_first_send
             description: None,
             resend: 0,
         };
-        let to = landfall::providers::provider::Destination { card: None, fields: Default::default() };
+        let to = landfall::providers::provider::Destination { card: None, billing: None, fields: Default::default() };
         provider.send(account, &order, &to).await;
         for _ in 0..6 {
             world.step().await;

@@ -17,6 +17,7 @@ use secrecy::SecretString;
 use serde_json::{Value, json};
 
 use crate::contract::{Situation, Subject as Contract, Wire};
+use crate::end_to_end::home;
 use crate::props::{self, to_nobody, with_secrets, with_settings};
 use crate::stage::{Answer, Seen, Stage};
 
@@ -213,7 +214,7 @@ fn account() -> AccountContext {
 }
 
 fn card(holder: &str) -> Destination {
-    props::to(props::card("4321123456788765", (2030, 3), holder))
+    Destination { billing: Some(home()), ..props::to(props::card("4321123456788765", (2030, 3), holder)) }
 }
 
 fn order() -> PayoutOrder {
@@ -376,14 +377,31 @@ async fn a_payout_is_asked_for_as_the_specification_says() {
 }
 
 #[tokio::test]
+async fn the_cards_address_is_sent_where_the_request_has_none() {
+    let subject = Subject::new();
+    subject.send(&order(), &card("GRACE HOPPER")).await;
+    let asked = subject.stage.seen()[0].json();
+    assert_eq!(
+        asked["counterparty"]["card"]["cardHolder"]["address"],
+        json!({"line1": "274", "line2": "Brannan St", "city": "San Francisco", "country": "US", "postalCode": "94107",
+            "stateOrProvince": "CA"})
+    );
+}
+
+#[tokio::test]
 async fn what_is_not_known_is_left_out_of_the_request() {
     let subject = Subject::new();
     let order = PayoutOrder { description: None, ..order() };
-    subject.send(&order, &card("Grace O'Malley-Hopper")).await;
+    let mut to = card("Grace O'Malley-Hopper");
+    to.fields = [("address", "Hof"), ("city", "Chur"), ("country_code", "CH")]
+        .map(|(key, value)| (key.to_owned(), value.to_owned()))
+        .into();
+    subject.send(&order, &to).await;
     let asked = subject.stage.seen()[0].json();
     assert_eq!(
         asked["counterparty"]["card"]["cardHolder"],
-        json!({"type": "individual", "firstName": "Grace", "lastName": "OMalley-Hopper"})
+        json!({"type": "individual", "firstName": "Grace", "lastName": "OMalley-Hopper",
+            "address": {"line1": "Hof", "city": "Chur", "country": "CH"}})
     );
     assert!(asked.get("description").is_none());
     assert_eq!(asked["amount"], json!({"value": 69249, "currency": "EUR"}));
@@ -498,7 +516,8 @@ async fn what_cannot_be_written_is_not_sent() {
     let subject = Subject::new();
     let good = card("GRACE HOPPER");
     let partial = Destination { fields: BTreeMap::from([("city".to_owned(), "Delft".to_owned())]), ..good.clone() };
-    for to in [to_nobody(), card("Zaphod"), card("Иван Петров"), partial] {
+    let no_address = Destination { billing: None, ..good.clone() };
+    for to in [to_nobody(), no_address, card("Zaphod"), card("Иван Петров"), partial] {
         assert!(matches!(subject.send(&order(), &to).await, Outcome::NotSent { .. }), "{to:?}");
     }
     for (amount, currency) in

@@ -17,6 +17,7 @@ use rust_decimal::{Decimal, dec};
 use serde_json::{Value, json};
 
 use crate::contract::{Situation, Subject, Wire};
+use crate::end_to_end::home;
 use crate::props::{self, is_unknown, is_unsent, to_nobody};
 use crate::stage::{Answer, Mishap, Seen, Stage};
 
@@ -313,6 +314,23 @@ async fn an_order_is_written_as_the_api_reference_has_it() {
             "amount": 69249, "currency": "EUR", "reference": order.reference,
             "instruction": {"funds_transfer_type": "FD"},
             "processing_channel_id": "pc_hpswyyx23geezflc2ocz3exn4y",
+        })
+    );
+}
+
+#[tokio::test]
+async fn the_holders_address_is_written_with_the_name() {
+    let subject = CheckoutSubject::new();
+    let order = subject.order(Situation::PendingThenPaid);
+    let to = Destination { billing: Some(home()), ..to_card() };
+    subject.provider.send(&subject.account, &order, &to).await;
+    assert_eq!(
+        subject.stage.seen()[0].json()["destination"]["account_holder"],
+        json!({
+            "type": "individual", "first_name": "GRACE BREWSTER", "last_name": "HOPPER",
+            "billing_address": {
+                "address_line1": "274 Brannan St", "city": "San Francisco", "state": "CA", "zip": "94107", "country": "US",
+            },
         })
     );
 }

@@ -1,5 +1,6 @@
-//! A wallet's pay over a real provider's adapter whose answer is lost: the provider has taken the money, the wallet's user sees a payout
-//! under way, an inquiry finds it, and it was paid once. Over the stages of the contract, with everything else as it runs in production.
+//! A wallet's pay over a real provider's adapter, over the stages of the contract, with everything else as it runs in production. Its
+//! answer is lost: the provider has taken the money, the wallet's user sees a payout under way, an inquiry finds it, and it was paid once.
+//! And it carries the user's billing address, or nothing is sent.
 
 use std::collections::BTreeSet;
 
@@ -12,12 +13,13 @@ use landfall::gateway::manage::Attributes;
 use landfall::providers::provider::PayoutOrder;
 use landfall::store::payouts::Payout;
 use landfall::wallet::accept::{Answer, Pay};
+use landfall::wallet::cards::BillingAddress;
 use landfall::wallet::offers::OfferInput;
 use secrecy::ExposeSecret;
 use serde_json::{Value, json};
 
 use crate::contract::Subject;
-use crate::stage::Mishap;
+use crate::stage::{Mishap, Seen};
 use crate::world::{Accepted, PAID, World};
 
 /// How the wallet's pays reach a provider.
@@ -32,6 +34,23 @@ pub struct Way {
 struct Joined {
     world: World,
     way: Way,
+}
+
+/// Where the holders of the tests' cards live.
+pub fn home() -> landfall::domain::card::BillingAddress {
+    let text = br#"{"address": "274 Brannan St", "city": "San Francisco", "country_code": "US", "zip": "94107", "state": "CA"}"#;
+    landfall::domain::card::BillingAddress::from_plaintext(text).unwrap()
+}
+
+/// The same, as a user types it.
+fn as_typed() -> BillingAddress {
+    BillingAddress {
+        address: "274 Brannan St".to_owned(),
+        city: "San Francisco".to_owned(),
+        country_code: "US".to_owned(),
+        zip: "94107".to_owned(),
+        state: Some("California".to_owned()),
+    }
 }
 
 fn given(value: Value) -> Attributes {
@@ -84,6 +103,7 @@ impl Joined {
         let world = &self.world;
         let user = world.funded(name, "3000").await;
         let card = world.card(&user, PAID).await;
+        world.app.wallet.set_billing_address(&user, card, as_typed()).await.unwrap();
         world.quote_rates();
         let tick = landfall::rates::source::Tick {
             pair: format!("USDT/{}", self.way.currency).parse().unwrap(),
@@ -117,6 +137,20 @@ impl Joined {
             resend: 0,
         };
         self.way.subject.times_paid(&order)
+    }
+
+    /// Changes one bit of the only card's envelope; once more, it is as it was.
+    async fn flip(&self, column: &str) {
+        let sql = format!("UPDATE card SET {column} = set_byte({column}, 40, get_byte({column}, 40) # 1) RETURNING id");
+        self.world.row(&sql, &[]).await;
+    }
+
+    /// How many tables have a text in the clear.
+    async fn tables_with(&self, text: &str) -> i64 {
+        let sql = "SELECT count(*) FROM information_schema.tables t WHERE t.table_type = 'BASE TABLE' \
+                   AND t.table_schema NOT IN ('pg_catalog', 'information_schema') AND position(lower($1::text) IN lower(query_to_xml( \
+                   format('SELECT * FROM %I.%I', t.table_schema, t.table_name), true, false, '')::text)) > 0";
+        self.world.row(sql, &[&text]).await.get(0)
     }
 
     /// Time passes and everything that falls due is done, until the request is over.
@@ -154,5 +188,39 @@ pub async fn what_was_taken_is_found_and_paid_once(way: Way) {
         assert_eq!((payouts.len(), payouts[0].status), (1, PayoutStatus::Processed), "{mishap:?}");
         assert_eq!(joined.times_paid(&payouts[0]), 1, "{mishap:?}");
     }
+    joined.world.finish().await;
+}
+
+/// What the scripted provider sees of the address that a user typed; `at` is where in the request it stands. Nothing of it is kept in the
+/// clear.
+pub async fn the_users_address_is_sent(way: Way, at: &str, expected: Value) {
+    let joined = Joined::new(way).await;
+    let accepted = joined.pays("user", "25").await;
+    assert_eq!(joined.until_over(&accepted).await, RequestStatus::Processed);
+    let stage = joined.way.subject.stage().unwrap();
+    let orders: Vec<Value> = stage.seen().iter().filter(|seen| seen.is_order()).map(Seen::json).collect();
+    assert_eq!(orders.len(), 1);
+    assert_eq!(orders[0].pointer(at), Some(&expected), "{}", orders[0]);
+    assert!(joined.tables_with(&accepted.user.reference).await > 0, "the search finds what is there");
+    assert_eq!(joined.tables_with("Brannan").await, 0);
+    joined.world.finish().await;
+}
+
+/// An address that was edited in the database: nothing is sent while it stands so, as if the number were edited; put right, the payout goes
+/// on under the same reference.
+pub async fn nothing_is_sent_with_an_edited_address(way: Way) {
+    let joined = Joined::new(way).await;
+    let stage = joined.way.subject.stage().unwrap();
+    let accepted = joined.pays("user", "25").await;
+    joined.flip("billing_sealed").await;
+    assert!(joined.world.send_due().await.is_empty());
+    assert_eq!(stage.seen().iter().filter(|seen| seen.is_order()).count(), 0);
+    let payout = joined.world.payouts(&accepted).await.remove(0);
+    assert_eq!(payout.status, PayoutStatus::Invoking);
+
+    joined.flip("billing_sealed").await;
+    assert_eq!(joined.until_over(&accepted).await, RequestStatus::Processed);
+    let payouts = joined.world.payouts(&accepted).await;
+    assert_eq!((payouts.len(), joined.times_paid(&payout)), (1, 1));
     joined.world.finish().await;
 }

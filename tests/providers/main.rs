@@ -38,21 +38,27 @@ contract! {
     worldpay: worldpay::Subject::new();
 }
 
+/// How a wallet's pays reach a provider on its stage.
+macro_rules! way {
+    ($name:ident, $subject:expr, $currency:literal) => {
+        end_to_end::Way {
+            subject: Box::new($subject),
+            currency: $currency,
+            point: |settings, url| {
+                let provider = &mut settings.providers.$name;
+                url.clone_into(&mut provider.test_url);
+                (provider.send_timeout_ms, provider.settling_time_ms) = (500, 0);
+            },
+        }
+    };
+}
+
 /// A wallet's pay whose answer is lost, over each provider.
 macro_rules! end_to_end {
     ($name:ident, $subject:expr, $currency:literal) => {
         #[tokio::test(flavor = "multi_thread")]
         async fn $name() {
-            let way = end_to_end::Way {
-                subject: Box::new($subject),
-                currency: $currency,
-                point: |settings, url| {
-                    let provider = &mut settings.providers.$name;
-                    url.clone_into(&mut provider.test_url);
-                    (provider.send_timeout_ms, provider.settling_time_ms) = (500, 0);
-                },
-            };
-            end_to_end::what_was_taken_is_found_and_paid_once(way).await;
+            end_to_end::what_was_taken_is_found_and_paid_once(way!($name, $subject, $currency)).await;
         }
     };
 }
@@ -64,6 +70,41 @@ mod a_lost_answer {
     end_to_end!(checkout, checkout::CheckoutSubject::new(), "EUR");
     end_to_end!(tabapay, tabapay::TabapaySubject::new(), "USD");
     end_to_end!(worldpay, worldpay::Subject::new(), "EUR");
+}
+
+/// The billing address that a wallet's user gave, in each provider's request.
+macro_rules! addressed {
+    ($name:ident, $subject:expr, $currency:literal, $at:literal, $expected:tt) => {
+        #[tokio::test(flavor = "multi_thread")]
+        async fn $name() {
+            let way = way!($name, $subject, $currency);
+            end_to_end::the_users_address_is_sent(way, $at, serde_json::json!($expected)).await;
+        }
+    };
+}
+
+mod a_users_address {
+    use super::*;
+
+    addressed!(adyen, adyen::Subject::new(), "EUR", "/counterparty/card/cardHolder/address", {
+        "line1": "274", "line2": "Brannan St", "city": "San Francisco", "country": "US", "postalCode": "94107",
+        "stateOrProvince": "CA",
+    });
+    addressed!(checkout, checkout::CheckoutSubject::new(), "EUR", "/destination/account_holder/billing_address", {
+        "address_line1": "274 Brannan St", "city": "San Francisco", "country": "US", "zip": "94107", "state": "CA",
+    });
+    addressed!(tabapay, tabapay::TabapaySubject::new(), "USD", "/accounts/destinationAccount/owner/address", {
+        "line1": "274 Brannan St", "city": "San Francisco", "country": "840", "zipcode": "94107", "state": "CA",
+    });
+    addressed!(worldpay, worldpay::Subject::new(), "EUR", "/instruction/payoutInstrument/billingAddress", {
+        "address1": "274 Brannan St", "city": "San Francisco", "countryCode": "US", "postalCode": "94107", "state": "CA",
+    });
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn nothing_is_sent_with_an_edited_one() {
+        let way = way!(adyen, adyen::Subject::new(), "EUR");
+        end_to_end::nothing_is_sent_with_an_edited_address(way).await;
+    }
 }
 
 /// Requests before the judge (`make contract`).

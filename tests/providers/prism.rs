@@ -13,6 +13,7 @@ use serde_json::Value;
 use zeroize::Zeroizing;
 
 use crate::contract::{Situation, Subject};
+use crate::end_to_end;
 use crate::props::question;
 
 /// What the judge's own answers say of themselves; an example from a specification never does.
@@ -96,7 +97,7 @@ fn base_url(code: &str) -> Option<String> {
     url
 }
 
-/// Orders that an account sends to the judge.
+/// Orders with the holder's address that an account sends to the judge; one without goes before them, where the adapter sends such.
 const ORDERS: usize = 3;
 
 fn accounts(judged: &Judged) -> Vec<AccountContext> {
@@ -116,8 +117,9 @@ async fn drive(judged: &Judged, url: &str, spoil: Option<Spoil>) -> (usize, Vec<
     settings.settling_time_ms = 0;
     let provider = (judged.make)(&settings, Arc::clone(&court) as Arc<dyn Transport>);
     for account in accounts(judged) {
-        for _ in 0..ORDERS {
-            let (order, to) = judged.subject.arrange(Situation::Paid).await;
+        for n in 0..=ORDERS {
+            let (order, mut to) = judged.subject.arrange(Situation::Paid).await;
+            to.billing = (n > 0).then(end_to_end::home);
             provider.send(&account, &order, &to).await;
             for original_id in judged.inquiries {
                 let inquiry = Inquiry { provider_original_id: original_id.map(str::to_owned), ..question(&order) };

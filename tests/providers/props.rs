@@ -85,11 +85,11 @@ pub fn card(number: &str, (year, month): (u16, u8), holder: &str) -> CardDetails
 }
 
 pub fn to(card: CardDetails) -> Destination {
-    Destination { card: Some(card), fields: BTreeMap::new() }
+    Destination { card: Some(card), billing: None, fields: BTreeMap::new() }
 }
 
 pub fn to_nobody() -> Destination {
-    Destination { card: None, fields: BTreeMap::new() }
+    Destination { card: None, billing: None, fields: BTreeMap::new() }
 }
 
 /// An order under a reference as the gateway makes them for a provider that takes so many characters.

@@ -23,6 +23,7 @@ use rust_decimal::dec;
 use serde_json::{Value, json};
 
 use crate::contract::{Situation, Subject, Wire};
+use crate::end_to_end::home;
 use crate::props::{self, is_unknown, is_unsent, to_nobody, with_secrets, with_settings};
 use crate::stage::{Answer, Seen, Stage};
 
@@ -277,6 +278,16 @@ async fn the_request_is_what_the_specification_says_and_has_no_white_space() {
             r#""currency":"840","amount":"692.49","memo":"Payout 7 March"}"#
         )
     );
+}
+
+#[tokio::test]
+async fn the_owners_address_has_the_countrys_number() {
+    let subject = TabapaySubject::new();
+    let to = Destination { billing: Some(home()), ..to("GRACE HOPPER") };
+    subject.provider.send(&subject.account, &order(), &to).await;
+    let body = String::from_utf8(subject.stage.seen().pop().unwrap().body).unwrap();
+    let owner = r#""owner":{"name":{"first":"GRACE","last":"HOPPER"},"address":{"line1":"274 Brannan St","city":"San Francisco","state":"CA","zipcode":"94107","country":"840"}}"#;
+    assert!(body.contains(owner), "{body}");
 }
 
 #[tokio::test]

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
 use landfall::config::providers::{ProvidersSettings, RemoteProviderSettings};
-use landfall::domain::card::HolderName;
+use landfall::domain::card::{BillingAddress, HolderName};
 use landfall::domain::ids::Mode;
 use landfall::domain::payout::Resolution;
 use landfall::providers::provider::{
@@ -74,7 +74,8 @@ impl Subject {
         let order =
             PayoutOrder { description: Some("OPTIONAL".to_owned()), ..props::order(length_max, dec!(3.00), "GBP") };
         self.book.lock().unwrap().arranged.insert(order.reference.clone(), situation);
-        (order, props::to(props::card(CARD, (2030, 1), "Sherlock Holmes")))
+        let to = props::to(props::card(CARD, (2030, 1), "Sherlock Holmes"));
+        (order, Destination { billing: Some(baker_street()), ..to })
     }
 
     async fn send(&self, account: &AccountContext, order: &PayoutOrder, to: &Destination) -> Outcome {
@@ -283,7 +284,14 @@ impl crate::contract::Subject for Subject {
     }
 }
 
-/// The description's example of a card by its number, without the billing address, which is optional and which nobody gives us.
+/// As in the documentation's example, without its third line, which no address of ours has.
+fn baker_street() -> BillingAddress {
+    let text = br#"{"address": "221B Baker Street", "address2": "Marylebone", "city": "London", "country_code": "GB", "zip": "NW1 6XE",
+        "state": "Greater London"}"#;
+    BillingAddress::from_plaintext(text).unwrap()
+}
+
+/// The description's example of a card by its number.
 fn published(reference: &str) -> Value {
     json!({
         "merchant": {"entity": "default"},
@@ -294,6 +302,10 @@ fn published(reference: &str) -> Value {
                 "cardHolderName": "Sherlock Holmes",
                 "cardExpiryDate": {"month": 1, "year": 2030},
                 "cardNumber": "4444333322221111",
+                "billingAddress": {
+                    "address1": "221B Baker Street", "address2": "Marylebone", "city": "London", "postalCode": "NW1 6XE",
+                    "state": "Greater London", "countryCode": "GB",
+                },
             },
             "narrative": {"line1": "STATEMENT", "line2": "OPTIONAL"},
         },
@@ -313,6 +325,17 @@ async fn a_fast_access_payout_is_asked_for_as_published() {
     assert!(seen.query.is_empty());
     assert_eq!(seen.json(), published(&order.reference));
     assert_versioned(&seen, true);
+}
+
+#[tokio::test]
+async fn without_an_address_the_payout_goes_out_all_the_same() {
+    let subject = Subject::new();
+    let (order, mut to) = subject.order(Situation::Paid);
+    to.billing = None;
+    assert!(matches!(subject.send(&subject.account, &order, &to).await, Outcome::Processed { .. }));
+    let mut expected = published(&order.reference);
+    expected["instruction"]["payoutInstrument"].as_object_mut().unwrap().remove("billingAddress");
+    assert_eq!(subject.stage.seen()[0].json(), expected);
 }
 
 #[tokio::test]

@@ -1,30 +1,24 @@
-//! The card's holder as Adyen takes it: a first and a last name, and an address where we have one, in the characters that its description
-//! of `PartyIdentification` and `Address` allows. Letters with marks lose them; what has no plain form is refused, never guessed.
-
-use std::collections::BTreeMap;
+//! The card's holder as Adyen takes it: a first and a last name and an address, in the characters that its description of
+//! `PartyIdentification` and `Address` allows. Letters with marks lose them; what has no plain form is refused, never guessed.
 
 use zeroize::Zeroizing;
 
 use super::Unwritten;
 use crate::domain::card::HolderName;
-
-/// The keys of a payout's fields that hold the holder's address.
-pub const LINE1: &str = "address";
-pub const LINE2: &str = "address2";
-pub const CITY: &str = "city";
-pub const COUNTRY: &str = "country_code";
-pub const POSTAL_CODE: &str = "zip";
-pub const STATE: &str = "state";
+use crate::providers::latin::plain;
+use crate::providers::postal;
+use crate::providers::provider::Destination;
 
 const NAME_SIGNS: &str = "-./ ";
 const ADDRESS_SIGNS: &str = ".-/#,'°():;[]&\\| ";
-/// The longest part of an address that is sent, in characters. Adyen names no bound; its own examples are far below.
+/// Longer parts are clipped. Adyen names no bound; its own examples are far below.
 const PART_CHARS_MAX: usize = 200;
 /// What a city and a postal code have at least, in characters.
 const PART_CHARS_MIN: usize = 3;
+/// Outside of the United States.
 const POSTAL_CODE_CHARS_MAX: usize = 10;
-/// Where a state or province belongs to the address.
-const WITH_STATE: [&str; 2] = ["CA", "US"];
+/// "Maximum length: 5 digits for an address in the US".
+const ZIP_DIGITS: usize = 5;
 
 /// A name in two parts. `Debug` is left out, as for [`Address`]: they are personal.
 pub struct Name {
@@ -38,18 +32,18 @@ pub struct Address {
     pub line2: Option<Zeroizing<String>>,
     pub city: Zeroizing<String>,
     /// ISO 3166-1 alpha-2.
-    pub country: Zeroizing<String>,
+    pub country: &'static str,
     pub postal_code: Option<Zeroizing<String>>,
     /// Two letters of ISO 3166-2, for the United States and Canada only.
-    pub state: Option<Zeroizing<String>>,
+    pub state: Option<&'static str>,
 }
 
 /// The last word is the last name, and what comes before it the first.
 pub fn name(holder: &HolderName) -> Result<Name, Unwritten> {
     // An apostrophe isn't allowed, and cards leave it out too.
     let without = Zeroizing::new(holder.expose().replace('\'', ""));
-    let plain =
-        plain(&without, NAME_SIGNS).ok_or(Unwritten("the holder's name has letters that Adyen doesn't take"))?;
+    let plain = plain(&without, NAME_SIGNS, PART_CHARS_MAX)
+        .ok_or(Unwritten("the holder's name has letters that Adyen doesn't take"))?;
     let (first, last) = plain.rsplit_once(' ').ok_or(Unwritten("Adyen needs the holder's first and last name"))?;
     let has_letters = |part: &str| part.chars().any(|c| c.is_ascii_alphabetic());
     if !has_letters(first) || !has_letters(last) {
@@ -58,129 +52,54 @@ pub fn name(holder: &HolderName) -> Result<Name, Unwritten> {
     Ok(Name { first: Zeroizing::new(first.to_owned()), last: Zeroizing::new(last.to_owned()) })
 }
 
-/// The address in a payout's fields; `None` where they hold nothing of one. One that is given must be whole.
-pub fn address(fields: &BTreeMap<String, String>) -> Result<Option<Address>, Unwritten> {
-    let given = |key: &str| fields.get(key).map(|text| text.trim()).filter(|text| !text.is_empty());
-    if [LINE1, LINE2, CITY, COUNTRY, POSTAL_CODE, STATE].into_iter().all(|key| given(key).is_none()) {
-        return Ok(None);
+/// The holder's address. Adyen calls both its lines and its city required of cards, a postal code too in the United States, and a state
+/// there and in Canada: without them nothing is sent. A postal code that Adyen wouldn't take is left out where it may be.
+pub fn address(to: &Destination) -> Result<Address, Unwritten> {
+    let given = to.address().ok_or(Unwritten("Adyen asks for the holder's address, and there is none"))?;
+    let part = |text: &Option<String>| text.as_deref().map(|text| plain(text, ADDRESS_SIGNS, PART_CHARS_MAX));
+    let country = given.country.as_deref().and_then(postal::country);
+    let country = country.ok_or(Unwritten("the holder's address needs a country of two letters"))?;
+    let line1 = part(&given.line1).ok_or(Unwritten("the holder's address needs its first line"))?;
+    let line1 = line1.ok_or(Unwritten("the holder's address has letters that Adyen doesn't take"))?;
+    let city = part(&given.city).ok_or(Unwritten("the holder's address needs a city"))?;
+    let city = city.ok_or(Unwritten("the holder's city has letters that Adyen doesn't take"))?;
+    if city.chars().count() < PART_CHARS_MIN {
+        return Err(Unwritten("the holder's address needs a city of three characters at least"));
     }
-    let characters = Unwritten("the holder's address has characters that Adyen doesn't take");
-    let part = |key: &str| given(key).map(|text| plain(text, ADDRESS_SIGNS).ok_or(characters)).transpose();
-    let country = given(COUNTRY).filter(|code| code.len() == 2 && code.bytes().all(|b| b.is_ascii_alphabetic()));
-    let country = country.ok_or(Unwritten("the holder's address needs a country of two letters"))?.to_ascii_uppercase();
-    let line1 = part(LINE1)?.ok_or(Unwritten("the holder's address needs its first line"))?;
-    let city = part(CITY)?.filter(|city| city.chars().count() >= PART_CHARS_MIN);
-    let city = city.ok_or(Unwritten("the holder's address needs a city of three characters at least"))?;
-    let has_state = WITH_STATE.contains(&country.as_str());
-    let state = if has_state { Some(state(given(STATE), &country)?) } else { None };
-    let postal_code = given(POSTAL_CODE).map(|code| postal_code(code, &country)).transpose()?;
-    if country == "US" && postal_code.is_none() {
-        return Err(Unwritten("an address in the United States needs a postal code"));
+    let state = given.state.as_deref().and_then(|text| postal::state(country, text));
+    if state.is_none() && postal::has_states(country) {
+        return Err(Unwritten("an address in the United States or Canada needs a state or province"));
     }
-    Ok(Some(Address { line1, line2: part(LINE2)?, city, country: Zeroizing::new(country), postal_code, state }))
+    let postal_code = given.postal_code.as_deref().and_then(|code| postal_code(code, country));
+    if country == postal::UNITED_STATES && postal_code.is_none() {
+        return Err(Unwritten("an address in the United States needs a postal code of five digits"));
+    }
+    let (line1, line2) = match part(&given.line2).flatten() {
+        Some(line2) => (line1, Some(line2)),
+        None => in_two(line1),
+    };
+    Ok(Address { line1, line2, city, country, postal_code, state })
 }
 
-/// `CA`, or `US-CA` as ISO 3166-2 writes it.
-fn state(given: Option<&str>, country: &str) -> Result<Zeroizing<String>, Unwritten> {
-    let code = given.map(|text| text.strip_prefix(country).and_then(|rest| rest.strip_prefix('-')).unwrap_or(text));
-    let code = code.filter(|code| code.len() == 2 && code.bytes().all(|b| b.is_ascii_alphabetic()));
-    let code = code.ok_or(Unwritten("an address in the United States or Canada needs a state or province"))?;
-    Ok(Zeroizing::new(code.to_ascii_uppercase()))
+/// Adyen calls the second line required as well as the first. Of an address with one line only, the first word is the first line, as in
+/// Adyen's own example (`274`, `Brannan St`): nothing is made up, and read on, the lines say the same.
+fn in_two(line: Zeroizing<String>) -> (Zeroizing<String>, Option<Zeroizing<String>>) {
+    match line.split_once(' ') {
+        Some((first, rest)) => (Zeroizing::new(first.to_owned()), Some(Zeroizing::new(rest.to_owned()))),
+        None => (line, None),
+    }
 }
 
-/// Letters, digits and spaces; five digits in the United States, where four more may follow.
-fn postal_code(given: &str, country: &str) -> Result<Zeroizing<String>, Unwritten> {
-    let wrong = Unwritten("the postal code is not as Adyen takes it");
-    let code = plain(&Zeroizing::new(given.replace('-', " ")), " ").ok_or(wrong)?;
-    if country == "US" {
-        let (zip, _) =
-            code.split_at_checked(5).filter(|(zip, _)| zip.bytes().all(|b| b.is_ascii_digit())).ok_or(wrong)?;
-        return Ok(Zeroizing::new(zip.to_owned()));
+/// Letters, digits and spaces; five digits in the United States.
+fn postal_code(given: &str, country: &str) -> Option<Zeroizing<String>> {
+    if country == postal::UNITED_STATES {
+        let mut zip = postal::zip(given)?;
+        zip.truncate(ZIP_DIGITS);
+        return Some(zip);
     }
-    let length = code.chars().count();
-    if (PART_CHARS_MIN..=POSTAL_CODE_CHARS_MAX).contains(&length) { Ok(code) } else { Err(wrong) }
+    let code = plain(given, " ", PART_CHARS_MAX)?;
+    (PART_CHARS_MIN..=POSTAL_CODE_CHARS_MAX).contains(&code.chars().count()).then_some(code)
 }
-
-/// `text` in the letters and digits of ASCII and in `signs`, without spaces at its ends or in a row; `None` if it can't be written so,
-/// or nothing is left of it.
-fn plain(text: &str, signs: &str) -> Option<Zeroizing<String>> {
-    let is_allowed = |c: char| c.is_ascii_alphanumeric() || signs.contains(c);
-    // Never outgrown, so that no copy stays behind: a letter of two bytes becomes two letters at most.
-    let mut out = Zeroizing::new(String::with_capacity(text.len()));
-    for c in text.chars() {
-        match c {
-            // Accents that were typed as characters of their own.
-            '\u{300}'..='\u{36f}' => {}
-            ' ' if out.is_empty() || out.ends_with(' ') => {}
-            c if is_allowed(c) => out.push(c),
-            c => {
-                let (_, plain) = PLAIN.iter().find(|(marked, _)| marked.contains(c))?;
-                out.push_str(Some(*plain).filter(|plain| plain.chars().all(is_allowed))?);
-            }
-        }
-    }
-    if out.ends_with(' ') {
-        out.pop();
-    }
-    if out.is_empty() || out.chars().count() > PART_CHARS_MAX { None } else { Some(out) }
-}
-
-/// Letters of the Latin script with marks, and what is written for them without: the letters of Unicode's blocks Latin-1 Supplement and
-/// Latin Extended-A, and those of Romanian.
-const PLAIN: [(&str, &str); 52] = [
-    ("ÀÁÂÃÄÅĀĂĄ", "A"),
-    ("àáâãäåāăą", "a"),
-    ("Æ", "AE"),
-    ("æ", "ae"),
-    ("ÇĆĈĊČ", "C"),
-    ("çćĉċč", "c"),
-    ("ÐĎĐ", "D"),
-    ("ðďđ", "d"),
-    ("ÈÉÊËĒĔĖĘĚ", "E"),
-    ("èéêëēĕėęě", "e"),
-    ("ĜĞĠĢ", "G"),
-    ("ĝğġģ", "g"),
-    ("ĤĦ", "H"),
-    ("ĥħ", "h"),
-    ("ÌÍÎÏĨĪĬĮİ", "I"),
-    ("ìíîïĩīĭįı", "i"),
-    ("Ĳ", "IJ"),
-    ("ĳ", "ij"),
-    ("Ĵ", "J"),
-    ("ĵ", "j"),
-    ("Ķ", "K"),
-    ("ķĸ", "k"),
-    ("ĹĻĽĿŁ", "L"),
-    ("ĺļľŀł", "l"),
-    ("ÑŃŅŇŊ", "N"),
-    ("ñńņňŋ", "n"),
-    ("ÒÓÔÕÖØŌŎŐ", "O"),
-    ("òóôõöøōŏő", "o"),
-    ("Œ", "OE"),
-    ("œ", "oe"),
-    ("ŔŖŘ", "R"),
-    ("ŕŗř", "r"),
-    ("ŚŜŞŠȘ", "S"),
-    ("śŝşšșſ", "s"),
-    ("ẞ", "SS"),
-    ("ß", "ss"),
-    ("ŢŤŦȚ", "T"),
-    ("ţťŧț", "t"),
-    ("Þ", "TH"),
-    ("þ", "th"),
-    ("ÙÚÛÜŨŪŬŮŰŲ", "U"),
-    ("ùúûüũūŭůűų", "u"),
-    ("Ŵ", "W"),
-    ("ŵ", "w"),
-    ("ÝŶŸ", "Y"),
-    ("ýÿŷ", "y"),
-    ("ŹŻŽ", "Z"),
-    ("źżž", "z"),
-    ("\u{2010}\u{2011}\u{2013}\u{2014}", "-"),
-    ("\u{2018}\u{2019}", "'"),
-    ("\u{a0}", " "),
-    ("\u{ba}", "°"),
-];
 
 #[cfg(test)]
 mod tests {
@@ -191,8 +110,25 @@ mod tests {
         Some((name.first.to_string(), name.last.to_string()))
     }
 
-    fn fields(given: &[(&str, &str)]) -> BTreeMap<String, String> {
-        given.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect()
+    fn to(given: &[(&str, &str)]) -> Destination {
+        let fields = given.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
+        Destination { card: None, billing: None, fields }
+    }
+
+    fn without(given: &[(&str, &str)], key: &str) -> Destination {
+        let mut partial = to(given);
+        partial.fields.remove(key);
+        partial
+    }
+
+    fn with(given: &[(&str, &str)], key: &str, value: &str) -> Destination {
+        let mut other = to(given);
+        other.fields.insert(key.to_owned(), value.to_owned());
+        other
+    }
+
+    fn text(part: Option<&Zeroizing<String>>) -> Option<&str> {
+        part.map(|text| text.as_str())
     }
 
     #[test]
@@ -212,58 +148,75 @@ mod tests {
         }
     }
 
+    const KOELN: [(&str, &str); 4] =
+        [("address", "Straße 5"), ("city", "Köln"), ("country_code", "de"), ("zip", "50667")];
+    const US: [(&str, &str); 5] = [
+        ("address", "274 Brannan St"),
+        ("city", "San Francisco"),
+        ("country_code", "US"),
+        ("zip", "94107-1234"),
+        ("state", "California"),
+    ];
+
     #[test]
-    fn no_letter_has_two_plain_forms() {
-        let mut letters: Vec<_> = PLAIN.iter().flat_map(|(marked, _)| marked.chars()).collect();
-        let count = letters.len();
-        letters.sort_unstable();
-        letters.dedup();
-        assert_eq!(letters.len(), count);
-        assert!(letters.iter().all(|letter| !letter.is_ascii()));
+    fn an_address_is_sent_with_all_that_is_required_or_not_at_all() {
+        assert!(address(&to(&[])).is_err());
+        assert!(address(&to(&[("account", "x"), ("city", " ")])).is_err());
+        let read = address(&to(&KOELN)).unwrap();
+        assert_eq!((read.line1.as_str(), text(read.line2.as_ref())), ("Strasse", Some("5")));
+        assert_eq!((read.city.as_str(), read.country), ("Koln", "DE"));
+        assert_eq!((text(read.postal_code.as_ref()), read.state), (Some("50667"), None));
+        for missing in ["address", "city", "country_code"] {
+            assert!(address(&without(&KOELN, missing)).is_err(), "{missing}");
+        }
+        for (key, wrong) in [
+            ("address", "улица 5"),
+            ("address", "<>"),
+            ("city", "Au"),
+            ("city", "東京"),
+            ("country_code", "DEU"),
+            ("country_code", "XX"),
+        ] {
+            assert!(address(&with(&KOELN, key, wrong)).is_err(), "{key} {wrong}");
+        }
     }
 
     #[test]
-    fn an_address_is_sent_whole_or_not_at_all() {
-        assert!(address(&fields(&[])).unwrap().is_none());
-        assert!(address(&fields(&[("account", "x"), (CITY, " ")])).unwrap().is_none());
-        let whole = [(LINE1, "Straße 5"), (CITY, "Köln"), (COUNTRY, "de"), (POSTAL_CODE, "50667")];
-        let read = address(&fields(&whole)).unwrap().unwrap();
-        assert_eq!((read.line1.as_str(), read.city.as_str(), read.country.as_str()), ("Strasse 5", "Koln", "DE"));
-        assert_eq!((read.postal_code.as_deref().map(String::as_str), read.state.is_none()), (Some("50667"), true));
-        for missing in [LINE1, CITY, COUNTRY] {
-            let mut partial = fields(&whole);
-            partial.remove(missing);
-            assert!(address(&partial).is_err(), "{missing}");
+    fn a_badly_typed_address_does_not_block_where_it_need_not() {
+        for (wrong, expected) in [
+            ("1", None),
+            ("12345678901", None),
+            ("пять", None),
+            ("50-667", Some("50 667")),
+            ("D 50667", Some("D 50667")),
+        ] {
+            let read = address(&with(&KOELN, "zip", wrong)).unwrap();
+            assert_eq!(text(read.postal_code.as_ref()), expected, "{wrong}");
         }
-        for (key, wrong) in [(LINE1, "улица 5"), (CITY, "Au"), (COUNTRY, "DEU"), (POSTAL_CODE, "1"), (LINE2, "<b>")]
-        {
-            let mut other = fields(&whole);
-            other.insert(key.to_owned(), wrong.to_owned());
-            assert!(address(&other).is_err(), "{key} {wrong}");
-        }
+        let read = address(&with(&KOELN, "address", "<b>Straße 5</b> @ \"Hof\"")).unwrap();
+        assert_eq!((read.line1.as_str(), text(read.line2.as_ref())), ("b", Some("Strasse 5 /b Hof")));
+        let read = address(&with(&KOELN, "address", &"ß".repeat(150))).unwrap();
+        assert_eq!((read.line1.len(), read.line2.is_none()), (PART_CHARS_MAX, true));
+        let read = address(&with(&KOELN, "address2", "3. Stock")).unwrap();
+        assert_eq!((read.line1.as_str(), text(read.line2.as_ref())), ("Strasse 5", Some("3. Stock")));
+        let read = address(&with(&KOELN, "address2", "этаж 3")).unwrap();
+        assert_eq!((read.line1.as_str(), text(read.line2.as_ref())), ("Strasse", Some("5")));
     }
 
     #[test]
     fn the_united_states_and_canada_have_states() {
-        let us = [
-            (LINE1, "274 Brannan St"),
-            (CITY, "San Francisco"),
-            (COUNTRY, "US"),
-            (POSTAL_CODE, "94107-1234"),
-            (STATE, "US-CA"),
-        ];
-        let read = address(&fields(&us)).unwrap().unwrap();
-        assert_eq!(read.state.as_deref().map(String::as_str), Some("CA"));
-        assert_eq!(read.postal_code.as_deref().map(String::as_str), Some("94107"));
-        for missing in [POSTAL_CODE, STATE] {
-            let mut partial = fields(&us);
-            partial.remove(missing);
-            assert!(address(&partial).is_err(), "{missing}");
+        let read = address(&to(&US)).unwrap();
+        assert_eq!((read.line1.as_str(), text(read.line2.as_ref())), ("274", Some("Brannan St")));
+        assert_eq!((read.state, text(read.postal_code.as_ref())), (Some("CA"), Some("94107")));
+        for missing in ["zip", "state"] {
+            assert!(address(&without(&US, missing)).is_err(), "{missing}");
+        }
+        for (key, wrong) in [("zip", "9410"), ("zip", "SW1A 2AA"), ("state", "XX"), ("state", "Californa")] {
+            assert!(address(&with(&US, key, wrong)).is_err(), "{key} {wrong}");
         }
         let pl =
-            [(LINE1, "ul. Prosta 1"), (CITY, "Łódź"), (COUNTRY, "PL"), (POSTAL_CODE, "00-950"), (STATE, "ignored")];
-        let read = address(&fields(&pl)).unwrap().unwrap();
-        assert_eq!(read.postal_code.as_deref().map(String::as_str), Some("00 950"));
-        assert!(read.state.is_none());
+            [("address", "ul. Prosta 1"), ("city", "Łódź"), ("country_code", "PL"), ("zip", "00-950"), ("state", "x")];
+        let read = address(&to(&pl)).unwrap();
+        assert_eq!((text(read.postal_code.as_ref()), read.state), (Some("00 950"), None));
     }
 }

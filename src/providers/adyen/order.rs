@@ -27,15 +27,15 @@ pub fn body(order: &PayoutOrder, to: &Destination, balance_account_id: &str) -> 
         .ok_or(Unwritten("the amount can't be written in the currency's minor units"))?;
     let (expiry_month, expiry_year) = expiry(card.expiry);
     let name = holder::name(&card.holder)?;
-    let address = holder::address(&to.fields)?;
-    let address = address.as_ref().map(|address| wire::Address {
+    let address = holder::address(to)?;
+    let address = wire::Address {
         line1: &address.line1,
         line2: address.line2.as_ref().map(|line| line.as_str()),
         city: &address.city,
         postal_code: address.postal_code.as_ref().map(|code| code.as_str()),
-        state_or_province: address.state.as_ref().map(|state| state.as_str()),
-        country: &address.country,
-    });
+        state_or_province: address.state,
+        country: address.country,
+    };
     let description = order.description.as_deref().map(description).filter(|text| !text.is_empty());
     let transfer = wire::TransferInfo {
         amount: wire::AmountToSend { currency: order.currency.as_str(), value },

@@ -45,8 +45,7 @@ pub struct CardHolder<'a> {
     pub kind: &'static str,
     pub first_name: &'a str,
     pub last_name: &'a str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub address: Option<Address<'a>>,
+    pub address: Address<'a>,
 }
 
 #[derive(Serialize)]

@@ -8,6 +8,7 @@
 pub mod account;
 pub mod codes;
 pub mod currencies;
+mod holder;
 pub mod map;
 pub mod wire;
 
@@ -93,6 +94,8 @@ impl CheckoutProvider {
         if !self.capabilities.takes_reference(&order.reference) {
             return Err(Unwritten("the reference isn't one that the provider takes"));
         }
+        let address = holder::address(to);
+        let billing_address = address.as_ref().map(holder::Address::written);
         let payout = wire::Payout {
             source: wire::Source { kind: "currency_account", id: terms.currency_account },
             destination: wire::Destination {
@@ -100,7 +103,7 @@ impl CheckoutProvider {
                 number: card.pan.expose(),
                 expiry_month: card.expiry.month,
                 expiry_year: card.expiry.year,
-                account_holder: wire::AccountHolder { kind: "individual", first_name, last_name },
+                account_holder: wire::AccountHolder { kind: "individual", first_name, last_name, billing_address },
             },
             amount,
             currency: order.currency.as_str(),

@@ -46,6 +46,22 @@ pub struct AccountHolder<'a> {
     pub kind: &'static str,
     pub first_name: &'a str,
     pub last_name: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub billing_address: Option<BillingAddress<'a>>,
+}
+
+#[derive(Serialize)]
+pub struct BillingAddress<'a> {
+    pub address_line1: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub address_line2: Option<&'a str>,
+    pub city: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub state: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub zip: Option<&'a str>,
+    /// Two letters of ISO 3166-1.
+    pub country: &'a str,
 }
 
 #[derive(Serialize)]

@@ -4,6 +4,7 @@
 //! TabaPay answers for 24 hours only: "not found" counts no longer than that. A client that asks too soon or too often is locked out: nothing
 //! is asked within the settling time (`[providers.tabapay]`), nor by reference after two days. There are no callbacks, no balance and no report.
 
+mod address;
 pub mod codes;
 pub mod currencies;
 pub mod map;
@@ -26,7 +27,7 @@ use super::told;
 use super::transport::{Transport, WireRequest};
 use crate::clock::{Clock, SystemClock};
 use crate::config::providers::RemoteProviderSettings;
-use crate::domain::card::{CardDetails, CardScheme};
+use crate::domain::card::CardScheme;
 use crate::domain::ids::Mode;
 
 /// The adapter's code.
@@ -98,12 +99,8 @@ impl TabapayProvider {
         Ok(request.with_header("Authorization", format!("Bearer {token}")).with_header("Accept", JSON.to_owned()))
     }
 
-    fn push(
-        &self,
-        account: &AccountContext,
-        order: &PayoutOrder,
-        card: &CardDetails,
-    ) -> Result<WireRequest, Unwritten> {
+    fn push(&self, account: &AccountContext, order: &PayoutOrder, to: &Destination) -> Result<WireRequest, Unwritten> {
+        let card = to.card.as_ref().ok_or(Unwritten("TabaPay is asked to pay to cards only"))?;
         if !self.capabilities.takes_reference(&order.reference) {
             return Err(Unwritten("the reference isn't of 1 to 15 characters of TabaPay's"));
         }
@@ -116,6 +113,7 @@ impl TabapayProvider {
         }
         let owner = names::owner(card.holder.expose())
             .ok_or(Unwritten("the holder's name can't be written as a first and a last name in plain letters"))?;
+        let address = address::of(to);
         let expiry = Zeroizing::new(format!("{:04}{:02}", card.expiry.year, card.expiry.month));
         let create = wire::CreateTransaction {
             reference_id: &order.reference,
@@ -125,7 +123,10 @@ impl TabapayProvider {
                 source_account_id,
                 destination_account: wire::DestinationAccount {
                     card: wire::Card { account_number: card.pan.expose(), expiration_date: &expiry },
-                    owner: wire::Owner { name: wire::Name { first: &owner.first, last: Some(&*owner.last) } },
+                    owner: wire::Owner {
+                        name: wire::Name { first: &owner.first, last: Some(&*owner.last) },
+                        address: address.as_ref().map(address::Address::written),
+                    },
                 },
             },
             currency,
@@ -254,11 +255,7 @@ impl Provider for TabapayProvider {
     }
 
     async fn send(&self, account: &AccountContext, order: &PayoutOrder, to: &Destination) -> Outcome {
-        let request = match &to.card {
-            Some(card) => self.push(account, order, card),
-            None => Err(Unwritten("TabaPay is asked to pay to cards only")),
-        };
-        self.remote.pay(request, |response| map::sent(response, order)).await
+        self.remote.pay(self.push(account, order, to), |response| map::sent(response, order)).await
     }
 
     async fn inquire(&self, account: &AccountContext, inquiry: &Inquiry) -> Outcome {

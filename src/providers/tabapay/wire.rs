@@ -51,6 +51,24 @@ pub struct Card<'a> {
 #[derive(Serialize)]
 pub struct Owner<'a> {
     pub name: Name<'a>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub address: Option<OwnerAddress<'a>>,
+}
+
+#[derive(Serialize)]
+pub struct OwnerAddress<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub line1: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub line2: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub city: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub state: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub zipcode: Option<&'a str>,
+    /// The ISO 3166-1 number. Without it TabaPay takes `840`.
+    pub country: &'a str,
 }
 
 #[derive(Serialize)]

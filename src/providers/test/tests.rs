@@ -96,7 +96,11 @@ fn order(reference: &str, amount: &str) -> PayoutOrder {
 }
 
 fn destination() -> Destination {
-    Destination { card: None, fields: BTreeMap::from([("account".to_owned(), "some_random_string".to_owned())]) }
+    Destination {
+        card: None,
+        billing: None,
+        fields: BTreeMap::from([("account".to_owned(), "some_random_string".to_owned())]),
+    }
 }
 
 fn is_unknown(outcome: &Outcome) -> bool {

@@ -120,6 +120,7 @@ impl WorldpayProvider {
         }
         let amount = CURRENCIES.to_minor(order.amount, order.currency);
         let holder = holder::written(card.holder.expose());
+        let address = holder::address(to);
         let pay = wire::Disbursement {
             merchant: wire::Merchant { entity: entity(account)? },
             instruction: wire::Instruction {
@@ -127,7 +128,10 @@ impl WorldpayProvider {
                     amount: amount.ok_or(Unwritten("the amount can't be written in the currency's minor units"))?,
                     currency: order.currency.as_str(),
                 },
-                payout_instrument: instrument(card, holder.as_ref().map(|name| name.as_str())),
+                payout_instrument: wire::PlainCard {
+                    billing_address: address.as_ref().map(holder::Address::written),
+                    ..instrument(card, holder.as_ref().map(|name| name.as_str()))
+                },
                 narrative: wire::Narrative { line1: narrative(account)?, line2: second_line(order) },
                 routing: match method {
                     Method::Basic => None,
@@ -209,6 +213,7 @@ fn instrument<'a>(card: &'a CardDetails, holder: Option<&'a str>) -> wire::Plain
         card_holder_name: holder,
         card_expiry_date: wire::ExpiryDate { month: card.expiry.month, year: card.expiry.year },
         card_number: card.pan.expose(),
+        billing_address: None,
     }
 }
 

@@ -51,6 +51,25 @@ pub struct PlainCard<'a> {
     pub card_holder_name: Option<&'a str>,
     pub card_expiry_date: ExpiryDate,
     pub card_number: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub billing_address: Option<BillingAddress<'a>>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct BillingAddress<'a> {
+    /// Not without a city, nor a city without it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub address1: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub address2: Option<&'a str>,
+    pub postal_code: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub city: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub state: Option<&'a str>,
+    /// ISO 3166-1 alpha-2.
+    pub country_code: &'a str,
 }
 
 #[derive(Serialize)]

@@ -1,0 +1,124 @@
+//! Providers that repeat in an answer what they were sent: card numbers are struck by [`told`](super::told), and a holder's address here,
+//! so that neither is kept, shown or told on with the outcome.
+
+use zeroize::Zeroizing;
+
+use super::latin;
+use super::provider::Outcome;
+use crate::domain::card::BillingAddress;
+
+/// What stands for a word of the address.
+const STRUCK: &str = "***";
+/// Shorter words tell nobody's address, and are in every text.
+const LETTERS_MIN: usize = 4;
+/// Shorter numbers are statuses, codes and time-outs too.
+const DIGITS_MIN: usize = 5;
+/// A text is clipped: its last word may be the beginning of one.
+const BEGINNING_MIN: usize = 3;
+/// Words that say what is wrong, and may be in an address.
+const OF_EVERY_TEXT: [&str; 11] =
+    ["address", "card", "city", "code", "country", "invalid", "line", "postal", "required", "state", "street"];
+
+/// `outcome`, without words of `address` in what the provider said.
+pub fn without_address(outcome: Outcome, address: &BillingAddress) -> Outcome {
+    match outcome {
+        Outcome::Declined { resolution, code, message } => {
+            Outcome::Declined { resolution, code, message: struck(&message, &words(address)) }
+        }
+        Outcome::Unknown { why, ids } => Outcome::Unknown { why: struck(&why, &words(address)), ids },
+        // Their texts are our own, or there are none.
+        Outcome::Processed { .. }
+        | Outcome::Pending { .. }
+        | Outcome::Returned { .. }
+        | Outcome::NotFound
+        | Outcome::NotSent { .. } => outcome,
+    }
+}
+
+/// The address's words in small letters, as somebody wrote them and in the plain letters that adapters send.
+fn words(address: &BillingAddress) -> Vec<Zeroizing<String>> {
+    let mut words = Vec::new();
+    for part in address.parts() {
+        let joined: Zeroizing<String> = Zeroizing::new(part.chars().filter(|c| c.is_alphanumeric()).collect());
+        for form in [Some(Zeroizing::new(part.to_owned())), latin::plain(part, "", usize::MAX), Some(joined)] {
+            let form = form.unwrap_or_default().to_lowercase();
+            words.extend(form.split(|c: char| !c.is_alphanumeric()).filter(|word| is_telling(word)).map(owned));
+        }
+    }
+    words
+}
+
+fn owned(word: &str) -> Zeroizing<String> {
+    Zeroizing::new(word.to_owned())
+}
+
+fn is_telling(word: &str) -> bool {
+    let length_min = if word.bytes().all(|b| b.is_ascii_digit()) { DIGITS_MIN } else { LETTERS_MIN };
+    word.chars().count() >= length_min && !OF_EVERY_TEXT.contains(&word)
+}
+
+fn struck(text: &str, words: &[Zeroizing<String>]) -> String {
+    let mut out = String::with_capacity(text.len());
+    let mut rest = text;
+    while !rest.is_empty() {
+        let length = rest.find(|c: char| !c.is_alphanumeric()).unwrap_or(rest.len());
+        let (word, after) = rest.split_at(length);
+        let small = owned(&word.to_lowercase());
+        let is_cut_off = after.is_empty()
+            && small.chars().count() >= BEGINNING_MIN
+            && words.iter().any(|known| known.starts_with(small.as_str()));
+        out.push_str(if words.contains(&small) || is_cut_off { STRUCK } else { word });
+        let next = after.chars().next().map_or(0, char::len_utf8);
+        out.push_str(&after[..next]);
+        rest = &after[next..];
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::payout::Resolution;
+
+    fn address() -> BillingAddress {
+        let text = r#"{"address": "1500 O'Farrell Street, Straße", "city": "Łódź", "country_code": "US", "zip": "63101-1234",
+            "state": "Missouri"}"#;
+        BillingAddress::from_plaintext(text.as_bytes()).unwrap()
+    }
+
+    fn told(message: &str) -> String {
+        let outcome = Outcome::Declined {
+            resolution: Resolution::DeclinedError,
+            code: "1500".to_owned(),
+            message: message.to_owned(),
+        };
+        match without_address(outcome, &address()) {
+            Outcome::Declined { resolution: Resolution::DeclinedError, code, message } if code == "1500" => message,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn an_address_that_is_repeated_is_struck() {
+        for (text, expected) in [
+            ("city: 'ŁÓDŹ' is too short", "city: '***' is too short"),
+            ("city: 'Lodz' is too short", "city: '***' is too short"),
+            ("line1 (1500 OFarrell Street Strasse) invalid", "line1 (1500 *** Street ***) invalid"),
+            ("zipcode 631011234 and 63101-1234", "zipcode *** and ***-1234"),
+            ("state missouri", "state ***"),
+            ("cut off: Miss", "cut off: ***"),
+            ("HTTP 422: address required", "HTTP 422: address required"),
+            ("", ""),
+        ] {
+            assert_eq!(told(text), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn our_own_words_stay() {
+        let unknown = Outcome::unknown("no answer within 1500 ms");
+        assert_eq!(without_address(unknown.clone(), &address()), unknown);
+        let not_sent = Outcome::NotSent { why: "Missouri".to_owned() };
+        assert_eq!(without_address(not_sent.clone(), &address()), not_sent);
+    }
+}
