@@ -60,7 +60,7 @@ pub fn canadian(text: &str) -> Option<Zeroizing<String>> {
     let mut code = Zeroizing::new(String::with_capacity(text.len() + 1));
     for c in text.trim().chars().filter(|c| !matches!(c, ' ' | '-')) {
         let place = code.len() - usize::from(code.len() > 3);
-        let fits = if place % 2 == 0 { c.is_ascii_alphabetic() } else { c.is_ascii_digit() };
+        let fits = if place.is_multiple_of(2) { c.is_ascii_alphabetic() } else { c.is_ascii_digit() };
         if !fits || place == 6 {
             return None;
         }
