@@ -243,6 +243,10 @@ impl Provider for AdyenProvider {
         ]
     }
 
+    fn callback_credentials(&self) -> &[&'static str] {
+        &[HMAC_KEY]
+    }
+
     fn settings_schema(&self) -> Option<&[SettingField]> {
         Some(&[SettingField {
             name: BALANCE_ACCOUNT_ID,

@@ -216,6 +216,10 @@ impl Provider for HttpProvider {
         ]
     }
 
+    fn callback_credentials(&self) -> &[&'static str] {
+        &[CALLBACK_SECRET]
+    }
+
     async fn send(&self, account: &AccountContext, order: &PayoutOrder, to: &Destination) -> Outcome {
         if account.mode == Mode::Live {
             return Outcome::NotSent { why: TEST_MODE_ONLY.to_owned() };
