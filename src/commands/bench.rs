@@ -3,6 +3,7 @@
 //! `verify` over all that it wrote.
 
 mod gateway;
+mod hanging;
 mod load;
 mod pgbench;
 
@@ -36,6 +37,9 @@ pub struct Arguments {
     /// How long payouts are measured for each number of clients, in seconds.
     #[arg(long, default_value_t = 8)]
     seconds: u64,
+    /// How many payouts hang at once, one measurement each (with `--scenarios hanging`).
+    #[arg(long, value_delimiter = ',', default_value = "1000,4000")]
+    in_flight: Vec<usize>,
     /// How long each other endpoint is measured, in seconds.
     #[arg(long, default_value_t = 1)]
     endpoint_seconds: u64,
@@ -49,6 +53,8 @@ enum Scenario {
     Gateway,
     /// Each endpoint of the wallet's API by itself.
     Endpoints,
+    /// The server's memory while a provider that hangs holds payouts in flight. Has a server and a database of its own.
+    Hanging,
 }
 
 /// What is measured for numbers of clients: how many payouts a second.
@@ -68,7 +74,22 @@ pub async fn run(mut settings: Settings, arguments: &Arguments) -> Result<ExitCo
         .kyc_yearly
         .insert("3".to_owned(), landfall::config::pricing::ExactText(OVERRIDES[0].1.to_owned()));
     gateway::configure(&mut settings);
-    let outcome = measure(settings, &dir, arguments).await;
+    let hangs = arguments.scenarios.contains(&Scenario::Hanging);
+    let loads = arguments.scenarios.iter().any(|scenario| *scenario != Scenario::Hanging);
+    let outcome = async {
+        let mut is_clean = true;
+        if loads {
+            is_clean &= measure(settings.clone(), &dir, arguments).await?;
+        }
+        if hangs {
+            let dir = dir.join("hanging");
+            std::fs::create_dir_all(&dir)?;
+            is_clean &=
+                hanging::run(Settings { data_dir: dir.clone(), ..settings }, &dir, &arguments.in_flight).await?;
+        }
+        Ok(is_clean)
+    }
+    .await;
     if let Err(error) = std::fs::remove_dir_all(&dir) {
         super::complain(&format!("{} is left behind: {error}", dir.display()));
     }
@@ -80,17 +101,17 @@ async fn measure(settings: Settings, dir: &Path, arguments: &Arguments) -> Resul
     let database = Database::open(&settings).await?;
     let app = App::build(settings, system_clock(), database.db.clone()).await?;
     let address = free_address()?;
-    let mut server = start_server(dir, address)?;
+    let mut server = start_server(dir, address, &[])?;
     let outcome = async {
         wait_until_ready(address).await?;
         tokio::time::sleep(Duration::from_secs(2)).await;
-        let idle = memory_mb(&server)?;
+        let idle = memory_kb(&server)? / 1024;
         let most = arguments.clients.iter().copied().max().unwrap_or(1);
         let target = Target::prepare(&app, address, most).await?;
         let partner = Partner::prepare(&app, address, most).await?;
         let load = Load { target, partner, arguments };
         let rates = load.payouts().await?;
-        let loaded = memory_mb(&server)?;
+        let loaded = memory_kb(&server)? / 1024;
         println!();
         let tpcb = pgbench::run(&app.settings, &database, &arguments.clients, arguments.seconds).await?;
         println!();
@@ -103,10 +124,7 @@ async fn measure(settings: Settings, dir: &Path, arguments: &Arguments) -> Resul
         verify(&app).await
     }
     .await;
-    if let Some(pid) = server.id().and_then(|pid| i32::try_from(pid).ok()) {
-        nix::sys::signal::kill(nix::unistd::Pid::from_raw(pid), nix::sys::signal::Signal::SIGTERM)?;
-    }
-    server.wait().await?;
+    stop(&mut server).await?;
     drop(app);
     database.close().await;
     outcome
@@ -188,13 +206,21 @@ fn free_address() -> Result<SocketAddr, Failure> {
     Ok(TcpListener::bind("127.0.0.1:0")?.local_addr()?)
 }
 
-fn start_server(dir: &Path, address: SocketAddr) -> Result<Child, Failure> {
+fn start_server(dir: &Path, address: SocketAddr, overrides: &[(&str, &str)]) -> Result<Child, Failure> {
     let mut command = Command::new(std::env::current_exe()?);
     command.args(["serve", "--listen", &address.to_string()]).env("LANDFALL__DATA_DIR", dir).kill_on_drop(true);
-    for (name, value) in OVERRIDES {
+    for (name, value) in OVERRIDES.iter().chain(overrides) {
         command.env(name, value);
     }
     Ok(command.spawn()?)
+}
+
+async fn stop(server: &mut Child) -> Result<(), Failure> {
+    if let Some(pid) = server.id().and_then(|pid| i32::try_from(pid).ok()) {
+        nix::sys::signal::kill(nix::unistd::Pid::from_raw(pid), nix::sys::signal::Signal::SIGTERM)?;
+    }
+    server.wait().await?;
+    Ok(())
 }
 
 async fn wait_until_ready(address: SocketAddr) -> Result<(), Failure> {
@@ -209,7 +235,8 @@ async fn wait_until_ready(address: SocketAddr) -> Result<(), Failure> {
     Err("the server did not become ready within 20 s".into())
 }
 
-fn memory_mb(server: &Child) -> Result<u64, Failure> {
+/// The server's resident memory.
+fn memory_kb(server: &Child) -> Result<u64, Failure> {
     let pid = server.id().ok_or("the server has ended")?;
     let status = std::fs::read_to_string(format!("/proc/{pid}/status"))?;
     let kb = status
@@ -218,7 +245,7 @@ fn memory_mb(server: &Child) -> Result<u64, Failure> {
         .and_then(|rest| rest.split_whitespace().next())
         .and_then(|kb| kb.parse::<u64>().ok())
         .ok_or("no VmRSS")?;
-    Ok(kb / 1024)
+    Ok(kb)
 }
 
 fn ratio(a: u64, b: u64) -> String {

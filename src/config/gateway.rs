@@ -16,6 +16,9 @@ use crate::domain::service::{FIELDS_MAX, ServiceCode, ServiceField};
 /// The partner code under which the house's own accounts and routes stand.
 pub const HOUSE: &str = "house";
 
+/// The longest that callbacks under a replaced key are taken: 30 days.
+pub const CALLBACK_KEY_OVERLAP_SECS_MAX: u32 = 30 * 24 * 60 * 60;
+
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct GatewaySettings {
@@ -39,6 +42,8 @@ pub struct GatewaySettings {
     pub balance_sync_secs: u32,
     /// How often provider accounts' credentials are tried, in seconds.
     pub account_check_secs: u32,
+    /// How long callbacks under a key that was replaced are still taken, in seconds, unless the change says otherwise.
+    pub callback_key_overlap_secs: u32,
     /// How often a provider's report is compared with our payouts, in seconds.
     pub reconcile_every_secs: u32,
     /// How far back a report is asked for, in days.
@@ -280,6 +285,10 @@ impl GatewaySettings {
         }
         if !(1..=366).contains(&self.reconcile_days) {
             problems.add("gateway.reconcile_days", "must be 1 to 366");
+        }
+        if self.callback_key_overlap_secs > CALLBACK_KEY_OVERLAP_SECS_MAX {
+            let detail = format!("must be 0 to {CALLBACK_KEY_OVERLAP_SECS_MAX}");
+            problems.add("gateway.callback_key_overlap_secs", detail);
         }
         if self.reconcile_age_secs > 604_800 {
             problems.add("gateway.reconcile_age_secs", "must be 0 to 604800");

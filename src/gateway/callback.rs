@@ -44,7 +44,21 @@ impl Gateway {
             return Ok(Received::NoSuchAccount);
         };
         let Some(provider) = self.providers.get(provider_code) else { return Ok(Received::NoSuchAccount) };
-        let (verified, mut reports, references) = match provider.parse_callback(account, headers, body) {
+        let read = match provider.parse_callback(account, headers, body) {
+            Err(CallbackError::NotVerified { references }) => {
+                let earlier = snapshot.account_state(account_id).into_iter().flat_map(|s| s.earlier_contexts(now));
+                let mut reads = earlier.map(|context| provider.parse_callback(context, headers, body));
+                match reads.find(|read| !matches!(read, Err(CallbackError::NotVerified { .. }))) {
+                    Some(read) => {
+                        tracing::info!(account = %account_id, "a callback came under a key that was replaced");
+                        read
+                    }
+                    None => Err(CallbackError::NotVerified { references }),
+                }
+            }
+            read => read,
+        };
+        let (verified, mut reports, references) = match read {
             Ok(reports) => (true, serde_json::to_value(&reports).unwrap_or_default(), Vec::new()),
             Err(CallbackError::NotVerified { references }) => (false, json!(references), references),
             Err(CallbackError::Malformed(_) | CallbackError::NotSupported) => return Ok(Received::Malformed),

@@ -8,8 +8,8 @@ use crate::domain::ids::CardId;
 use crate::store::jobs::JobKind;
 use crate::store::retry::transaction;
 use crate::store::{
-    account_health, accounts, balance_syncs, cards, idempotency, jobs, offers, reconciliations, request_cards,
-    requests, route_statistics,
+    account_health, accounts, balance_syncs, cards, idempotency, jobs, offers, provider_accounts, reconciliations,
+    request_cards, requests, route_statistics,
 };
 
 /// How much one step takes.
@@ -26,6 +26,7 @@ impl Gateway {
         self.destroy_request_cards().await?;
         self.forget_old_keys().await?;
         self.forget_old_counts().await?;
+        self.forget_callback_keys().await?;
         self.keep_accounts_watched().await?;
         self.destroy_deleted_numbers().await
     }
@@ -66,6 +67,15 @@ impl Gateway {
     async fn forget_old_counts(&self) -> Result<(), GatewayError> {
         transaction(&self.db, async |conn| {
             route_statistics::forget(conn, self.clock.now(), BITE).await?;
+            Ok(())
+        })
+        .await
+    }
+
+    /// Callback keys that were replaced, once callbacks aren't taken under them any more.
+    async fn forget_callback_keys(&self) -> Result<(), GatewayError> {
+        transaction(&self.db, async |conn| {
+            provider_accounts::forget_callback_keys(conn, self.clock.now(), BITE).await?;
             Ok(())
         })
         .await

@@ -28,7 +28,7 @@ use crate::store::requests::PayoutRequest;
 use crate::vault::Vault;
 
 pub(in crate::gateway) use read::text_map;
-pub use state::{AccountState, ExchangeState, PointState, SchemeGround, SchemeState};
+pub use state::{AccountState, EarlierContext, ExchangeState, PointState, SchemeGround, SchemeState};
 
 /// How old a snapshot may be, in seconds.
 const AGE_SECS_MAX: i64 = 1;

@@ -396,6 +396,12 @@ pub trait Provider: Send + Sync + 'static {
         &[]
     }
 
+    /// Which of its credentials callbacks are verified with: where one of them is replaced, callbacks under the one before are taken for
+    /// a while longer.
+    fn callback_credentials(&self) -> &[&'static str] {
+        &[]
+    }
+
     /// The settings of its accounts; `None`: any are taken, and it looks at those that it knows.
     fn settings_schema(&self) -> Option<&[SettingField]> {
         None

@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use chrono::{DateTime, TimeDelta, Utc};
 use rust_decimal::Decimal;
 
-use super::consensus::{Candidate, Consensus, Quote, Rules, agree};
+use super::consensus::{Candidate, Consensus, Quote, Rules, agree, outliers};
 use super::cross::Crosses;
 use super::health::SourceHealth;
 use super::pair_text::inverse;
@@ -29,6 +29,18 @@ pub struct Recorded {
     /// How many can be prices. One that is older than what is held counts, though it changes nothing.
     pub taken: usize,
     pub refused: Vec<TickError>,
+}
+
+/// What a source said last of a pair.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Heard {
+    pub pair: Pair,
+    pub source: String,
+    pub age: TimeDelta,
+    /// Whether it may still make a price.
+    pub is_fresh: bool,
+    /// Whether it is left out of the price since it is too far from the others.
+    pub is_outlier: bool,
 }
 
 #[derive(Debug)]
@@ -106,6 +118,24 @@ impl Board {
     /// How each source is doing, by name.
     pub fn health(&self) -> Vec<SourceHealth> {
         self.lock_draft().health.values().cloned().collect()
+    }
+
+    /// What every source said last of every pair, fresh or not, by pair and source: for those who watch, not for prices.
+    pub fn heard(&self, now: DateTime<Utc>) -> Vec<Heard> {
+        let snapshot = Arc::clone(&self.published.read().unwrap_or_else(PoisonError::into_inner));
+        let mut heard = Vec::new();
+        for (pair, quotes) in snapshot.iter() {
+            let outliers = outliers(self.candidates(&snapshot, *pair, now), &self.rules, now);
+            heard.extend(quotes.iter().map(|(source, quote)| Heard {
+                pair: *pair,
+                source: source.as_ref().to_owned(),
+                age: (now - quote.at()).max(TimeDelta::zero()),
+                is_fresh: quote.is_fresh(now, self.rules.max_age),
+                is_outlier: outliers.contains(source),
+            }));
+        }
+        heard.sort_by(|a, b| (a.pair, &a.source).cmp(&(b.pair, &b.source)));
+        heard
     }
 
     /// Takes what `source` brought at `now`. A tick that can't be a price is refused, one that is older than what is held

@@ -126,11 +126,7 @@ pub fn agree(
     now: DateTime<Utc>,
 ) -> Result<Consensus, WhyUnavailable> {
     let needed = rules.min_sources.max(1);
-    let mut valued: Vec<Valued> = candidates
-        .into_iter()
-        .filter(|candidate| candidate.quote.is_fresh(now, rules.max_age))
-        .filter_map(Valued::of)
-        .collect();
+    let mut valued = fresh_of(candidates, rules, now);
     let fresh = valued.len();
     let Some(center) = median(valued.iter().map(|v| &v.bid)) else {
         return Err(WhyUnavailable::TooFewFresh { leg, fresh, needed });
@@ -148,6 +144,19 @@ pub fn agree(
         }
         _ => Err(WhyUnavailable::Disagreement { leg, fresh, agreeing, needed }),
     }
+}
+
+/// The sources among `candidates` whose fresh quotes are too far from the median of all: those that [`agree`] leaves out.
+pub fn outliers(candidates: Vec<Candidate>, rules: &Rules, now: DateTime<Utc>) -> Vec<Arc<str>> {
+    let valued = fresh_of(candidates, rules, now);
+    let Some(center) = median(valued.iter().map(|v| &v.bid)) else { return Vec::new() };
+    let is_far = |v: &&Valued| !v.bid.is_within(rules.max_deviation, &center);
+    valued.iter().filter(is_far).map(|v| Arc::clone(&v.candidate.source)).collect()
+}
+
+fn fresh_of(candidates: Vec<Candidate>, rules: &Rules, now: DateTime<Utc>) -> Vec<Valued> {
+    let fresh = candidates.into_iter().filter(|candidate| candidate.quote.is_fresh(now, rules.max_age));
+    fresh.filter_map(Valued::of).collect()
 }
 
 /// The middle one, the lower of two; nothing of nothing.

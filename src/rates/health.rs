@@ -13,11 +13,18 @@ pub struct SourceHealth {
     pub last_error: Option<String>,
     /// Failures since the last success.
     pub failures_consecutive: u32,
+    /// Failures since this process began.
+    pub failures: u64,
 }
 
 impl SourceHealth {
     pub fn of(source: &str) -> Self {
         Self { source: source.to_owned(), ..Self::default() }
+    }
+
+    /// Whether it was heard and has not failed since.
+    pub fn is_up(&self) -> bool {
+        self.last_success_at.is_some() && self.failures_consecutive == 0
     }
 
     pub fn note_success(&mut self, now: DateTime<Utc>) {
@@ -28,6 +35,7 @@ impl SourceHealth {
     pub fn note_failure(&mut self, error: &str, now: DateTime<Utc>) {
         self.note_error(error, now);
         self.failures_consecutive = self.failures_consecutive.saturating_add(1);
+        self.failures = self.failures.saturating_add(1);
     }
 
     /// Something was wrong, yet the source brought prices too.

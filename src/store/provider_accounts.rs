@@ -16,7 +16,7 @@ use crate::domain::ids::{Mode, PartnerId, ProviderAccountId, Tenant};
 macro_rules! columns {
     () => {
         "t.partner_id, t.mode, t.id, t.code, t.name, t.provider, t.enabled, t.settings, t.credentials_sealed, t.credential_names, \
-         t.turnover_limits, t.health, t.health_detail, t.health_checked_at, t.breaker_state, t.breaker_since, t.breaker_until, \
+         t.callback_keys_sealed, t.callback_keys_until, t.turnover_limits, t.health, t.health_detail, t.health_checked_at, t.breaker_state, t.breaker_since, t.breaker_until, \
          t.breaker_openings, t.breaker_probes, t.version, t.created_at, t.updated_at"
     };
 }
@@ -27,6 +27,7 @@ statement! {
         partner_id: PartnerId as SqlUuid, mode: Mode as Text, id: ProviderAccountId as SqlUuid, code: String as Text,
         name: Option<String> as Nullable<Text>, provider: String as Text, enabled: bool as Bool, settings: Value as Jsonb,
         credentials_sealed: Option<Vec<u8>> as Nullable<Bytea>, credential_names: Vec<String> as Array<Text>,
+        callback_keys_sealed: Option<Vec<u8>> as Nullable<Bytea>, callback_keys_until: Option<DateTime<Utc>> as Nullable<Timestamptz>,
         turnover_limits: Value as Jsonb, health: String as Text, health_detail: Option<String> as Nullable<Text>,
         health_checked_at: Option<DateTime<Utc>> as Nullable<Timestamptz>, breaker_state: String as Text,
         breaker_since: Option<DateTime<Utc>> as Nullable<Timestamptz>, breaker_until: Option<DateTime<Utc>> as Nullable<Timestamptz>,
@@ -66,10 +67,11 @@ statement! {
     struct UpdateProviderAccount {
         name: Option<String> as Nullable<Text>, enabled: bool as Bool, settings: Value as Jsonb,
         credentials_sealed: Option<Vec<u8>> as Nullable<Bytea>, credential_names: Vec<String> as Array<Text>,
+        callback_keys_sealed: Option<Vec<u8>> as Nullable<Bytea>, callback_keys_until: Option<DateTime<Utc>> as Nullable<Timestamptz>,
         turnover_limits: Value as Jsonb, now: DateTime<Utc> as Timestamptz, partner_id: PartnerId as SqlUuid, mode: Mode as Text,
         id: ProviderAccountId as SqlUuid, version: i32 as Integer,
     } = "UPDATE provider_account SET name = ?, enabled = ?, settings = ?, credentials_sealed = ?, credential_names = ?, \
-             turnover_limits = ?, updated_at = ?, version = version + 1 \
+             callback_keys_sealed = ?, callback_keys_until = ?, turnover_limits = ?, updated_at = ?, version = version + 1 \
          WHERE partner_id = ? AND mode = ? AND id = ? AND version = ?"
 }
 
@@ -85,6 +87,13 @@ statement! {
              enabled = CASE WHEN t.version = 1 THEN EXCLUDED.enabled ELSE t.enabled END, \
              settings = CASE WHEN t.version = 1 THEN EXCLUDED.settings ELSE t.settings END \
          RETURNING id"
+}
+
+statement! {
+    /// Not a change of the account: its version stays.
+    struct ForgetCallbackKeys { now: DateTime<Utc> as Timestamptz, size: i64 as BigInt }
+      = "UPDATE provider_account SET callback_keys_sealed = NULL, callback_keys_until = NULL \
+         WHERE id IN (SELECT id FROM provider_account WHERE callback_keys_until <= ? LIMIT ? FOR UPDATE SKIP LOCKED)"
 }
 
 impl ProviderAccount {
@@ -171,6 +180,8 @@ pub async fn update(conn: &AsyncPgConnection, account: &ProviderAccount, now: Da
         settings: account.settings,
         credentials_sealed: account.credentials_sealed,
         credential_names: account.credential_names,
+        callback_keys_sealed: account.callback_keys_sealed,
+        callback_keys_until: account.callback_keys_until,
         turnover_limits: account.turnover_limits,
         now,
         partner_id: account.partner_id,
@@ -181,6 +192,11 @@ pub async fn update(conn: &AsyncPgConnection, account: &ProviderAccount, now: Da
     .execute(&mut &*conn)
     .await?;
     Ok(written == 1)
+}
+
+/// Removes callback keys that were replaced and whose time is over; answers how many accounts had any.
+pub async fn forget_callback_keys(conn: &AsyncPgConnection, now: DateTime<Utc>, size: i64) -> QueryResult<usize> {
+    ForgetCallbackKeys { now, size }.execute(&mut &*conn).await
 }
 
 /// Writes down an account that configuration names, and answers its id.

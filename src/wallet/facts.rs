@@ -26,6 +26,8 @@ pub(super) struct Priced {
     /// How much of the reference currency one unit of the target is worth.
     pub reference_price: Price,
     pub board: BoardPrice,
+    /// What the reference price was made of; `None` where the target is the reference currency itself.
+    pub reference_board: Option<BoardPrice>,
 }
 
 impl Wallet {
@@ -49,14 +51,19 @@ impl Wallet {
         })
     }
 
-    /// How much of the reference currency one unit of `currency` is worth.
-    fn reference_price(&self, mode: Mode, currency: Asset, now: DateTime<Utc>) -> Result<Price, WalletError> {
+    /// What one unit of `currency` is worth in the reference currency, by the board; `None` if it is that currency.
+    fn reference_board(
+        &self,
+        mode: Mode,
+        currency: Asset,
+        now: DateTime<Utc>,
+    ) -> Result<Option<BoardPrice>, WalletError> {
         let reference = self.book.limits.reference;
         if currency == reference {
-            return price(Decimal::ONE);
+            return Ok(None);
         }
         let pair = Pair { from: currency.code, to: reference.code };
-        price(self.board_price(mode, pair, now)?.price)
+        self.board_price(mode, pair, now).map(Some)
     }
 
     /// Prices a pair for a card's scheme at the board's price.
@@ -73,9 +80,10 @@ impl Wallet {
             .book
             .terms(&user.partner_code, mode, pair, scheme, price(board.price)?)
             .map_err(|error| pricing_error(&error, "amount"))?;
-        let reference_price = self.reference_price(mode, terms.target, now)?;
+        let reference_board = self.reference_board(mode, terms.target, now)?;
+        let reference_price = price(reference_board.as_ref().map_or(Decimal::ONE, |board| board.price))?;
         let limits = offer_limits(&self.book.limits, &terms, reference_price)?;
-        Ok(Priced { terms, limits, reference_price, board })
+        Ok(Priced { terms, limits, reference_price, board, reference_board })
     }
 
     /// The KYC level that counts: an issuer's claim where the issuer is trusted with it, else the record's.

@@ -157,6 +157,12 @@ impl Wallet {
             amount_to_max: priced.limits.target_max.amount(),
             rate_sources: json!({
                 "board": json(serde_json::to_value(&priced.board))?,
+                // What its limits were counted by, for who asks later why it was refused or let through.
+                "reference": {
+                    "currency": self.book.limits.reference.code,
+                    "price": priced.reference_price.value().to_string(),
+                    "board": json(serde_json::to_value(&priced.reference_board))?,
+                },
                 "fee_schedule": quote.schedule_id,
                 "fee_schedule_version": quote.schedule_version,
             }),

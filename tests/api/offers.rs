@@ -148,3 +148,37 @@ pub fn balance(balances: &Value) -> (String, String) {
     assert_eq!((&of["currency"], &of["scale"]), (&json!("USDT"), &json!(8)));
     (of["available"].to_string(), of["held"].to_string())
 }
+
+/// What limits were counted by stays with the offer, quotes and all, and with each earlier version.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_offer_keeps_the_price_that_its_limits_were_counted_by() {
+    let world = World::new().await;
+    let alice = world.user("alice");
+    alice.fund("3000").await;
+    let card_id = alice.card(PAID).await;
+    let stored = async |part: &str| -> Value {
+        let sql = format!("SELECT ({part})::text FROM offer ORDER BY quoted_at DESC LIMIT 1");
+        serde_json::from_str(&world.text(&sql).await).unwrap()
+    };
+    let in_gbp = json!({ "amount": "100", "fromCurrency": "USDT", "toCurrency": "GBP", "cardId": card_id });
+    let offer = alice.post("/v4/payout/offer", &in_gbp).await.ok();
+    let reference = stored("rate_sources->'reference'").await;
+    let board = &reference["board"];
+    assert_eq!((&reference["currency"], &board["pair"]), (&json!("EUR"), &json!("GBP/EUR")), "{reference}");
+    assert_eq!(reference["price"], board["price"]);
+    let legs: Vec<_> = board["sources"].as_array().unwrap().iter().map(|quote| quote["pair"].clone()).collect();
+    assert_eq!(legs, ["USDT/GBP", "USDT/EUR"], "over two legs, the first turned round");
+    // The stored price makes the stored amount: nothing else went into it.
+    let price: rust_decimal::Decimal = reference["price"].as_str().unwrap().parse().unwrap();
+    let arrives: rust_decimal::Decimal = offer["amountTo"].to_string().parse().unwrap();
+    let counted: rust_decimal::Decimal =
+        stored("to_jsonb(amount_reference::text)").await.as_str().unwrap().parse().unwrap();
+    assert_eq!(counted, (price * arrives).round_dp_with_strategy(2, rust_decimal::RoundingStrategy::AwayFromZero));
+
+    let changed = json!({ "amount": "200", "fromCurrency": "USDT", "toCurrency": "EUR" });
+    alice.put(&format!("/v4/payout/offer/{}", offer["offerId"]), &changed).await.ok();
+    let reference_now = stored("rate_sources->'reference'").await;
+    assert_eq!(reference_now, json!({ "currency": "EUR", "price": "1", "board": null }));
+    assert_eq!(stored("history->0->'rate_sources'->'reference'").await, reference);
+    world.stop().await;
+}

@@ -54,3 +54,41 @@ async fn metrics_are_counted_from_the_database_and_tell_no_amounts() {
     assert_eq!(world.get("/metrics").await.status, 503);
     world.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn metrics_tell_how_rate_sources_do() {
+    let world = World::new().await;
+    let board = world.app.rates.board(landfall::domain::ids::Mode::Test).unwrap();
+    let tick = |bid: &str, ask: &str| landfall::rates::source::Tick {
+        pair: "USDT/EUR".parse().unwrap(),
+        bid: bid.parse().unwrap(),
+        ask: ask.parse().unwrap(),
+        source_time: None,
+    };
+    let now = landfall::clock::Clock::now(&world.clock);
+    board.record("near", &[tick("0.9298", "0.9300")], now);
+    board.record("far", &[tick("0.5000", "0.5001")], now);
+    board.record_failure("gone", "can't be reached", now);
+    board.record_failure("gone", "can't be reached", now);
+    board.record("late", &[tick("0.9298", "0.9300")], now - chrono::TimeDelta::seconds(3_600));
+    let text = world.get("/metrics").await.text;
+    let line = |line: &str| assert!(text.lines().any(|told| told == line), "{line} isn't in\n{text}");
+    line("landfall_rate_source_up{source=\"fixed\",mode=\"test\"} 1");
+    line("landfall_rate_source_up{source=\"gone\",mode=\"test\"} 0");
+    line("landfall_rate_source_failures_total{source=\"gone\",mode=\"test\"} 2");
+    line("landfall_rate_source_failures_total{source=\"fixed\",mode=\"test\"} 0");
+    line("landfall_rate_quote_outlying{source=\"far\",pair=\"USDT/EUR\",mode=\"test\"} 1");
+    line("landfall_rate_quote_outlying{source=\"near\",pair=\"USDT/EUR\",mode=\"test\"} 0");
+    line("landfall_rate_quote_age_seconds{source=\"near\",pair=\"USDT/EUR\",mode=\"test\"} 0");
+    line("landfall_rate_quote_age_seconds{source=\"late\",pair=\"USDT/EUR\",mode=\"test\"} 3600");
+    line("landfall_rate_quote_fresh{source=\"late\",pair=\"USDT/EUR\",mode=\"test\"} 0");
+    line("landfall_rate_pair_priced{pair=\"USDT/EUR\",mode=\"test\"} 1");
+    // Once everything is old, nothing has a price.
+    for _ in 0..20 {
+        world.advance(60);
+        if world.get("/metrics").await.text.contains("landfall_rate_pair_priced{pair=\"USDT/EUR\",mode=\"test\"} 0") {
+            return world.stop().await;
+        }
+    }
+    panic!("old quotes go on making prices");
+}

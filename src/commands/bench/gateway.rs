@@ -235,6 +235,6 @@ impl Partner {
     }
 }
 
-fn said(refusal: Refusal) -> Failure {
+pub fn said(refusal: Refusal) -> Failure {
     refusal.to_string().into()
 }

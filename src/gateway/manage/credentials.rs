@@ -1,9 +1,12 @@
 //! Credentials of provider accounts: sealed in the vault for their row, opened when routing reads a new version of it, and never
 //! told to anybody.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
+use chrono::{DateTime, Utc};
 use secrecy::{ExposeSecret, SecretString};
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use zeroize::Zeroizing;
 
@@ -15,6 +18,10 @@ use crate::vault::{Context, Sealed, Vault, VaultError};
 
 /// The column that the ciphertext is bound to.
 pub const COLUMN: &str = "provider_credentials";
+/// The same for keys that were replaced: one column's ciphertext doesn't open as the other's.
+const EARLIER_COLUMN: &str = "provider_callback_keys";
+/// How many sets of replaced keys are kept at once; the oldest go first.
+pub const EARLIER_KEYS_MAX: usize = 4;
 /// The longest credential: a private key in PEM fits.
 const CHARS_MAX: usize = 8_000;
 
@@ -30,8 +37,42 @@ pub enum CredentialsError {
     Malformed,
 }
 
-fn place(owner: Tenant, id: ProviderAccountId) -> Context {
-    Context { tenant: owner, customer_id: None, record: id.0.into(), column: COLUMN }
+/// What callbacks were verified with before it was replaced.
+#[derive(Debug)]
+pub struct EarlierKeys {
+    /// From then on callbacks under them are refused.
+    pub until: DateTime<Utc>,
+    pub credentials: Credentials,
+}
+
+impl EarlierKeys {
+    /// Of the credentials named in `verifying`, those that were set, if `is` has other ones.
+    pub fn replaced(was: &Credentials, is: &Credentials, verifying: &[&str]) -> Option<Credentials> {
+        let is_same = |name: &&str| match (was.get(*name), is.get(*name)) {
+            (Some(was), Some(is)) => was.expose_secret() == is.expose_secret(),
+            (was, is) => was.is_none() && is.is_none(),
+        };
+        if verifying.iter().all(|name| is_same(&name)) {
+            return None;
+        }
+        let kept: Credentials = was
+            .iter()
+            .filter(|(name, _)| verifying.contains(&name.as_str()))
+            .map(|(n, s)| (n.clone(), s.clone()))
+            .collect();
+        if kept.is_empty() { None } else { Some(kept) }
+    }
+}
+
+/// [`EarlierKeys`] as they are sealed.
+#[derive(Serialize, Deserialize)]
+struct EarlierSealed<'a> {
+    until: DateTime<Utc>,
+    credentials: BTreeMap<Cow<'a, str>, Cow<'a, str>>,
+}
+
+fn place(owner: Tenant, id: ProviderAccountId, column: &'static str) -> Context {
+    Context { tenant: owner, customer_id: None, record: id.0.into(), column }
 }
 
 /// Seals credentials for the row of account `id`.
@@ -44,7 +85,7 @@ pub async fn seal(
     let exposed: BTreeMap<&str, &str> =
         credentials.iter().map(|(name, secret)| (name.as_str(), secret.expose_secret())).collect();
     let plaintext = Zeroizing::new(serde_json::to_vec(&exposed).map_err(|_| CredentialsError::Malformed)?);
-    Ok(vault.seal(&place(owner, id), &plaintext).await?.0)
+    Ok(vault.seal(&place(owner, id, COLUMN), &plaintext).await?.0)
 }
 
 /// Opens what was sealed for the row of account `id`.
@@ -54,10 +95,42 @@ pub async fn open(
     id: ProviderAccountId,
     sealed: &[u8],
 ) -> Result<Credentials, CredentialsError> {
-    let plaintext = vault.open(&place(owner, id), &Sealed(sealed.to_vec())).await?;
+    let plaintext = vault.open(&place(owner, id, COLUMN), &Sealed(sealed.to_vec())).await?;
     let exposed: BTreeMap<String, String> =
         serde_json::from_slice(&plaintext).map_err(|_| CredentialsError::Malformed)?;
     Ok(exposed.into_iter().map(|(name, secret)| (name, SecretString::from(secret))).collect())
+}
+
+/// Seals keys that were replaced for the row of account `id`.
+pub async fn seal_earlier(
+    vault: &Vault,
+    owner: Tenant,
+    id: ProviderAccountId,
+    keys: &[EarlierKeys],
+) -> Result<Vec<u8>, CredentialsError> {
+    let secrets =
+        |set| Credentials::iter(set).map(|(name, secret)| (name.into(), secret.expose_secret().into())).collect();
+    let exposed: Vec<EarlierSealed<'_>> =
+        keys.iter().map(|set| EarlierSealed { until: set.until, credentials: secrets(&set.credentials) }).collect();
+    let plaintext = Zeroizing::new(serde_json::to_vec(&exposed).map_err(|_| CredentialsError::Malformed)?);
+    Ok(vault.seal(&place(owner, id, EARLIER_COLUMN), &plaintext).await?.0)
+}
+
+/// Opens what [`seal_earlier`] sealed.
+pub async fn open_earlier(
+    vault: &Vault,
+    owner: Tenant,
+    id: ProviderAccountId,
+    sealed: &[u8],
+) -> Result<Vec<EarlierKeys>, CredentialsError> {
+    let plaintext = vault.open(&place(owner, id, EARLIER_COLUMN), &Sealed(sealed.to_vec())).await?;
+    let exposed: Vec<EarlierSealed<'_>> =
+        serde_json::from_slice(&plaintext).map_err(|_| CredentialsError::Malformed)?;
+    let secret = |(name, value): (Cow<'_, str>, Cow<'_, str>)| (name.into_owned(), value.into_owned().into());
+    Ok(exposed
+        .into_iter()
+        .map(|set| EarlierKeys { until: set.until, credentials: set.credentials.into_iter().map(secret).collect() })
+        .collect())
 }
 
 /// Reads the attribute `credentials` over what is set already: a text sets one, null removes it. What the provider doesn't know is

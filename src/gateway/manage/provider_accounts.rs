@@ -4,11 +4,13 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::{Value, json};
 
-use super::credentials::{self, Credentials};
+use super::credentials::{self, Credentials, EARLIER_KEYS_MAX, EarlierKeys};
 use super::form::Form;
 use super::{Attributes, code_taken, noted, version_conflict};
+use crate::config::gateway::CALLBACK_KEY_OVERLAP_SECS_MAX;
 use crate::domain::asset::Assets;
 use crate::domain::ids::ProviderAccountId;
 use crate::gateway::access::{Caller, Refusal};
@@ -26,6 +28,8 @@ const WHAT: &str = "provider account";
 const SETTINGS_MAX: usize = 50;
 const SETTING_CHARS_MAX: usize = 2_000;
 const KNOWN: &[&str] = &["code", "name", "provider", "enabled", "settings", "credentials", "turnover_limits"];
+/// What only a change has.
+const OVERLAP: &str = "callback_key_overlap_secs";
 
 impl Gateway {
     /// Makes a provider account.
@@ -47,6 +51,8 @@ impl Gateway {
             settings: json!({}),
             credentials_sealed: None,
             credential_names: Vec::new(),
+            callback_keys_sealed: None,
+            callback_keys_until: None,
             turnover_limits: json!({}),
             health: "unknown".to_owned(),
             health_detail: None,
@@ -85,7 +91,7 @@ impl Gateway {
     }
 
     /// Changes what was given of a provider account. Credentials that are named are replaced, or removed by null; the others stay.
-    /// New ones are in force at the next send, without a restart.
+    /// New ones are in force at the next send, without a restart; callbacks under a key that is replaced are taken for a while longer.
     pub async fn change_provider_account(
         &self,
         caller: &Caller,
@@ -94,14 +100,23 @@ impl Gateway {
     ) -> Result<ProviderAccount, Refusal> {
         let before = self.find_provider_account(caller, id).await?;
         let mut account = before.clone();
-        let mut form = Form::change(given, KNOWN, &["code", "provider"]);
+        let known: Vec<&str> = KNOWN.iter().copied().chain([OVERLAP]).collect();
+        let mut form = Form::change(given, &known, &["code", "provider"]);
         form.check_version(before.version)?;
         let provider = self.providers.get(&account.provider).cloned();
         let set = if form.has("credentials") { Some(self.credentials_set(&before).await?) } else { None };
-        let credentials = self.fill_account(&mut form, &mut account, provider.as_ref(), set);
+        let credentials = self.fill_account(&mut form, &mut account, provider.as_ref(), set.clone());
+        let overlap = form.integer(OVERLAP, 0..=i64::from(CALLBACK_KEY_OVERLAP_SECS_MAX));
         form.finish()?;
-        self.seal_credentials(&mut account, credentials).await?;
         let now = self.clock.now();
+        let replaced = match (&set, &credentials, &provider) {
+            (Some(was), Some(is), Some(provider)) => EarlierKeys::replaced(was, is, provider.callback_credentials()),
+            _ => None,
+        };
+        if replaced.is_some() || overlap.is_some() {
+            self.keep_callback_keys(&mut account, replaced, overlap, now).await?;
+        }
+        self.seal_credentials(&mut account, credentials).await?;
         transaction(&self.db, async |conn| {
             if !provider_accounts::update(conn, &account, now).await? {
                 return Err(version_conflict());
@@ -175,6 +190,39 @@ impl Gateway {
         let sealed = credentials::seal(&self.vault, account.tenant(), account.id, &credentials).await;
         account.credentials_sealed = Some(sealed.map_err(GatewayError::from)?);
         account.credential_names = credentials.into_keys().collect();
+        Ok(())
+    }
+
+    /// Keeps the keys that callbacks were verified with until now beside those that were kept already.
+    async fn keep_callback_keys(
+        &self,
+        account: &mut ProviderAccount,
+        replaced: Option<Credentials>,
+        overlap_secs: Option<i64>,
+        now: DateTime<Utc>,
+    ) -> Result<(), Refusal> {
+        let (tenant, id) = (account.tenant(), account.id);
+        let mut kept = match &account.callback_keys_sealed {
+            Some(sealed) => {
+                credentials::open_earlier(&self.vault, tenant, id, sealed).await.map_err(GatewayError::from)?
+            }
+            None => Vec::new(),
+        };
+        let secs = overlap_secs.unwrap_or(i64::from(self.settings.callback_key_overlap_secs));
+        let until = now + TimeDelta::seconds(secs);
+        if overlap_secs.is_some() {
+            kept.iter_mut().for_each(|keys| keys.until = keys.until.min(until));
+        }
+        kept.splice(0..0, replaced.map(|credentials| EarlierKeys { until, credentials }));
+        kept.retain(|keys| now < keys.until);
+        kept.truncate(EARLIER_KEYS_MAX);
+        account.callback_keys_until = kept.iter().map(|keys| keys.until).max();
+        account.callback_keys_sealed = match account.callback_keys_until {
+            Some(_) => {
+                Some(credentials::seal_earlier(&self.vault, tenant, id, &kept).await.map_err(GatewayError::from)?)
+            }
+            None => None,
+        };
         Ok(())
     }
 
@@ -301,6 +349,7 @@ fn told(account: &ProviderAccount) -> Value {
         "enabled": account.enabled,
         "settings": account.settings,
         "credentials_set": account.credential_names,
+        "previous_callback_keys_until": account.callback_keys_until,
         "turnover_limits": account.turnover_limits,
     })
 }

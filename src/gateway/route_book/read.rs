@@ -8,7 +8,7 @@ use rust_decimal::Decimal;
 use secrecy::SecretString;
 use serde_json::Value;
 
-use super::{AccountState, ExchangeState, PointState, SchemeState, ServiceState, Snapshot};
+use super::{AccountState, EarlierContext, ExchangeState, PointState, SchemeState, ServiceState, Snapshot};
 use crate::config::gateway::HOUSE;
 use crate::domain::asset::{AssetCode, Assets};
 use crate::domain::ids::Tenant;
@@ -147,6 +147,10 @@ impl Reader<'_> {
             settings: text_map(&row.settings),
             credentials,
         });
+        let earlier = match known {
+            Some(known) => known.earlier.clone(),
+            None => self.earlier(&row, &context).await,
+        };
         snapshot.accounts.insert(row.id, (row.provider.clone(), Arc::clone(&context)));
         let state = AccountState {
             owner,
@@ -164,8 +168,28 @@ impl Reader<'_> {
             version: row.version,
             is_sealed,
             context,
+            earlier,
         };
         snapshot.account_states.insert(row.id, Arc::new(state));
+    }
+
+    /// The account with each set of callback keys that was replaced. Keys that can't be opened verify nothing: only an inquiry follows.
+    async fn earlier(&self, row: &ProviderAccount, context: &AccountContext) -> Vec<EarlierContext> {
+        let (Some(sealed), Some(vault)) = (&row.callback_keys_sealed, self.vault) else { return Vec::new() };
+        let opened = credentials::open_earlier(vault, row.tenant(), row.id, sealed).await.unwrap_or_else(|error| {
+            tracing::error!(account = %row.id, %error, "callback keys that were replaced could not be opened");
+            Vec::new()
+        });
+        let verifying = self.providers.get(&row.provider).map_or(&[][..], |p| p.callback_credentials());
+        opened
+            .into_iter()
+            .map(|keys| {
+                let mut context = context.clone();
+                context.credentials.retain(|name, _| !verifying.contains(&name.as_str()));
+                context.credentials.extend(keys.credentials);
+                EarlierContext { until: keys.until, context: Arc::new(context) }
+            })
+            .collect()
     }
 
     fn add_service(&self, snapshot: &mut Snapshot, row: ServiceRow) {

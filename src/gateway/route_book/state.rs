@@ -52,6 +52,22 @@ pub struct AccountState {
     /// Whether its credentials came from its row, and not from configuration.
     pub(super) is_sealed: bool,
     pub(super) context: Arc<AccountContext>,
+    /// How its adapter verifies callbacks under keys that were replaced, latest first.
+    pub(super) earlier: Vec<EarlierContext>,
+}
+
+/// A provider account as callbacks saw it before their key was replaced.
+#[derive(Clone, Debug)]
+pub struct EarlierContext {
+    pub until: DateTime<Utc>,
+    pub context: Arc<AccountContext>,
+}
+
+impl AccountState {
+    /// The contexts under which callbacks are still taken beside the one in force.
+    pub fn earlier_contexts(&self, now: DateTime<Utc>) -> impl Iterator<Item = &AccountContext> {
+        self.earlier.iter().filter(move |earlier| now < earlier.until).map(|earlier| &*earlier.context)
+    }
 }
 
 /// The version in force of a payout scheme.

@@ -51,6 +51,9 @@ struct View {
     least: Amount,
     most: Amount,
     reference: String,
+    /// What one unit that arrives counted as.
+    reference_price: Option<String>,
+    reference_board: Option<BoardView>,
     board: Option<BoardView>,
     rate_sources_raw: String,
     version: i32,
@@ -143,7 +146,9 @@ fn view(frame: Frame, partner: &str, read: &OfferPage, assets: &Assets) -> View 
         schedule: schedule(&offer.rate_sources),
         least: to(offer.amount_to_min),
         most: to(offer.amount_to_max),
-        reference: number(offer.amount_reference),
+        reference: counted(offer, assets),
+        reference_price: reference_price(offer),
+        reference_board: offer.rate_sources.get("reference").and_then(board),
         board: board(&offer.rate_sources),
         rate_sources_raw: raw(&offer.rate_sources),
         version: offer.version,
@@ -235,6 +240,23 @@ fn schedule(sources: &Value) -> String {
         Some(Value::Number(version)) => format!("{id}, version {version}"),
         _ => id.to_owned(),
     }
+}
+
+/// What the offer counts against limits as: of an older one the currency wasn't kept.
+fn counted(offer: &Offer, assets: &Assets) -> String {
+    let currency = offer.rate_sources.pointer("/reference/currency").and_then(Value::as_str);
+    match currency.and_then(|currency| currency.parse::<AssetCode>().ok()) {
+        Some(currency) => Amount::of(offer.amount_reference, currency, assets).text(),
+        None => number(offer.amount_reference),
+    }
+}
+
+/// The price that limits were counted by: `1 GBP = 1.17 EUR`.
+fn reference_price(offer: &Offer) -> Option<String> {
+    let reference = offer.rate_sources.get("reference")?;
+    let text = |key: &str| reference.get(key).and_then(Value::as_str);
+    let price = Decimal::from_str_exact(text("price")?).ok()?;
+    Some(format!("1 {} = {} {}", offer.currency_to, number(price), text("currency")?))
 }
 
 fn board(sources: &Value) -> Option<BoardView> {

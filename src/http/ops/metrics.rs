@@ -8,16 +8,21 @@ use actix_web::http::header::CONTENT_TYPE;
 use actix_web::{HttpRequest, HttpResponse};
 use chrono::{DateTime, Utc};
 use prometheus_client::encoding::text::encode;
+use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::Registry;
 
 use crate::domain::ids::Mode;
 use crate::domain::payout::PayoutStatus;
+use crate::domain::rate::Pair;
 use crate::gateway::Gateway;
 use crate::gateway::metrics::Counted;
 use crate::http::call::Edge;
 use crate::http::error::{ApiError, Code};
+use crate::rates::board::Heard;
+use crate::rates::health::SourceHealth;
+use crate::wallet::Wallet;
 
 const MEDIA_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 /// How long counting may take.
@@ -26,7 +31,8 @@ const TIMEOUT: Duration = Duration::from_secs(5);
 type Labels = Vec<(&'static str, String)>;
 type Gauges = Family<Labels, Gauge>;
 
-/// What operators watch: open cases, open payouts and their ages, requests in moderation, jobs that are due or dead, reconciliations.
+/// What operators watch: open cases, open payouts and their ages, requests in moderation, jobs that are due or dead, reconciliations,
+/// and how rate sources do.
 #[utoipa::path(
     get, path = "/metrics", operation_id = "getMetrics", tag = "operations", security(()),
     responses(
@@ -44,7 +50,8 @@ pub async fn metrics(request: HttpRequest) -> Result<HttpResponse, ApiError> {
         }
         Err(_) => return Err(ApiError::new(Code::ServiceUnavailable)),
     };
-    let text = told(&counted).map_err(|error| ApiError::internal(&error))?;
+    let wallet: Arc<Wallet> = Edge::part(&request)?;
+    let text = told(&counted, &watched_rates(&wallet)).map_err(|error| ApiError::internal(&error))?;
     Ok(HttpResponse::Ok().insert_header((CONTENT_TYPE, MEDIA_TYPE)).body(text))
 }
 
@@ -65,7 +72,54 @@ fn set(gauges: &Gauges, labels: Labels, value: i64) {
     gauges.get_or_create(&labels).set(value);
 }
 
-fn told(counted: &Counted) -> Result<String, std::fmt::Error> {
+/// What this process hears of rates in one mode. Unlike the rest it is not counted from the database: each process listens by itself.
+struct WatchedRates {
+    mode: Mode,
+    sources: Vec<SourceHealth>,
+    heard: Vec<Heard>,
+    /// The offered pairs, and whether each has a price.
+    priced: Vec<(Pair, bool)>,
+}
+
+fn watched_rates(wallet: &Wallet) -> Vec<WatchedRates> {
+    let now = wallet.now();
+    let watched = |mode| {
+        let board = wallet.rates.board(mode)?;
+        let priced = wallet.book.pairs.iter().map(|pair| (*pair, board.price(*pair, now).is_ok())).collect();
+        Some(WatchedRates { mode, sources: board.health(), heard: board.heard(now), priced })
+    };
+    [Mode::Test, Mode::Live].into_iter().filter_map(watched).collect()
+}
+
+fn tell_rates(told: &mut Told, rates: &[WatchedRates]) {
+    let up = told.gauges("rate_source_up", "Whether a rate source brought prices the last time");
+    let failures = Family::<Labels, Counter>::default();
+    told.registry.register("rate_source_failures", "How often a rate source brought nothing", failures.clone());
+    let age = told.gauges("rate_quote_age_seconds", "How old a source's last quote of a pair is");
+    let fresh = told.gauges("rate_quote_fresh", "Whether it is young enough to make a price");
+    let outlying =
+        told.gauges("rate_quote_outlying", "Whether it is left out of the price, being too far from the others");
+    let priced = told.gauges("rate_pair_priced", "Whether an offered pair has a price");
+    for watched in rates {
+        let mode = || ("mode", watched.mode.to_string());
+        for source in &watched.sources {
+            let labels = vec![("source", source.source.clone()), mode()];
+            set(&up, labels.clone(), i64::from(source.is_up()));
+            failures.get_or_create(&labels).inc_by(source.failures);
+        }
+        for heard in &watched.heard {
+            let labels = vec![("source", heard.source.clone()), ("pair", heard.pair.to_string()), mode()];
+            set(&age, labels.clone(), heard.age.num_seconds());
+            set(&fresh, labels.clone(), i64::from(heard.is_fresh));
+            set(&outlying, labels, i64::from(heard.is_outlier));
+        }
+        for (pair, has_price) in &watched.priced {
+            set(&priced, vec![("pair", pair.to_string()), mode()], i64::from(*has_price));
+        }
+    }
+}
+
+fn told(counted: &Counted, rates: &[WatchedRates]) -> Result<String, std::fmt::Error> {
     let age = |since: DateTime<Utc>| (counted.at - since).num_seconds().max(0);
     let mut told = Told { registry: Registry::with_prefix("landfall") };
 
@@ -131,6 +185,7 @@ fn told(counted: &Counted) -> Result<String, std::fmt::Error> {
         }
     }
 
+    tell_rates(&mut told, rates);
     let mut text = String::new();
     encode(&mut text, &told.registry)?;
     Ok(text)
@@ -167,7 +222,7 @@ mod tests {
                 succeeded_at: Some(since),
             }],
         };
-        let text = told(&counted).unwrap();
+        let text = told(&counted, &[]).unwrap();
         for line in [
             "landfall_cases_open{kind=\"late_success\",mode=\"test\"} 2",
             "landfall_payouts_open{status=\"unknown\",mode=\"live\"} 7",

@@ -200,6 +200,10 @@ impl Provider for AdyenProvider {
         &FIELDS
     }
 
+    fn callback_credentials(&self) -> &[&'static str] {
+        &[HMAC_KEY]
+    }
+
     fn settings_schema(&self) -> Option<&[SettingField]> {
         const FIELDS: [SettingField; 3] = [
             SettingField::required(

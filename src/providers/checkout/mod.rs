@@ -184,6 +184,10 @@ impl Provider for CheckoutProvider {
         &account::CREDENTIALS
     }
 
+    fn callback_credentials(&self) -> &[&'static str] {
+        &[account::SIGNATURE_KEY, account::AUTHORIZATION_KEY]
+    }
+
     fn settings_schema(&self) -> Option<&[SettingField]> {
         Some(&account::SETTINGS)
     }

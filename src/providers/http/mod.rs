@@ -176,6 +176,10 @@ impl Provider for HttpProvider {
         &FIELDS
     }
 
+    fn callback_credentials(&self) -> &[&'static str] {
+        &[CALLBACK_SECRET]
+    }
+
     async fn send(&self, account: &AccountContext, order: &PayoutOrder, to: &Destination) -> Outcome {
         if account.mode == Mode::Live {
             return TEST_MODE_ONLY.unsent();

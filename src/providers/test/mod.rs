@@ -287,6 +287,10 @@ impl Provider for TestProvider {
         }]
     }
 
+    fn callback_credentials(&self) -> &[&'static str] {
+        &[callback::SECRET]
+    }
+
     async fn send(&self, account: &AccountContext, order: &PayoutOrder, to: &Destination) -> Outcome {
         let send_timeout = self.capabilities.send_timeout;
         match tokio::time::timeout(send_timeout, self.send_unbounded(account, order, to)).await {

@@ -14,6 +14,7 @@ mod lists;
 mod requests;
 mod requests_listed;
 mod revoked;
+mod rotation;
 mod routed;
 mod schemes;
 

@@ -3,8 +3,10 @@
 use landfall::config::gateway::HOUSE;
 use landfall::domain::card::CardScheme;
 use landfall::domain::ids::Mode;
+use landfall::gateway::callback::Received;
 use landfall::gateway::manage::credentials;
 use landfall::gateway::manage::provider_accounts::ProviderAccountFilter;
+use landfall::providers::adyen;
 use secrecy::ExposeSecret;
 use serde_json::{Value, json};
 
@@ -61,6 +63,49 @@ async fn credentials_are_rotated_without_a_restart() {
     world.advance(5_000);
     let later = gateway.snapshot().await.unwrap();
     assert_eq!(later.account(made.id).unwrap().1.credentials["callback_secret"].expose_secret(), "the next one");
+    world.finish().await;
+}
+
+/// Two processes, one change: the other one goes by it as soon as it reads again what routing reads.
+#[tokio::test(flavor = "multi_thread")]
+async fn another_process_takes_new_secrets_within_a_snapshots_age() {
+    const KEYS: [&str; 2] = ["44782DEF547AAA06C910C43932B1EB0C", "55782DEF547AAA06C910C43932B1EB0D"];
+    let world = world().await;
+    let other = world.another_process(|_| {}, Vec::new()).await;
+    let acme = caller(&world, "acme").await;
+    let attributes = json!({ "provider": "adyen", "settings": { "balance_account_id": "BA1" },
+        "credentials": { "api_key": "first", "hmac_key": KEYS[0] } });
+    let made = world.app.gateway.create_provider_account(&acme, &given(attributes)).await.unwrap();
+    world.advance(1_001);
+    let api_key = async |gateway: &landfall::gateway::Gateway| {
+        let snapshot = gateway.snapshot().await.unwrap();
+        snapshot.account(made.id).unwrap().1.credentials["api_key"].expose_secret().to_owned()
+    };
+    let receive = async |gateway: &landfall::gateway::Gateway, key: &str, nth: u8| {
+        let body = json!({ "environment": "test", "type": "balancePlatform.other", "data": { "n": nth } }).to_string();
+        let signature = adyen::signature::sign(&key.into(), body.as_bytes()).unwrap();
+        let headers = [(adyen::signature::HEADER.to_owned(), signature)];
+        gateway.receive_callback(made.id, &headers, body.as_bytes()).await.unwrap()
+    };
+    assert_eq!(api_key(&other.gateway).await, "first");
+    let change = json!({ "credentials": { "api_key": "second", "hmac_key": KEYS[1] } });
+    world.app.gateway.change_provider_account(&acme, made.id, &given(change)).await.unwrap();
+    assert_eq!(api_key(&world.app.gateway).await, "second", "at once where it was changed");
+    assert_eq!(receive(&other.gateway, KEYS[1], 1).await, Received::NotVerified, "not read yet");
+
+    world.advance(1_001);
+    assert_eq!(api_key(&other.gateway).await, "second");
+    for gateway in [&world.app.gateway, &other.gateway] {
+        for key in KEYS {
+            assert_eq!(receive(gateway, key, 1).await, Received::Stored, "{key}");
+        }
+    }
+    // A day later the old key is refused everywhere, whoever read it when.
+    world.advance(86_400_001);
+    for gateway in [&world.app.gateway, &other.gateway] {
+        assert_eq!(receive(gateway, KEYS[0], 2).await, Received::NotVerified);
+        assert_eq!(receive(gateway, KEYS[1], 2).await, Received::Stored);
+    }
     world.finish().await;
 }
 

@@ -50,6 +50,8 @@ pub struct ProviderAccountAttributes {
     /// The names of the credentials that are set.
     #[schema(example = json!(["api_key"]))]
     credentials_set: Vec<String>,
+    /// Until when callbacks under a key that was replaced are still taken; null: they aren't.
+    previous_callback_keys_until: Option<DateTime<Utc>>,
     /// The most that may be paid out over it a day (UTC), by deposit currency.
     #[schema(value_type = BTreeMap<String, String>, example = json!({"EUR": "250000"}))]
     turnover_limits: Value,
@@ -129,6 +131,10 @@ pub struct ProviderAccountChangeRequest {
     /// Credentials to be replaced, by name, or removed by null; the others stay. In force at the next send.
     #[schema(write_only)]
     credentials: Option<BTreeMap<String, Option<String>>>,
+    /// For how long from now callbacks under keys that are or were replaced are still taken, in seconds: never longer than they would be
+    /// already, and 0 ends it at once. `gateway.callback_key_overlap_secs` of the configuration unless given.
+    #[schema(minimum = 0, maximum = 2_592_000, example = 86400)]
+    callback_key_overlap_secs: Option<u32>,
     /// The most that may be paid out over it a day (UTC), by deposit currency, all of them.
     turnover_limits: Option<BTreeMap<String, String>>,
 }
@@ -141,6 +147,7 @@ fn shown(account: ProviderAccount) -> Resource<ProviderAccountAttributes> {
         enabled: account.enabled,
         settings: account.settings,
         credentials_set: account.credential_names,
+        previous_callback_keys_until: account.callback_keys_until,
         turnover_limits: account.turnover_limits,
         health: account.health,
         health_detail: account.health_detail,
