@@ -260,7 +260,7 @@ impl App {
 
 /// Opens the vault with the configured key provider.
 pub async fn open_vault(settings: &Settings, clock: &Arc<dyn Clock>, db: &Db) -> Result<Vault, StartError> {
-    let provider = keys::open_provider(&settings.vault, &settings.data_dir).await?;
+    let provider = keys::open_provider(&settings.vault, &settings.data_dir, Arc::clone(clock)).await?;
     let deks = Arc::new(PgDeks { db: db.clone(), clock: Arc::clone(clock) });
     Ok(Vault::start(provider, deks, settings.is_live()).await?)
 }

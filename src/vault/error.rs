@@ -20,7 +20,7 @@ pub enum VaultError {
     NoPrimary,
     #[error("what was sealed as a card is none")]
     NotACard,
-    #[error("live mode refuses development keys: make a key file with `landfall keys generate`")]
+    #[error("live mode refuses keys that were made for development, or that are kept or reached as only development may (docs/keys.md)")]
     DevelopmentKeys,
     #[error("the key provider failed: {0}")]
     Keys(#[from] KeyError),

@@ -95,8 +95,13 @@ pub enum KeyError {
     #[error(transparent)]
     File(#[from] KeyFileError),
     /// Worth another try.
-    #[error("the key service can't be reached: {0}")]
+    #[error("the key service gives no answer that can be used: {0}")]
     Unavailable(String),
+    /// A token that has ended, or a right that is missing: an operator's to mend.
+    #[error("the key service refuses us: {0}")]
+    Denied(String),
+    #[error("the key service or our way to it isn't set up as it must be: {0}")]
+    Misconfigured(String),
     #[error(transparent)]
     Random(#[from] RandomError),
 }
@@ -105,10 +110,10 @@ pub enum KeyError {
 /// its `GenerateDataKey` / `datakey`, the context its encryption context, MAC keys its HMAC of the purpose's label.
 #[async_trait]
 pub trait KeyProvider: fmt::Debug + Send + Sync + 'static {
-    /// The provider's name in configuration: `file`.
+    /// The provider's name in configuration: `file`, `vault`, `aws-kms`.
     fn code(&self) -> &'static str;
 
-    /// Whether the keys were made for development. Live mode refuses them.
+    /// Whether the keys were made for development, or are kept or reached as only development may. Live mode refuses them.
     fn is_development(&self) -> bool;
 
     /// The key that new data keys are wrapped with.
