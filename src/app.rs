@@ -244,9 +244,9 @@ impl App {
         Ok(Self { settings, clock, db, vault, rates, gateway, wallet, authenticator, staff, desk })
     }
 
-    /// What `/health/ready` asks: the database answers, and every offered pair of every served mode has a price.
+    /// What `/health/ready` asks: the database answers, every offered pair of every served mode has a price, the key provider works.
     pub fn probes(&self) -> Vec<Probe> {
-        vec![Probe::database(&self.db), Probe::rates(&self.wallet, &self.settings.modes)]
+        vec![Probe::database(&self.db), Probe::rates(&self.wallet, &self.settings.modes), Probe::keys(&self.vault)]
     }
 
     /// Starts what runs in the background: rates always, accepting always, workers where this node has that role.

@@ -186,7 +186,10 @@ impl KeyFileSettings {
         if let (true, Some(path)) = (live, beside) {
             problems.add(
                 "vault.file.components",
-                format!("{} lies under data_dir, beside the database: live mode wants the key apart from it", path.display()),
+                format!(
+                    "{} lies under data_dir, beside the database: live mode wants the key apart from it",
+                    path.display()
+                ),
             );
         }
     }
@@ -247,7 +250,10 @@ impl KmsSettings {
             }
         }
         if self.mac_key_id.contains("alias/") {
-            problems.add("vault.aws_kms.mac_key_id", "name the key itself: where an alias moves on, every fingerprint changes");
+            problems.add(
+                "vault.aws_kms.mac_key_id",
+                "name the key itself: where an alias moves on, every fingerprint changes",
+            );
         }
         check_calls("vault.aws_kms", self.timeout_ms, self.attempts_max, problems);
     }
@@ -338,7 +344,8 @@ mod tests {
 
     #[test]
     fn live_mode_wants_two_component_files_apart_from_the_database() {
-        let with = |components: &str| format!("vault.file = {{ generate_if_missing = false, components = {components} }}");
+        let with =
+            |components: &str| format!("vault.file = {{ generate_if_missing = false, components = {components} }}");
         assert_eq!(problems(&with(r#"["/etc/a/kek.json", "/etc/b/kek.json"]"#), true), Vec::<String>::new());
         for bad in [
             "[]",

@@ -110,7 +110,7 @@ impl Gateway {
             Ok(destination) => destination,
             Err(error) => {
                 tracing::error!(payout = %payout.id, %error, "the card can't be opened; nothing was sent");
-                return None;
+                return Some(self.unopened(task, &error));
             }
         };
         let snapshot = self.snapshot().await.ok()?;
@@ -151,6 +151,16 @@ impl Gateway {
     pub fn not_sent(&self, task: &SendTask, why: &str) -> Report {
         let source = Source::Send { epoch: task.epoch, sends: task.payout.sends };
         self.report(&task.payout, source, Outcome::NotSent { why: why.to_owned() })
+    }
+
+    /// The report of a payout whose card can't be opened, so that no byte of it has left: one that may open later is tried again.
+    fn unopened(&self, task: &SendTask, error: &DestinationError) -> Report {
+        let may_pass = matches!(error, DestinationError::Vault(error) if error.may_pass());
+        let mut report = self.not_sent(task, "the card can't be opened");
+        if may_pass {
+            report.source = Source::Withheld { epoch: task.epoch, sends: task.payout.sends };
+        }
+        report
     }
 
     pub(super) fn report(&self, payout: &Payout, source: Source, outcome: Outcome) -> Report {

@@ -10,6 +10,7 @@ mod attacks;
 mod awkward;
 mod batches;
 mod housekeeping;
+mod key_outage;
 mod late_returns;
 mod late_truth;
 mod manage;

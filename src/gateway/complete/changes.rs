@@ -46,6 +46,8 @@ pub(in crate::gateway) struct Changes {
     /// Jobs that end, and those that begin, with their time: of several words on one job in a batch, the last counts.
     done: BTreeSet<(Tenant, JobKind, Uuid)>,
     jobs: BTreeMap<(Tenant, JobKind, Uuid), DateTime<Utc>>,
+    /// Requests of which nothing is to be begun before a time.
+    begin_after: BTreeMap<PayoutRequestId, DateTime<Utc>>,
     /// Said of requests, in order, and not yet in their chains.
     drafts: Vec<(PayoutRequestId, Draft)>,
     log: Vec<Event>,
@@ -161,6 +163,16 @@ impl Changes {
 
     pub fn job(&mut self, tenant: Tenant, kind: JobKind, subject_id: Uuid, run_at: DateTime<Utc>) {
         self.jobs.insert((tenant, kind, subject_id), run_at);
+    }
+
+    /// What is next of the request isn't begun before `time`.
+    pub fn begin_after(&mut self, request_id: PayoutRequestId, time: DateTime<Utc>) {
+        self.begin_after.insert(request_id, time);
+    }
+
+    /// When what is next of the request may be begun.
+    pub fn begin_at(&self, request_id: PayoutRequestId, now: DateTime<Utc>) -> DateTime<Utc> {
+        self.begin_after.get(&request_id).copied().unwrap_or(now).max(now)
     }
 
     /// Ends a job, and one that this batch was about to write.

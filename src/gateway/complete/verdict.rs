@@ -51,6 +51,10 @@ pub(super) enum Verdict {
         ids: ProviderIds,
     },
     Resend,
+    /// Nothing of it left, for a reason of ours: it is begun again later.
+    Withheld {
+        why: String,
+    },
     Moderate {
         why: Reason,
     },
@@ -228,8 +232,11 @@ fn declined(
 }
 
 fn not_sent(payout: &Payout, source: Source, is_stale: bool, why: String) -> Verdict {
-    let is_first_send = matches!(source, Source::Send { .. }) && payout.sends == 1;
+    let is_first_send = source.lease().is_some() && payout.sends == 1;
     match payout.status {
+        PayoutStatus::Invoking if is_first_send && !is_stale && matches!(source, Source::Withheld { .. }) => {
+            Verdict::Withheld { why: clipped(why) }
+        }
         PayoutStatus::Invoking if is_first_send && !is_stale => {
             Verdict::Refused { resolution: Resolution::ProviderUnavailable, code: None, message: Some(clipped(why)) }
         }

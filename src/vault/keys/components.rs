@@ -104,8 +104,7 @@ pub fn key_file_summary(path: &Path) -> Result<FileSummary, KeyFileError> {
 }
 
 fn summary(path: &Path, keys: &KeySet) -> Result<FileSummary, KeyFileError> {
-    let metadata =
-        std::fs::metadata(path).map_err(|source| KeyFileError::Io { path: path.to_owned(), source })?;
+    let metadata = std::fs::metadata(path).map_err(|source| KeyFileError::Io { path: path.to_owned(), source })?;
     let check = |(id, key): (&str, &SecretKey32)| (id.to_owned(), hex::encode(KeyCheckValue::of(key).0));
     Ok(FileSummary {
         path: path.to_owned(),
@@ -244,10 +243,8 @@ mod tests {
     #[test]
     fn check_values_are_told_and_no_key_is() {
         let custodians = custodians();
-        let (one, both) = (
-            component_summary(&custodians.one).unwrap(),
-            joined_summary(&custodians.one, &custodians.other).unwrap(),
-        );
+        let (one, both) =
+            (component_summary(&custodians.one).unwrap(), joined_summary(&custodians.one, &custodians.other).unwrap());
         assert_eq!((one.checks.len(), both.checks.len()), (3, 3));
         assert_ne!(one.checks, both.checks);
         let text = std::fs::read_to_string(&custodians.one).unwrap();

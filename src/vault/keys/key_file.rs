@@ -38,7 +38,9 @@ pub enum KeyFileError {
     #[error("the key file {path} can't be understood: {what}")]
     Malformed { path: PathBuf, what: String },
     /// One custodian's components would be taken for keys, or the other way round.
-    #[error("{0} holds components of keys, which are keys only with the other custodian's: name both in vault.file.components")]
+    #[error(
+        "{0} holds components of keys, which are keys only with the other custodian's: name both in vault.file.components"
+    )]
     IsComponent(PathBuf),
     #[error("{0} holds whole keys, not a custodian's components")]
     NotAComponent(PathBuf),

@@ -138,7 +138,9 @@ impl KmsKeys {
     /// Asks what the configured names stand for now: an alias may have moved to another key.
     async fn look_up(&self) -> Result<Arc<Known>, KeyError> {
         let primary = self.describe(&self.settings.key_id, "ENCRYPT_DECRYPT", "SYMMETRIC_DEFAULT").await?;
-        let mut arns = BTreeMap::from([(name_of(&primary), primary.clone())]);
+        // What an alias stood for before is remembered as long as this process runs.
+        let mut arns = self.known().arns.clone();
+        arns.insert(name_of(&primary), primary.clone());
         for old in &self.settings.key_ids_old {
             let arn = self.describe(old, "ENCRYPT_DECRYPT", "SYMMETRIC_DEFAULT").await?;
             arns.insert(name_of(&arn), arn);
@@ -155,8 +157,7 @@ impl KmsKeys {
         if answer.status != 200 {
             return Err(failed(&answer, key_id));
         }
-        let Described { key_metadata: key } =
-            serde_json::from_slice(&answer.body).map_err(|_| unreadable(&answer))?;
+        let Described { key_metadata: key } = serde_json::from_slice(&answer.body).map_err(|_| unreadable(&answer))?;
         if (key.key_usage.as_str(), key.key_spec.as_str()) != (usage, spec) {
             return Err(KeyError::Misconfigured(format!(
                 "the key {} is {} for {}, not {spec} for {usage}",
@@ -267,7 +268,10 @@ fn is_passing(answer: &Answer) -> bool {
     answer.status >= 500
         || answer.status == 429
         || exception(answer).is_some_and(|exception| {
-            matches!(exception.kind.as_str(), "ThrottlingException" | "DependencyTimeoutException" | "LimitExceededException")
+            matches!(
+                exception.kind.as_str(),
+                "ThrottlingException" | "DependencyTimeoutException" | "LimitExceededException"
+            )
         })
 }
 

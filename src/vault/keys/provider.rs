@@ -106,6 +106,34 @@ pub enum KeyError {
     Random(#[from] RandomError),
 }
 
+impl KeyError {
+    /// Whether the same call may do later, without the wrapped key being any other.
+    pub fn may_pass(&self) -> bool {
+        match self {
+            Self::Unavailable(_)
+            | Self::Denied(_)
+            | Self::Misconfigured(_)
+            | Self::UnknownKek(_)
+            | Self::WrongKek(_)
+            | Self::File(_)
+            | Self::Random(_) => true,
+            Self::Refused | Self::Malformed => false,
+        }
+    }
+
+    /// What is wrong, for whoever asks without authentication: no name, no address, no word of the service's.
+    pub fn in_short(&self) -> &'static str {
+        match self {
+            Self::Unavailable(_) => "gives no answer that can be used",
+            Self::Denied(_) => "refuses our credentials, or our right to the key",
+            Self::UnknownKek(_) | Self::WrongKek(_) => "doesn't have our key",
+            Self::Misconfigured(_) | Self::File(_) => "isn't set up as it must be",
+            Self::Refused | Self::Malformed => "doesn't open what it has wrapped",
+            Self::Random(_) => "has no randomness",
+        }
+    }
+}
+
 /// Holds the key-encryption keys and the roots of the MAC keys, outside the database. A key service fits it as it is: data keys are
 /// its `GenerateDataKey` / `datakey`, the context its encryption context, MAC keys its HMAC of the purpose's label.
 #[async_trait]

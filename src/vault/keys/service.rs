@@ -35,7 +35,6 @@ pub(super) enum Repeat {
 #[derive(Debug)]
 pub(super) struct Line {
     client: Client,
-    timeout: Duration,
     attempts_max: u32,
 }
 
@@ -50,16 +49,18 @@ impl Line {
             .retry(reqwest::retry::never())
             .referer(false);
         if let Some(path) = ca_file {
-            let refused = |why: String| KeyError::Misconfigured(format!("the certificates in {}: {why}", path.display()));
+            let refused =
+                |why: String| KeyError::Misconfigured(format!("the certificates in {}: {why}", path.display()));
             let pem = std::fs::read(path).map_err(|error| refused(error.to_string()))?;
-            let certificates = reqwest::Certificate::from_pem_bundle(&pem).map_err(|_| refused("they aren't PEM".into()))?;
+            let certificates =
+                reqwest::Certificate::from_pem_bundle(&pem).map_err(|_| refused("they aren't PEM".into()))?;
             if certificates.is_empty() {
                 return Err(refused("there is none".into()));
             }
             builder = builder.tls_certs_only(certificates);
         }
         let client = builder.build().map_err(|error| KeyError::Misconfigured(why(&error)))?;
-        Ok(Self { client, timeout, attempts_max })
+        Ok(Self { client, attempts_max })
     }
 
     /// A line past any proxy, for addresses of this machine and its host.
@@ -70,12 +71,7 @@ impl Line {
             .retry(reqwest::retry::never())
             .build()
             .map_err(|error| KeyError::Misconfigured(why(&error)))?;
-        Ok(Self { client, timeout, attempts_max: 1 })
-    }
-
-    /// One try's time-out.
-    pub fn timeout(&self) -> Duration {
-        self.timeout
+        Ok(Self { client, attempts_max: 1 })
     }
 
     /// Calls, and calls again where that is safe and the failure may pass: no answer, or one that `passes`. `make` makes each try's

@@ -96,8 +96,7 @@ async fn serve(mut stream: TcpStream, script: Arc<Script>, seen: Arc<Mutex<Vec<A
         Reply::CutShort => (200, "{\"data\": {\"cipher".to_owned(), 8),
         Reply::Cut | Reply::Late(..) => return None,
     };
-    let head =
-        format!("HTTP/1.1 {status} -\r\ncontent-length: {}\r\nconnection: close\r\n\r\n", text.len());
+    let head = format!("HTTP/1.1 {status} -\r\ncontent-length: {}\r\nconnection: close\r\n\r\n", text.len());
     stream.write_all(head.as_bytes()).await.ok()?;
     stream.write_all(&text.as_bytes()[..text.len().min(told)]).await.ok()?;
     stream.shutdown().await.ok()

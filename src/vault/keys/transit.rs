@@ -141,7 +141,8 @@ impl TransitKeys {
     }
 
     fn wrapped(&self, ciphertext: &str) -> Result<WrappedDek, KeyError> {
-        let version = version_in(ciphertext).ok_or_else(|| KeyError::Unavailable("a ciphertext without a version".into()))?;
+        let version =
+            version_in(ciphertext).ok_or_else(|| KeyError::Unavailable("a ciphertext without a version".into()))?;
         Ok(WrappedDek { kek_id: self.kek_id_of(version), bytes: ciphertext.as_bytes().to_vec() })
     }
 
@@ -167,13 +168,7 @@ impl TransitKeys {
     }
 
     /// A call to the transit engine's `path`, with a token; a token that was refused is fetched anew once.
-    async fn call(
-        &self,
-        repeat: Repeat,
-        method: Method,
-        path: &str,
-        body: Option<&Value>,
-    ) -> Result<Answer, KeyError> {
+    async fn call(&self, repeat: Repeat, method: Method, path: &str, body: Option<&Value>) -> Result<Answer, KeyError> {
         let token = self.tokens.get(&self.line, &self.address, self.namespace.as_deref()).await?;
         let answer = self.call_with(&token, repeat, &method, path, body).await?;
         if answer.status != 403 {
@@ -247,7 +242,8 @@ fn version_in(text: &str) -> Option<u32> {
 
 /// What an answer other than 200 means, for `kek_id` where it is about one.
 fn failed(answer: &Answer, kek_id: &str) -> KeyError {
-    let told = serde_json::from_slice::<Errors>(&answer.body).map(|errors| errors.errors.join("; ")).unwrap_or_default();
+    let told =
+        serde_json::from_slice::<Errors>(&answer.body).map(|errors| errors.errors.join("; ")).unwrap_or_default();
     let told = clipped(&told);
     match answer.status {
         // The texts of the versions that can't be used any more, and of a key that was deleted.
@@ -256,7 +252,9 @@ fn failed(answer: &Answer, kek_id: &str) -> KeyError {
         }
         400 => KeyError::Refused,
         403 => KeyError::Denied(told),
-        404 | 405 => KeyError::Misconfigured(format!("HTTP {}: is the transit engine mounted there? {told}", answer.status)),
+        404 | 405 => {
+            KeyError::Misconfigured(format!("HTTP {}: is the transit engine mounted there? {told}", answer.status))
+        }
         307 | 308 => KeyError::Misconfigured("it sends us to another server: name that one".into()),
         503 => KeyError::Unavailable("it is sealed, or in maintenance".into()),
         status => KeyError::Unavailable(format!("HTTP {status} {told}")),

@@ -149,10 +149,12 @@ impl Credentials {
     fn of_file(&self) -> Result<Keys, KeyError> {
         let default = || self.variable("HOME").map(|home| PathBuf::from(home).join(".aws/credentials"));
         let path = self.file.clone().or_else(|| self.variable("AWS_SHARED_CREDENTIALS_FILE").map(PathBuf::from));
-        let path = path.or_else(default).ok_or_else(|| KeyError::Misconfigured("no credentials_file is named".into()))?;
+        let path =
+            path.or_else(default).ok_or_else(|| KeyError::Misconfigured("no credentials_file is named".into()))?;
         let profile = self.profile.clone().or_else(|| self.variable("AWS_PROFILE")).unwrap_or_else(|| "default".into());
         let text = secret_file::read_lines(&path)?;
-        let lacks = |what: &str| KeyError::Misconfigured(format!("{}: profile {profile} has no {what}", path.display()));
+        let lacks =
+            |what: &str| KeyError::Misconfigured(format!("{}: profile {profile} has no {what}", path.display()));
         let of = |key: &str| profile_value(text.expose_secret(), &profile, key);
         Ok(Keys {
             access_key_id: of("aws_access_key_id").ok_or_else(|| lacks("aws_access_key_id"))?,
@@ -186,10 +188,14 @@ impl Credentials {
         let url = format!("{}/", endpoint.trim_end_matches('/'));
         let answer = self
             .line
-            .call(Repeat::Safely, |answer| answer.status >= 500, |client| {
-                let request = client.post(&url).header("content-type", "application/x-www-form-urlencoded");
-                Ok(request.body(body.clone()))
-            })
+            .call(
+                Repeat::Safely,
+                |answer| answer.status >= 500,
+                |client| {
+                    let request = client.post(&url).header("content-type", "application/x-www-form-urlencoded");
+                    Ok(request.body(body.clone()))
+                },
+            )
             .await?;
         match answer.status {
             200 => assumed(&answer).ok_or_else(|| unreadable(&answer)),
@@ -234,13 +240,17 @@ impl Credentials {
     async fn ask(&self, method: Method, url: &str, header: Option<(&str, &str)>) -> Result<Answer, KeyError> {
         let answer = self
             .direct
-            .call(Repeat::Never, |_| false, |client| {
-                let request = client.request(method.clone(), url);
-                Ok(match header {
-                    Some((name, value)) => request.header(name, value),
-                    None => request,
-                })
-            })
+            .call(
+                Repeat::Never,
+                |_| false,
+                |client| {
+                    let request = client.request(method.clone(), url);
+                    Ok(match header {
+                        Some((name, value)) => request.header(name, value),
+                        None => request,
+                    })
+                },
+            )
             .await?;
         match answer.status {
             200 => Ok(answer),

@@ -38,7 +38,8 @@ fn signed_with(
     settings: SigningSettings,
 ) -> Result<Vec<(String, HeaderValue)>, KeyError> {
     // What the signer says may name a header's value.
-    let refused = || KeyError::Misconfigured("a request can't be signed: look at the region and the credentials".into());
+    let refused =
+        || KeyError::Misconfigured("a request can't be signed: look at the region and the credentials".into());
     let identity = aws_credential_types::Credentials::new(
         keys.access_key_id.clone(),
         keys.secret_access_key.expose_secret(),
@@ -57,8 +58,8 @@ fn signed_with(
         .map_err(|_| refused())?
         .into();
     let body = SignableBody::Bytes(order.body);
-    let request = SignableRequest::new(order.method, order.url, order.headers.iter().copied(), body)
-        .map_err(|_| refused())?;
+    let request =
+        SignableRequest::new(order.method, order.url, order.headers.iter().copied(), body).map_err(|_| refused())?;
     let (instructions, _) = sign(request, &params).map_err(|_| refused())?.into_parts();
     instructions
         .headers()
@@ -103,8 +104,16 @@ mod tests {
     #[test]
     fn published_requests_have_their_published_signatures() {
         for (method, url, signature) in [
-            ("GET", "https://example.amazonaws.com/", "5fa00fa31553b73ebf1942676e86291e8372ff2a2260956d9b8aae1d763fbf31"),
-            ("POST", "https://example.amazonaws.com/", "5da7c1a2acd57cee7505fc6676e4e544621c30862966e37dddb68e92efbe5d6b"),
+            (
+                "GET",
+                "https://example.amazonaws.com/",
+                "5fa00fa31553b73ebf1942676e86291e8372ff2a2260956d9b8aae1d763fbf31",
+            ),
+            (
+                "POST",
+                "https://example.amazonaws.com/",
+                "5da7c1a2acd57cee7505fc6676e4e544621c30862966e37dddb68e92efbe5d6b",
+            ),
             (
                 "GET",
                 "https://example.amazonaws.com/?Param1=value1",
@@ -145,7 +154,8 @@ mod tests {
             let headers = signed(order, keys, now).unwrap();
             headers.into_iter().find(|(name, _)| name == "authorization").unwrap().1.to_str().unwrap().to_owned()
         };
-        let ours = order("POST", "https://kms.us-east-1.amazonaws.com/", &[("x-amz-target", "TrentService.Decrypt")], b"{}");
+        let ours =
+            order("POST", "https://kms.us-east-1.amazonaws.com/", &[("x-amz-target", "TrentService.Decrypt")], b"{}");
         let mut other_keys = keys(None);
         other_keys.secret_access_key = SecretString::from("another");
         let first = of(&ours, &keys(None), now);

@@ -99,40 +99,44 @@ impl Service {
         assert_eq!(asked.header("x-amz-date").unwrap().len(), "20261122T000000Z".len());
         let body = asked.json();
         let operation = asked.header("x-amz-target").unwrap().strip_prefix("TrentService.").unwrap();
-        Ok(Reply::Json(200, match operation {
-            "DescribeKey" => {
-                let key = self.key(body["KeyId"].as_str().unwrap())?;
-                json!({"KeyMetadata": {
-                    "Arn": key.arn, "Enabled": key.state == "Enabled", "KeyState": key.state, "KeyUsage": key.usage,
-                    "KeySpec": key.spec, "CreationDate": 1.5e9,
-                }})
-            }
-            "GenerateDataKey" => {
-                assert_eq!(body["KeySpec"], json!("AES_256"));
-                let key = SecretKey32::random().unwrap();
-                let (blob, arn) = self.seal(&body["KeyId"], &body["EncryptionContext"], key.expose())?;
-                json!({"CiphertextBlob": blob, "Plaintext": STANDARD.encode(key.expose()), "KeyId": arn})
-            }
-            "Decrypt" => {
-                let (plain, arn) = self.open(&body["CiphertextBlob"], &body["KeyId"], &body["EncryptionContext"])?;
-                json!({"Plaintext": STANDARD.encode(plain), "KeyId": arn, "EncryptionAlgorithm": "SYMMETRIC_DEFAULT"})
-            }
-            "ReEncrypt" => {
-                let (plain, source) =
-                    self.open(&body["CiphertextBlob"], &body["SourceKeyId"], &body["SourceEncryptionContext"])?;
-                let (blob, arn) =
-                    self.seal(&body["DestinationKeyId"], &body["DestinationEncryptionContext"], &plain)?;
-                json!({"CiphertextBlob": blob, "SourceKeyId": source, "KeyId": arn})
-            }
-            "GenerateMac" => {
-                let key = self.enabled(body["KeyId"].as_str().unwrap())?;
-                assert_eq!((key.spec, &body["MacAlgorithm"]), ("HMAC_256", &json!("HMAC_SHA_256")));
-                let message = STANDARD.decode(body["Message"].as_str().unwrap()).unwrap();
-                let made = mac::derive(&key.key, std::str::from_utf8(&message).unwrap());
-                json!({"Mac": STANDARD.encode(made.expose()), "KeyId": key.arn, "MacAlgorithm": "HMAC_SHA_256"})
-            }
-            other => return Err(exception(400, "UnknownOperationException", other)),
-        }))
+        Ok(Reply::Json(
+            200,
+            match operation {
+                "DescribeKey" => {
+                    let key = self.key(body["KeyId"].as_str().unwrap())?;
+                    json!({"KeyMetadata": {
+                        "Arn": key.arn, "Enabled": key.state == "Enabled", "KeyState": key.state, "KeyUsage": key.usage,
+                        "KeySpec": key.spec, "CreationDate": 1.5e9,
+                    }})
+                }
+                "GenerateDataKey" => {
+                    assert_eq!(body["KeySpec"], json!("AES_256"));
+                    let key = SecretKey32::random().unwrap();
+                    let (blob, arn) = self.seal(&body["KeyId"], &body["EncryptionContext"], key.expose())?;
+                    json!({"CiphertextBlob": blob, "Plaintext": STANDARD.encode(key.expose()), "KeyId": arn})
+                }
+                "Decrypt" => {
+                    let (plain, arn) =
+                        self.open(&body["CiphertextBlob"], &body["KeyId"], &body["EncryptionContext"])?;
+                    json!({"Plaintext": STANDARD.encode(plain), "KeyId": arn, "EncryptionAlgorithm": "SYMMETRIC_DEFAULT"})
+                }
+                "ReEncrypt" => {
+                    let (plain, source) =
+                        self.open(&body["CiphertextBlob"], &body["SourceKeyId"], &body["SourceEncryptionContext"])?;
+                    let (blob, arn) =
+                        self.seal(&body["DestinationKeyId"], &body["DestinationEncryptionContext"], &plain)?;
+                    json!({"CiphertextBlob": blob, "SourceKeyId": source, "KeyId": arn})
+                }
+                "GenerateMac" => {
+                    let key = self.enabled(body["KeyId"].as_str().unwrap())?;
+                    assert_eq!((key.spec, &body["MacAlgorithm"]), ("HMAC_256", &json!("HMAC_SHA_256")));
+                    let message = STANDARD.decode(body["Message"].as_str().unwrap()).unwrap();
+                    let made = mac::derive(&key.key, std::str::from_utf8(&message).unwrap());
+                    json!({"Mac": STANDARD.encode(made.expose()), "KeyId": key.arn, "MacAlgorithm": "HMAC_SHA_256"})
+                }
+                other => return Err(exception(400, "UnknownOperationException", other)),
+            },
+        ))
     }
 }
 
@@ -241,6 +245,7 @@ async fn an_alias_that_moves_on_is_followed_and_the_old_key_still_opens() {
     // The process from before finds the new key under the alias when it meets it.
     assert_eq!(keys.unwrap(&new, &place).await.unwrap().expose(), old.key.expose());
     assert_eq!(keys.kek_id().await.unwrap(), new.kek_id);
+    assert_eq!(keys.unwrap(&old.wrapped, &place).await.unwrap().expose(), old.key.expose());
     // Without the old key's name nothing that it wrapped opens, and it is said.
     let without = world.keys().await;
     assert!(matches!(without.unwrap(&old.wrapped, &place).await, Err(KeyError::UnknownKek(_))));

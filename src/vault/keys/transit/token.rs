@@ -87,12 +87,7 @@ impl Tokens {
     }
 }
 
-async fn log_in(
-    role: &AppRoleSettings,
-    line: &Line,
-    address: &str,
-    namespace: Option<&str>,
-) -> Result<Held, KeyError> {
+async fn log_in(role: &AppRoleSettings, line: &Line, address: &str, namespace: Option<&str>) -> Result<Held, KeyError> {
     let (role_id, secret_id) = (secret_file::read(&role.role_id_file)?, secret_file::read(&role.secret_id_file)?);
     let body = json!({"role_id": role_id.expose_secret(), "secret_id": secret_id.expose_secret()});
     let url = format!("{address}/v1/auth/{}/login", role.mount.trim_matches('/'));

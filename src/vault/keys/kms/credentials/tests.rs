@@ -135,7 +135,13 @@ async fn a_container_is_asked_with_its_token_and_at_its_host_only() {
         let refused = credentials(KmsCredentials::Container, &pairs).get(at(NOW)).await;
         assert!(matches!(refused, Err(KeyError::Misconfigured(_))), "{elsewhere}");
     }
-    for here in ["http://169.254.170.2/x", "http://169.254.170.23/v1", "http://[fd00:ec2::23]/v1", "http://[::1]:1/", "https://any.example/"] {
+    for here in [
+        "http://169.254.170.2/x",
+        "http://169.254.170.23/v1",
+        "http://[fd00:ec2::23]/v1",
+        "http://[::1]:1/",
+        "https://any.example/",
+    ] {
         assert!(may_be_asked(here), "{here}");
     }
 }
