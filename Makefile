@@ -3,7 +3,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help run test torture contract lint fmt bench openapi clean-data ground
+.PHONY: help run test torture contract kms lint fmt bench openapi clean-data ground
 
 CARGO ?= cargo
 export CARGO_TERM_PROGRESS_WHEN ?= never
@@ -24,6 +24,9 @@ torture: ground ## the long torture: seeds, every failpoint, kills (SEEDS=1000 K
 
 contract: ## judge the adapters' requests by the providers' specifications (SPECS=../shared/specs)
 	@CARGO="$(CARGO)" SPECS="$(SPECS)" tools/contract
+
+kms: ## keep the key providers' contract over moto's KMS, from PyPI
+	@CARGO="$(CARGO)" tools/kms
 
 lint: ## formatting, clippy, and the dependency checks that are installed
 	@CARGO="$(CARGO)" tools/lint

@@ -246,9 +246,9 @@ impl App {
         Ok(Self { settings, clock, db, vault, rates, gateway, wallet, authenticator, staff, desk })
     }
 
-    /// What `/health/ready` asks: the database answers, and every offered pair of every served mode has a price.
+    /// What `/health/ready` asks: the database answers, every offered pair of every served mode has a price, the key provider works.
     pub fn probes(&self) -> Vec<Probe> {
-        vec![Probe::database(&self.db), Probe::rates(&self.wallet, &self.settings.modes)]
+        vec![Probe::database(&self.db), Probe::rates(&self.wallet, &self.settings.modes), Probe::keys(&self.vault)]
     }
 
     /// Starts what runs in the background: rates always, accepting always, workers where this node has that role.
@@ -262,7 +262,7 @@ impl App {
 
 /// Opens the vault with the configured key provider.
 pub async fn open_vault(settings: &Settings, clock: &Arc<dyn Clock>, db: &Db) -> Result<Vault, StartError> {
-    let provider = keys::open_provider(&settings.vault, &settings.data_dir).await?;
+    let provider = keys::open_provider(&settings.vault, &settings.data_dir, Arc::clone(clock)).await?;
     let deks = Arc::new(PgDeks { db: db.clone(), clock: Arc::clone(clock) });
     Ok(Vault::start(provider, deks, settings.is_live()).await?)
 }

@@ -134,7 +134,7 @@ impl Settings {
             problems.add("modes", "name at least one of \"test\" and \"live\"");
         }
         self.database.check(self.is_live(), &mut problems);
-        self.vault.check(self.is_live(), &mut problems);
+        self.vault.check(self.is_live(), &self.data_dir, &mut problems);
         self.auth.check(self.is_live(), &mut problems);
         self.rates.check(self.is_live(), &mut problems);
         self.pricing.check(&mut problems);

@@ -17,7 +17,8 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("torture", &[]),
     // `vault` and `providers` only for the traits that tables implement for them.
     ("store", &["domain", "clock", "config", "vault", "providers", "torture"]),
-    ("vault", &["domain", "config"]),
+    // Requests to a key service are signed by the time.
+    ("vault", &["domain", "config", "clock"]),
     ("providers", &["domain", "config", "clock"]),
     ("rates", &["domain", "config", "clock"]),
     // The provider's side: it shares the behaviour table and the report's row with `providers`, and knows nothing of ours.

@@ -96,7 +96,7 @@ pub async fn run(cli: Cli) -> ExitCode {
         Command::ApiKey(command) => api_key::run(settings, command).await,
         Command::Moderation(command) => moderation::run(settings, command).await,
         Command::Config(command) => config::run(&settings, &command),
-        Command::Keys(command) => keys::run(&settings, command),
+        Command::Keys(command) => keys::run(&settings, command).await,
         Command::Simulator(arguments) => simulator::run(&settings, arguments).await,
         Command::Bench(arguments) => bench::run(settings, &arguments).await,
     };

@@ -179,6 +179,8 @@ pub enum PayoutStatus {
 pub enum PayoutEvent {
     /// The send begins, or begins again.
     Invoked,
+    /// The send was not begun, for a reason of ours: it waits for its turn again.
+    Withheld,
     /// The provider took it.
     Taken,
     /// The answer can't be relied on.
@@ -191,8 +193,9 @@ pub enum PayoutEvent {
 }
 
 impl PayoutEvent {
-    pub const ALL: [PayoutEvent; 7] = [
+    pub const ALL: [PayoutEvent; 8] = [
         PayoutEvent::Invoked,
+        PayoutEvent::Withheld,
         PayoutEvent::Taken,
         PayoutEvent::Ambiguous,
         PayoutEvent::Paid,
@@ -204,6 +207,7 @@ impl PayoutEvent {
     pub const fn as_str(self) -> &'static str {
         match self {
             PayoutEvent::Invoked => "invoked",
+            PayoutEvent::Withheld => "withheld",
             PayoutEvent::Taken => "taken",
             PayoutEvent::Ambiguous => "ambiguous",
             PayoutEvent::Paid => "paid",
@@ -217,6 +221,9 @@ impl PayoutEvent {
     pub const fn in_words(self) -> &'static str {
         match self {
             PayoutEvent::Invoked => "the send begins, or begins again under the same reference",
+            PayoutEvent::Withheld => {
+                "the first send was not begun, for a reason of ours: nothing left, and it is begun later"
+            }
             PayoutEvent::Taken => "the provider took it and hasn't finished",
             PayoutEvent::Ambiguous => "bytes may have left and no answer that can be relied on came back",
             PayoutEvent::Paid => "the provider says that it was paid: at once, when asked, or by its callback",
@@ -278,6 +285,17 @@ impl PayoutStatus {
                 S::Invoking | S::Pending | S::Processed | S::Failed | S::Returned | S::Canceled | S::LateProcessed => {
                     None
                 }
+            },
+            PayoutEvent::Withheld => match self {
+                S::Invoking => Some(S::Created),
+                S::Created
+                | S::Pending
+                | S::Unknown
+                | S::Processed
+                | S::Failed
+                | S::Returned
+                | S::Canceled
+                | S::LateProcessed => None,
             },
             PayoutEvent::Taken => match self {
                 S::Invoking | S::Pending | S::Unknown => Some(S::Pending),
@@ -367,6 +385,7 @@ mod tests {
         let allowed = [
             (S::Created, E::Invoked, S::Invoking),
             (S::Unknown, E::Invoked, S::Unknown),
+            (S::Invoking, E::Withheld, S::Created),
             (S::Invoking, E::Taken, S::Pending),
             (S::Pending, E::Taken, S::Pending),
             (S::Unknown, E::Taken, S::Pending),
@@ -399,6 +418,7 @@ mod tests {
         let pairs = [
             (S::Created, S::Invoking, E::Invoked),
             (S::Created, S::Canceled, E::Canceled),
+            (S::Invoking, S::Created, E::Withheld),
             (S::Invoking, S::Pending, E::Taken),
             (S::Invoking, S::Unknown, E::Ambiguous),
             (S::Invoking, S::Processed, E::Paid),

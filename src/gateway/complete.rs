@@ -41,6 +41,11 @@ pub enum Source {
         epoch: i32,
         sends: i16,
     },
+    /// A send that we didn't begin, for a reason of ours, under the same job: nothing left, and no provider is to blame.
+    Withheld {
+        epoch: i32,
+        sends: i16,
+    },
     Inquiry,
     Callback,
     /// A line of the provider's report.
@@ -52,9 +57,18 @@ pub enum Source {
 }
 
 impl Source {
+    /// The invoke job's epoch and the so-many-th send that it was done under.
+    const fn lease(self) -> Option<(i32, i16)> {
+        match self {
+            Source::Send { epoch, sends } | Source::Withheld { epoch, sends } => Some((epoch, sends)),
+            Source::Inquiry | Source::Callback | Source::Reconciliation | Source::Reclaimed | Source::Staff => None,
+        }
+    }
+
     const fn as_str(self) -> &'static str {
         match self {
             Source::Send { .. } => "send",
+            Source::Withheld { .. } => "withheld",
             Source::Inquiry => "inquiry",
             Source::Callback => "callback",
             Source::Reconciliation => "reconciliation",
@@ -94,7 +108,7 @@ impl Gateway {
         let keys: Vec<_> = keys.into_iter().collect();
         let sends: Vec<_> = reports
             .iter()
-            .filter(|report| matches!(report.source, Source::Send { .. }))
+            .filter(|report| report.source.lease().is_some())
             .map(|report| (report.tenant, JobKind::Invoke, report.payout_id.0))
             .collect();
         // Which accounts are synced has to be known: one that isn't would be taken for one that our books keep, and what was paid out of
@@ -112,8 +126,10 @@ impl Gateway {
                     let current = epochs.get(&(JobKind::Invoke.as_str().to_owned(), report.payout_id.0)).copied();
                     let sent =
                         subject.payouts.iter().find(|payout| payout.id == report.payout_id).map(|payout| payout.sends);
-                    let is_stale = matches!(report.source, Source::Send { epoch, sends }
-                        if current != Some(epoch) || sent != Some(sends))
+                    let is_stale = report
+                        .source
+                        .lease()
+                        .is_some_and(|(epoch, sends)| current != Some(epoch) || sent != Some(sends))
                         && !torture::is_off(Rule::LeaseEpoch);
                     let standing = Standing { is_stale, is_settled: settled.contains(&report.payout_id) };
                     self.apply(&mut subject, report, standing, &mut changes, now)?;
@@ -209,6 +225,7 @@ impl Gateway {
                 Ok(())
             }
             Verdict::Resend => self.resend(subject, index, changes, now),
+            Verdict::Withheld { why } => self.begin_later(subject, index, &why, changes, now),
             Verdict::Moderate { why } => {
                 self.ask_again(payout, changes, now);
                 self.moderate(subject, Some(index), why, changes)

@@ -123,7 +123,7 @@ impl Gateway {
             Ok(destination) => destination,
             Err(error) => {
                 tracing::error!(payout = %payout.id, %error, "the card or its address can't be opened; nothing was sent");
-                return None;
+                return Some(self.unopened(task, &error));
             }
         };
         let snapshot = self.snapshot().await.ok()?;
@@ -139,7 +139,7 @@ impl Gateway {
         let send_timeout = provider.capabilities().send_timeout;
         if !self.still_ours(task, send_timeout).await {
             tracing::warn!(payout = %payout.id, "the lease is over before the send; nothing was sent");
-            return None;
+            return Some(self.withheld(task, "its turn came too late"));
         }
         torture::reach(Place::Call("send before")).await.ok()?;
         // From here on bytes may leave: whatever happens is reported, and what can't be told is unknown.
@@ -164,10 +164,21 @@ impl Gateway {
         left.saturating_sub(send_timeout.unwrap_or_default() + Duration::from_millis(500))
     }
 
-    /// The report of a payout that wasn't sent this time.
-    pub fn not_sent(&self, task: &SendTask, why: &str) -> Report {
+    /// The report of a send that we don't begin, for a reason of ours: nothing left, no provider is to blame, and it is begun again later.
+    /// Whoever has taken the job over meanwhile isn't contradicted by it.
+    pub fn withheld(&self, task: &SendTask, why: &str) -> Report {
+        let source = Source::Withheld { epoch: task.epoch, sends: task.payout.sends };
+        self.report(&task.payout, source, Outcome::not_sent(why))
+    }
+
+    /// The report of a payout whose card can't be opened, so that no byte of it has left: one that may open later is tried again.
+    fn unopened(&self, task: &SendTask, error: &DestinationError) -> Report {
+        let why = "the card can't be opened";
+        if matches!(error, DestinationError::Vault(error) if error.may_pass()) {
+            return self.withheld(task, why);
+        }
         let source = Source::Send { epoch: task.epoch, sends: task.payout.sends };
-        self.report(&task.payout, source, Outcome::NotSent { why: why.to_owned() })
+        self.report(&task.payout, source, Outcome::not_sent(why))
     }
 
     pub(super) fn report(&self, payout: &Payout, source: Source, outcome: Outcome) -> Report {

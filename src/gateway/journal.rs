@@ -29,6 +29,7 @@ pub const KINDS: &[&str] = &[
     "stop_requested",
     "payout_planned",
     "payout_started",
+    "payout_withheld",
     "payout_pending",
     "payout_unknown",
     "payout_id_differs",

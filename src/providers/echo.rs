@@ -118,7 +118,7 @@ mod tests {
     fn our_own_words_stay() {
         let unknown = Outcome::unknown("no answer within 1500 ms");
         assert_eq!(without_address(unknown.clone(), &address()), unknown);
-        let not_sent = Outcome::NotSent { why: "Missouri".to_owned() };
+        let not_sent = Outcome::not_sent("Missouri");
         assert_eq!(without_address(not_sent.clone(), &address()), not_sent);
     }
 }

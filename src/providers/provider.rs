@@ -146,7 +146,11 @@ pub enum Outcome {
     /// The provider says it has no such payout. Counts only after its settling time and repeated answers.
     NotFound,
     /// Proven that not one byte of the request left (a refused connection). Says nothing of an earlier send of the same order.
-    NotSent { why: String },
+    NotSent {
+        why: String,
+        /// This order isn't one that the provider takes, which may be well: another route may take it.
+        is_unfit: bool,
+    },
     /// Anything else: a time-out, a reset, a 5xx, an unreadable body, a code that isn't mapped. `ids` are those of the payment where the
     /// provider told them all the same: a later question can go by them.
     Unknown {
@@ -157,6 +161,11 @@ pub enum Outcome {
 }
 
 impl Outcome {
+    /// Not one byte left, since the provider couldn't be reached, and why.
+    pub fn not_sent(why: impl Into<String>) -> Self {
+        Self::NotSent { why: why.into(), is_unfit: false }
+    }
+
     /// Nobody knows, and why.
     pub fn unknown(why: impl Into<String>) -> Self {
         Self::Unknown { why: why.into(), ids: ProviderIds::default() }

@@ -28,7 +28,7 @@ pub struct Unwritten(pub &'static str);
 impl Unwritten {
     /// Of an order: not one byte left.
     pub fn unsent(self) -> Outcome {
-        Outcome::NotSent { why: self.0.to_owned() }
+        Outcome::NotSent { why: self.0.to_owned(), is_unfit: true }
     }
 
     /// Of a question: that it isn't asked says nothing of the payout.

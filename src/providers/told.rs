@@ -12,7 +12,7 @@ pub const TEXT_CHARS_MAX: usize = 100;
 /// What a send that ended without an answer means.
 pub fn unanswered(error: &TransportError) -> Outcome {
     match error {
-        TransportError::NotConnected(why) => Outcome::NotSent { why: why.clone() },
+        TransportError::NotConnected(why) => Outcome::not_sent(why.clone()),
         TransportError::Broken(why) => unknown(why.clone()),
     }
 }

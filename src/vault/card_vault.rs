@@ -11,6 +11,7 @@ use super::error::VaultError;
 use super::keys::{KeyError, KeyProvider, WrappedDek};
 use super::mac::{Fingerprint, MacKeys};
 use super::ring::{KeyRing, Limits};
+use super::standing::Standing;
 use crate::domain::card::{BillingAddress, CardDetails, CardExpiry, HolderName, Pan};
 use crate::domain::ids::{CustomerId, Tenant};
 
@@ -48,6 +49,7 @@ pub struct Vault {
     provider: Arc<dyn KeyProvider>,
     ring: KeyRing,
     macs: MacKeys,
+    standing: Standing,
 }
 
 impl Vault {
@@ -64,7 +66,8 @@ impl Vault {
         provider.health().await?;
         let macs = MacKeys::resolve(provider.as_ref()).await?;
         let ring = KeyRing::new(Arc::clone(&provider), store, Limits::default());
-        Ok(Self { provider, ring, macs })
+        let standing = Standing::of(Arc::clone(&provider));
+        Ok(Self { provider, ring, macs, standing })
     }
 
     /// Seals `plaintext` (64 KiB at most) for its place.
@@ -174,6 +177,17 @@ impl Vault {
     /// The key that event MACs are made with.
     pub fn event_key_id(&self) -> &str {
         self.macs.event_key_id()
+    }
+
+    /// Who holds the key-encryption key: `file`, `vault`, `aws-kms`.
+    pub fn provider_code(&self) -> &'static str {
+        self.provider.code()
+    }
+
+    /// Whether the key provider worked when it was last asked, which is at most a quarter of a minute ago. What is wrong is told without
+    /// anything internal.
+    pub async fn standing(&self) -> Result<(), &'static str> {
+        self.standing.now().await
     }
 
     /// Whether the key provider works now.

@@ -22,12 +22,31 @@ pub enum VaultError {
     NotACard,
     #[error("what was sealed as a billing address is none")]
     NotAnAddress,
-    #[error("live mode refuses development keys: make a key file with `landfall keys generate`")]
+    #[error(
+        "live mode refuses keys that were made for development, or that are kept or reached as only development may (docs/keys.md)"
+    )]
     DevelopmentKeys,
     #[error("the key provider failed: {0}")]
     Keys(#[from] KeyError),
     #[error(transparent)]
     Store(#[from] DekStoreError),
+}
+
+impl VaultError {
+    /// Whether the same call may do later: a key service or the database is away, or isn't set up, and the sealed value is as it was.
+    pub fn may_pass(&self) -> bool {
+        match self {
+            Self::Keys(error) => error.may_pass(),
+            Self::Store(_) | Self::WrongKey(_) => true,
+            Self::Envelope(_)
+            | Self::UnknownDek(_)
+            | Self::ForeignDek(_)
+            | Self::NoPrimary
+            | Self::NotACard
+            | Self::NotAnAddress
+            | Self::DevelopmentKeys => false,
+        }
+    }
 }
 
 impl From<RandomError> for VaultError {

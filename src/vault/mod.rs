@@ -16,6 +16,7 @@ pub mod keys;
 mod mac;
 mod ring;
 mod secret;
+mod standing;
 #[cfg(test)]
 mod testing;
 

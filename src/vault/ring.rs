@@ -11,7 +11,7 @@ use tokio::sync::Mutex;
 use super::aead::{AeadKey, KeyCheckValue};
 use super::dek::{DekId, DekRow, DekStore};
 use super::error::VaultError;
-use super::keys::{DekContext, KeyProvider, WrappedDek};
+use super::keys::{DekContext, KeyError, KeyProvider, WrappedDek};
 use crate::domain::ids::Tenant;
 
 /// When keys change. Tests set smaller ones.
@@ -51,12 +51,17 @@ struct Primary {
 /// Locked per tenant while it is refilled: of many first seals, one makes the key and the others wait for it.
 type Slot = Mutex<Option<Primary>>;
 
+/// Held while a key is unwrapped: of many that want one key, one asks for it. What is left behind is when it failed, and how: those that
+/// were waiting by then aren't made to wait for a failure of their own.
+type Flight = Mutex<Option<(Instant, String)>>;
+
 pub(super) struct KeyRing {
     provider: Arc<dyn KeyProvider>,
     store: Arc<dyn DekStore>,
     limits: Limits,
     deks: RwLock<HashMap<DekId, Arc<Dek>>>,
     primaries: RwLock<HashMap<Tenant, Arc<Slot>>>,
+    flights: RwLock<HashMap<DekId, Arc<Flight>>>,
 }
 
 impl fmt::Debug for KeyRing {
@@ -67,7 +72,14 @@ impl fmt::Debug for KeyRing {
 
 impl KeyRing {
     pub fn new(provider: Arc<dyn KeyProvider>, store: Arc<dyn DekStore>, limits: Limits) -> Self {
-        Self { provider, store, limits, deks: RwLock::default(), primaries: RwLock::default() }
+        Self {
+            provider,
+            store,
+            limits,
+            deks: RwLock::default(),
+            primaries: RwLock::default(),
+            flights: RwLock::default(),
+        }
     }
 
     /// The key to seal one message of `tenant` with; the message is counted.
@@ -85,8 +97,7 @@ impl KeyRing {
 
     /// The key that `id` names, for a value of `tenant`.
     pub async fn for_open(&self, tenant: Tenant, id: DekId) -> Result<Arc<Dek>, VaultError> {
-        let known = self.deks.read().unwrap_or_else(PoisonError::into_inner).get(&id).cloned();
-        let dek = match known {
+        let dek = match self.known(id) {
             Some(dek) => dek,
             None => {
                 let row = self.store.get(id).await?.ok_or(VaultError::UnknownDek(id))?;
@@ -174,12 +185,38 @@ impl KeyRing {
     }
 
     async fn dek(&self, row: &DekRow) -> Result<Arc<Dek>, VaultError> {
-        if let Some(dek) = self.deks.read().unwrap_or_else(PoisonError::into_inner).get(&row.id) {
-            return Ok(Arc::clone(dek));
+        if let Some(dek) = self.known(row.id) {
+            return Ok(dek);
         }
-        let dek = Arc::new(Dek { id: row.id, tenant: row.tenant, key: self.unwrap(row).await? });
-        let mut deks = self.deks.write().unwrap_or_else(PoisonError::into_inner);
-        Ok(Arc::clone(deks.entry(row.id).or_insert(dek)))
+        let came_at = Instant::now();
+        let flight = self.flight(row.id);
+        let mut failed = flight.lock().await;
+        if let Some(dek) = self.known(row.id) {
+            return Ok(dek);
+        }
+        if let Some((failed_at, why)) = failed.as_ref()
+            && *failed_at >= came_at
+        {
+            return Err(KeyError::Unavailable(why.clone()).into());
+        }
+        let key = self.unwrap(row).await.inspect_err(|error| {
+            if let VaultError::Keys(KeyError::Unavailable(why)) = error {
+                *failed = Some((Instant::now(), why.clone()));
+            }
+        })?;
+        let dek = Arc::new(Dek { id: row.id, tenant: row.tenant, key });
+        self.deks.write().unwrap_or_else(PoisonError::into_inner).insert(row.id, Arc::clone(&dek));
+        // Whoever still waits finds the key.
+        self.flights.write().unwrap_or_else(PoisonError::into_inner).remove(&row.id);
+        Ok(dek)
+    }
+
+    fn known(&self, id: DekId) -> Option<Arc<Dek>> {
+        self.deks.read().unwrap_or_else(PoisonError::into_inner).get(&id).cloned()
+    }
+
+    fn flight(&self, id: DekId) -> Arc<Flight> {
+        Arc::clone(self.flights.write().unwrap_or_else(PoisonError::into_inner).entry(id).or_default())
     }
 
     async fn unwrap(&self, row: &DekRow) -> Result<AeadKey, VaultError> {

@@ -1,11 +1,16 @@
-//! For tests: a store of data keys in memory, with the races that a database has.
+//! For tests: a store of data keys in memory, with the races that a database has, and a key provider that can be switched off.
 
 use std::collections::{BTreeMap, HashMap};
-use std::sync::Mutex;
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use async_trait::async_trait;
 
 use super::dek::{DekId, DekRow, DekStore, DekStoreError};
+use super::keys::{DekContext, FileKeys, GeneratedDek, KeyError, KeyProvider, MacKey, MacPurpose, WrappedDek};
+use super::secret::SecretKey32;
 use crate::domain::ids::Tenant;
 
 #[derive(Default)]
@@ -86,4 +91,73 @@ impl DekStore for BrokenDeks {
 
 fn broken() -> DekStoreError {
     DekStoreError("the database is away".into())
+}
+
+/// Keys of a file, behind a service that can be down.
+#[derive(Debug)]
+pub(crate) struct Switched {
+    keys: FileKeys,
+    is_down: AtomicBool,
+    asked: AtomicUsize,
+}
+
+impl Switched {
+    pub fn over(path: &Path) -> Arc<Self> {
+        let keys = FileKeys::open_or_generate(path).unwrap();
+        Arc::new(Self { keys, is_down: AtomicBool::new(false), asked: AtomicUsize::new(0) })
+    }
+
+    pub fn fail(&self, is_down: bool) {
+        self.is_down.store(is_down, Ordering::SeqCst);
+    }
+
+    /// How often it was asked for anything.
+    pub fn asked(&self) -> usize {
+        self.asked.load(Ordering::SeqCst)
+    }
+
+    async fn up(&self) -> Result<&FileKeys, KeyError> {
+        self.asked.fetch_add(1, Ordering::SeqCst);
+        // As long as a call takes.
+        tokio::time::sleep(Duration::from_millis(20)).await;
+        match self.is_down.load(Ordering::SeqCst) {
+            true => Err(KeyError::Unavailable("switched off".to_owned())),
+            false => Ok(&self.keys),
+        }
+    }
+}
+
+#[async_trait]
+impl KeyProvider for Switched {
+    fn code(&self) -> &'static str {
+        "switched"
+    }
+
+    fn is_development(&self) -> bool {
+        true
+    }
+
+    async fn kek_id(&self) -> Result<String, KeyError> {
+        self.up().await?.kek_id().await
+    }
+
+    async fn generate_dek(&self, context: &DekContext) -> Result<GeneratedDek, KeyError> {
+        self.up().await?.generate_dek(context).await
+    }
+
+    async fn unwrap(&self, wrapped: &WrappedDek, context: &DekContext) -> Result<SecretKey32, KeyError> {
+        self.up().await?.unwrap(wrapped, context).await
+    }
+
+    async fn rewrap(&self, wrapped: &WrappedDek, context: &DekContext) -> Result<WrappedDek, KeyError> {
+        self.up().await?.rewrap(wrapped, context).await
+    }
+
+    async fn mac_key(&self, purpose: MacPurpose) -> Result<MacKey, KeyError> {
+        self.up().await?.mac_key(purpose).await
+    }
+
+    async fn health(&self) -> Result<(), KeyError> {
+        self.up().await?.health().await
+    }
 }

@@ -202,7 +202,7 @@ impl Worker {
     }
 
     /// Sends payouts at once, each by a permit of its own. A request that is sent in several parts may have more of them than permits:
-    /// those wait, and one that finds no place while its lease is sure isn't sent, and says so: another route may take it.
+    /// those wait, and one that finds no place while its lease is sure isn't sent: it is begun again later.
     fn send_all(&self, tasks: Vec<SendTask>, mut permits: OwnedSemaphorePermit) {
         for task in tasks {
             let worker = self.clone();
@@ -210,7 +210,7 @@ impl Worker {
             tokio::spawn(async move {
                 let Some(permits) = worker.may_send(&task, permit).await else {
                     let why = "too many calls to providers are under way";
-                    worker.report(worker.gateway.not_sent(&task, why));
+                    worker.report(worker.gateway.withheld(&task, why));
                     return;
                 };
                 if let Some(report) = worker.gateway.send(&task).await {

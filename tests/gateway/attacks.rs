@@ -451,11 +451,7 @@ impl Storm {
                 Outcome::Returned { amount: (amount * share).round_dp(2).max(dec!(0.01)), ids: ProviderIds::default() }
             }
             Some(amount) => processed(amount),
-            None => self.draw.of(&[
-                Outcome::unknown("who knows"),
-                Outcome::NotFound,
-                Outcome::NotSent { why: "no".to_owned() },
-            ]),
+            None => self.draw.of(&[Outcome::unknown("who knows"), Outcome::NotFound, Outcome::not_sent("no")]),
         };
         let report = self.world.callback(&payout, outcome);
         self.reports.push(report);

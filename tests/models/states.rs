@@ -34,6 +34,7 @@ impl Payout {
         let under_way = self.begun && self.is_open();
         match event {
             PayoutEvent::Invoked => self.is_open() && (!self.begun || self.in_doubt),
+            PayoutEvent::Withheld => under_way && !self.taken && !self.in_doubt,
             PayoutEvent::Taken | PayoutEvent::Ambiguous | PayoutEvent::Refused => under_way,
             PayoutEvent::Paid => under_way || ((self.refused || self.dropped) && !self.paid),
             PayoutEvent::Canceled => !self.begun && self.is_open(),
@@ -77,6 +78,7 @@ impl ReferenceStateMachine for PayoutModel {
         }
         match event {
             PayoutEvent::Invoked => known.begun = true,
+            PayoutEvent::Withheld => known.begun = false,
             PayoutEvent::Taken => (known.taken, known.in_doubt) = (true, false),
             PayoutEvent::Ambiguous => known.in_doubt = true,
             PayoutEvent::Paid => (known.late, known.paid) = (known.refused || known.dropped, true),

@@ -72,7 +72,79 @@ async fn live_mode_refuses_what_was_made_for_development() {
     assert!(!output.status.success());
     assert!(said.contains("auth.issuers"), "{said}");
     assert!(said.contains("vault.file.generate_if_missing"), "{said}");
+    assert!(said.contains("vault.file.components"), "{said}");
     assert!(said.contains("rates.live"), "{said}");
+}
+
+/// What a place's `data_dir` isn't: where components may lie in live mode.
+fn custodians(folder: &std::path::Path) -> (String, String) {
+    let of = |name: &str| folder.join(name).join("component.json").to_str().unwrap().to_owned();
+    (of("a"), of("b"))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_custodians_make_keys_that_are_ready_and_one_does_not() {
+    let mut place = Place::new().await;
+    let folder = tempfile::tempdir().unwrap();
+    let (one, other) = custodians(folder.path());
+    let said = place.says(&["keys", "component", "--out", &one]).await;
+    let letters = said.split("--set ").nth(1).unwrap().split_whitespace().next().unwrap().to_owned();
+    let said_again = place.says(&["keys", "show", "--component", &one]).await;
+    assert!(said.starts_with(&said_again), "{said}\n{said_again}");
+
+    let config = folder.path().join("landfall.toml");
+    std::fs::write(&config, format!("[vault.file]\ncomponents = [{one:?}, {other:?}]\n")).unwrap();
+    place.set("LANDFALL_CONFIG", config.to_str().unwrap());
+    let missing = place.run(&["keys", "check"]).await;
+    assert!(!missing.status.success());
+    assert!(String::from_utf8_lossy(&missing.stderr).contains("b/component.json"));
+
+    // Never over a file that is there, and never with a set that isn't one.
+    assert!(!place.run(&["keys", "component", "--out", &one, "--set", &letters]).await.status.success());
+    assert!(!place.run(&["keys", "component", "--out", &other, "--set", "four"]).await.status.success());
+    place.says(&["keys", "component", "--out", &other, "--set", &letters]).await;
+    let ready = place.says(&["keys", "check"]).await;
+    assert!(ready.contains("ready: ") && ready.contains("together, primary key kek-"), "{ready}");
+    for file in [&one, &other] {
+        let text = std::fs::read_to_string(file).unwrap();
+        let keys = text.lines().filter_map(|line| line.trim().strip_prefix("\"key\": \""));
+        for key in keys.map(|rest| rest.split('"').next().unwrap()) {
+            assert!(!ready.contains(key) && !said.contains(key));
+        }
+    }
+    // Whole keys aren't added to components.
+    assert!(!place.run(&["keys", "add"]).await.status.success());
+
+    // The same file twice, under a name of its own.
+    let linked = folder.path().join("linked.json");
+    std::fs::hard_link(&one, &linked).unwrap();
+    std::fs::write(&config, format!("[vault.file]\ncomponents = [{one:?}, {linked:?}]\n")).unwrap();
+    let refused = place.run(&["keys", "check"]).await;
+    assert!(String::from_utf8_lossy(&refused.stderr).contains("one file"), "{refused:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_key_provider_is_printed_without_its_secrets() {
+    let mut place = Place::new().await;
+    place.set("LANDFALL__VAULT__PROVIDER", "vault");
+    place.set("LANDFALL__VAULT__TRANSIT__ADDRESS", "https://vault.example:8200");
+    place.set("LANDFALL__VAULT__TRANSIT__TOKEN_ENV", "OUR_TOKEN");
+    place.set("OUR_TOKEN", "hvs.a-secret-token");
+    let printed = place.says(&["config", "check"]).await;
+    assert!(printed.contains("vault.example:8200") && printed.contains("OUR_TOKEN"), "{printed}");
+    assert!(!printed.contains("a-secret-token"));
+    place.set("LANDFALL__VAULT__TRANSIT__ADDRESS", "https://me:a-secret@vault.example");
+    let refused = place.run(&["config", "check"]).await;
+    let said = format!("{refused:?}");
+    assert!(!refused.status.success() && said.contains("vault.transit.address"), "{said}");
+    assert!(!said.contains("a-secret"), "{said}");
+    place.set("LANDFALL__VAULT__PROVIDER", "aws-kms");
+    place.set("LANDFALL__VAULT__AWS_KMS__REGION", "eu-central-1");
+    place.set("LANDFALL__VAULT__AWS_KMS__KEY_ID", "alias/cards");
+    place.set("LANDFALL__VAULT__AWS_KMS__MAC_KEY_ID", "a-mac-key");
+    place.set("AWS_SECRET_ACCESS_KEY", "a-secret-access-key");
+    let printed = place.says(&["config", "check"]).await;
+    assert!(printed.contains("alias/cards") && !printed.contains("a-secret"), "{printed}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -442,7 +442,7 @@ async fn what_is_missing_or_malformed_is_not_sent() {
     }
     for (account, order, to) in broken {
         let outcome = subject.send(&account, &order, &to).await;
-        let Outcome::NotSent { why } = outcome else { panic!("{:?}: {outcome:?}", account.settings) };
+        let Outcome::NotSent { why, .. } = outcome else { panic!("{:?}: {outcome:?}", account.settings) };
         assert!(!why.contains("Aladdin") && !why.contains("sesame") && !why.contains(CARD), "{why}");
     }
     assert!(subject.stage.seen().is_empty());

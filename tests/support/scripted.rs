@@ -199,7 +199,7 @@ impl Scripted {
             Says::DeclinesRoute => return declined(Resolution::DeclinedError),
             Says::DeclinesCard => return declined(Resolution::CardRestricted),
             Says::LacksFunds => return declined(Resolution::InsufficientFunds),
-            Says::NotSent => return Outcome::NotSent { why: "connection refused".to_owned() },
+            Says::NotSent => return Outcome::not_sent("connection refused"),
             Says::Loses | Says::Hangs => return Outcome::unknown("no answer"),
             Says::NeverTells | Says::StaysPending => {
                 let says = match says {

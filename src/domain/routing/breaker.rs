@@ -60,10 +60,11 @@ pub enum CallOutcome {
 }
 
 impl CallOutcome {
-    /// `None` for what was never sent, and for what says nothing of the account's health: one deposit account that is empty, or a
-    /// limit that is used up, is no reason to leave the provider account's other routes alone.
+    /// `None` for what was never sent, and for what says nothing of the account's health: one deposit account that is empty, a limit
+    /// that is used up, or a payout that isn't of the provider's kind, is no reason to leave the provider account's other routes alone.
     pub fn of(resolution: Resolution) -> Option<Self> {
-        if matches!(resolution, Resolution::InsufficientFunds | Resolution::LimitViolation) {
+        if matches!(resolution, Resolution::InsufficientFunds | Resolution::LimitViolation | Resolution::InvalidMethod)
+        {
             return None;
         }
         match resolution.class() {
@@ -414,7 +415,13 @@ mod tests {
     fn a_failure_of_the_card_is_no_failure_of_the_provider() {
         for resolution in Resolution::ALL {
             let expected = match resolution.class() {
-                _ if matches!(resolution, Resolution::InsufficientFunds | Resolution::LimitViolation) => None,
+                _ if matches!(
+                    resolution,
+                    Resolution::InsufficientFunds | Resolution::LimitViolation | Resolution::InvalidMethod
+                ) =>
+                {
+                    None
+                }
                 ResolutionClass::Paid | ResolutionClass::FinalForCard => Some(CallOutcome::Ok),
                 ResolutionClass::FinalForRoute => Some(CallOutcome::Error),
                 ResolutionClass::NotFinal => Some(CallOutcome::Unknown),

@@ -39,7 +39,8 @@ impl Gateway {
                     request.status = apply(request.status, RequestEvent::FailedOver, request.id)?;
                     changes.event(request, None, "request_goes_on", json!({}));
                 }
-                changes.job(request.tenant(), JobKind::Dispatch, request.id.0, now);
+                let begin_at = changes.begin_at(request.id, now);
+                changes.job(request.tenant(), JobKind::Dispatch, request.id.0, begin_at);
                 Ok(())
             }
             Next::End(event, found) => {

@@ -46,6 +46,8 @@ pub(in crate::gateway) struct Changes {
     /// Jobs that end, and those that begin, with their time: of several words on one job in a batch, the last counts.
     done: BTreeSet<(Tenant, JobKind, Uuid)>,
     jobs: BTreeMap<(Tenant, JobKind, Uuid), DateTime<Utc>>,
+    /// Requests of which nothing is to be begun before a time.
+    begin_after: BTreeMap<PayoutRequestId, DateTime<Utc>>,
     /// Said of requests, in order, and not yet in their chains.
     drafts: Vec<(PayoutRequestId, Draft)>,
     log: Vec<Event>,
@@ -161,6 +163,16 @@ impl Changes {
 
     pub fn job(&mut self, tenant: Tenant, kind: JobKind, subject_id: Uuid, run_at: DateTime<Utc>) {
         self.jobs.insert((tenant, kind, subject_id), run_at);
+    }
+
+    /// What is next of the request isn't begun before `time`.
+    pub fn begin_after(&mut self, request_id: PayoutRequestId, time: DateTime<Utc>) {
+        self.begin_after.insert(request_id, time);
+    }
+
+    /// When what is next of the request may be begun.
+    pub fn begin_at(&self, request_id: PayoutRequestId, now: DateTime<Utc>) -> DateTime<Utc> {
+        self.begin_after.get(&request_id).copied().unwrap_or(now).max(now)
     }
 
     /// Ends a job, and one that this batch was about to write.
@@ -451,13 +463,16 @@ mod tests {
     #[test]
     fn an_end_counts_for_its_route_and_for_its_provider_account_each_by_what_it_says_of_them() {
         for resolution in Resolution::ALL {
-            let is_empty_deposit = matches!(resolution, Resolution::InsufficientFunds | Resolution::LimitViolation);
+            let is_no_failure = matches!(
+                resolution,
+                Resolution::InsufficientFunds | Resolution::LimitViolation | Resolution::InvalidMethod
+            );
             let expected = match resolution.class() {
                 ResolutionClass::Paid => continue,
                 // The provider did its work, and no other route would have done better.
                 ResolutionClass::FinalForCard => ((0, 0), (1, 0, 0)),
                 // Of the route, and no failure of the provider.
-                ResolutionClass::FinalForRoute if is_empty_deposit => ((0, 1), (0, 0, 0)),
+                ResolutionClass::FinalForRoute if is_no_failure => ((0, 1), (0, 0, 0)),
                 ResolutionClass::FinalForRoute => ((0, 1), (0, 1, 0)),
                 ResolutionClass::NotFinal => ((0, 0), (0, 0, 1)),
                 ResolutionClass::Routing => ((0, 0), (0, 0, 0)),

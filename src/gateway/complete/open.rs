@@ -13,6 +13,10 @@ use crate::gateway::{Gateway, GatewayError, progress};
 use crate::store::jobs::JobKind;
 use crate::store::payouts::Payout;
 
+/// How long a send that we couldn't begin waits for the next try.
+const WITHHELD_MIN: TimeDelta = TimeDelta::seconds(2);
+const WITHHELD_MAX: TimeDelta = TimeDelta::minutes(5);
+
 impl Gateway {
     /// The open question goes to the provider again, later.
     pub(super) fn ask_again(&self, payout: &Payout, changes: &mut Changes, now: DateTime<Utc>) {
@@ -65,6 +69,29 @@ impl Gateway {
             "payout_to_be_resent",
             json!({"sends": sends, "why": "the provider doesn't have it, and takes the same reference once"}),
         );
+        Ok(())
+    }
+
+    /// A first send that wasn't begun: the payout waits for its turn again, with its reservation and its reference. No provider is to
+    /// blame, and no try is used up; the request's end ends the waiting too.
+    pub(super) fn begin_later(
+        &self,
+        subject: &mut Subject<'_>,
+        index: usize,
+        why: &str,
+        changes: &mut Changes,
+        now: DateTime<Utc>,
+    ) -> Result<(), GatewayError> {
+        let payout = &mut subject.payouts[index];
+        payout.status = transition(payout, PayoutEvent::Withheld)?;
+        payout.sends = 0;
+        payout.sent_at = None;
+        changes.no_jobs_of(payout);
+        // Ever more seldom, so that a long outage is no storm of tries.
+        let wait = ((now - payout.created_at) / 4).clamp(WITHHELD_MIN, WITHHELD_MAX);
+        let (payout_id, part) = (payout.id, payout.part);
+        changes.begin_after(subject.request.id, now + wait);
+        changes.event(subject.request, Some(payout_id), "payout_withheld", json!({"part": part, "why": why}));
         Ok(())
     }
 

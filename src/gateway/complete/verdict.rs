@@ -51,6 +51,10 @@ pub(super) enum Verdict {
         ids: ProviderIds,
     },
     Resend,
+    /// Nothing of it left, for a reason of ours: it is begun again later.
+    Withheld {
+        why: String,
+    },
     Moderate {
         why: Reason,
     },
@@ -88,7 +92,7 @@ pub(super) fn judge(
             declined(payout, report.source, is_stale, resolution, clipped(code), clipped(message))
         }
         Outcome::NotFound => not_found(payout, report.source, capabilities, sends_max, now),
-        Outcome::NotSent { why } => not_sent(payout, report.source, is_stale, why),
+        Outcome::NotSent { why, is_unfit } => not_sent(payout, report.source, is_stale, why, is_unfit),
         Outcome::Unknown { why, .. } if payout.status.is_open() && torture::is_off(Rule::NoFailoverOnUnknown) => {
             Verdict::Refused { resolution: Resolution::ProviderUnavailable, code: None, message: Some(clipped(why)) }
         }
@@ -224,11 +228,16 @@ fn declined(
     }
 }
 
-fn not_sent(payout: &Payout, source: Source, is_stale: bool, why: String) -> Verdict {
-    let is_first_send = matches!(source, Source::Send { .. }) && payout.sends == 1;
+fn not_sent(payout: &Payout, source: Source, is_stale: bool, why: String, is_unfit: bool) -> Verdict {
+    let is_first_send = source.lease().is_some() && payout.sends == 1;
     match payout.status {
+        PayoutStatus::Invoking if is_first_send && !is_stale && matches!(source, Source::Withheld { .. }) => {
+            Verdict::Withheld { why: clipped(why) }
+        }
         PayoutStatus::Invoking if is_first_send && !is_stale => {
-            Verdict::Refused { resolution: Resolution::ProviderUnavailable, code: None, message: Some(clipped(why)) }
+            // What the provider can't be asked to pay says nothing of how it does.
+            let resolution = if is_unfit { Resolution::InvalidMethod } else { Resolution::ProviderUnavailable };
+            Verdict::Refused { resolution, code: None, message: Some(clipped(why)) }
         }
         // An earlier send may have arrived, or this is no proof about a send at all.
         PayoutStatus::Invoking | PayoutStatus::Pending | PayoutStatus::Unknown if !is_stale => Verdict::Open {

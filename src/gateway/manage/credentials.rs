@@ -52,7 +52,7 @@ impl EarlierKeys {
             (Some(was), Some(is)) => was.expose_secret() == is.expose_secret(),
             (was, is) => was.is_none() && is.is_none(),
         };
-        if verifying.iter().all(|name| is_same(&name)) {
+        if verifying.iter().all(is_same) {
             return None;
         }
         let kept: Credentials = was

@@ -15,6 +15,7 @@ use crate::http::error::ApiError;
 use crate::rates::RateError;
 use crate::store::error::DbError;
 use crate::store::pool::Db;
+use crate::vault::Vault;
 use crate::wallet::Wallet;
 
 /// How long a probe may take.
@@ -25,6 +26,8 @@ const PROBE_TIMEOUT: Duration = Duration::from_secs(1);
 #[derive(Clone)]
 pub struct Probe {
     pub name: &'static str,
+    /// Whether the process can't serve without it.
+    is_essential: bool,
     check: Arc<dyn Fn() -> BoxFuture<'static, Result<(), String>> + Send + Sync>,
 }
 
@@ -34,7 +37,20 @@ impl Probe {
     where
         F: Future<Output = Result<(), String>> + Send + 'static,
     {
-        Self { name, check: Arc::new(move || Box::pin(check())) }
+        Self { name, is_essential: true, check: Arc::new(move || Box::pin(check())) }
+    }
+
+    /// The key provider works. While it doesn't, what is sealed under keys that this process has unwrapped is served as ever: taking every
+    /// node away would only make it worse.
+    pub fn keys(vault: &Arc<Vault>) -> Self {
+        let vault = Arc::clone(vault);
+        let check = Self::new("keys", move || {
+            let vault = Arc::clone(&vault);
+            async move {
+                vault.standing().await.map_err(|what| format!("the key provider ({}) {what}", vault.provider_code()))
+            }
+        });
+        Self { is_essential: false, ..check }
     }
 
     /// The database answers, and takes writes.
@@ -81,17 +97,17 @@ impl Probe {
             Ok(Err(what)) => what,
             Err(_) => format!("no answer within {} s", PROBE_TIMEOUT.as_secs()),
         };
-        Some(NotReady { name: self.name, what })
+        Some(NotReady { name: self.name, is_essential: self.is_essential, what })
     }
 }
 
 /// Whether the process can serve.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct Health {
-    /// `live`, `ready` or `not_ready`.
+    /// `live`, `ready`, `degraded` (it serves, though something is missing) or `not_ready`.
     #[schema(example = "ready")]
     status: &'static str,
-    /// What is not ready.
+    /// What is missing.
     problems: Vec<NotReady>,
 }
 
@@ -101,6 +117,8 @@ pub struct NotReady {
     /// Which part it is.
     #[schema(example = "rates")]
     name: &'static str,
+    #[serde(skip)]
+    is_essential: bool,
     /// In words, for an operator.
     #[schema(example = "no price for BTC/EUR")]
     what: String,
@@ -119,7 +137,7 @@ pub async fn live() -> HttpResponse {
 #[utoipa::path(
     get, path = "/health/ready", operation_id = "getReadiness", tag = "operations", security(()),
     responses(
-        (status = 200, description = "Ready.", body = Health),
+        (status = 200, description = "Ready; or degraded, and `problems` names what is missing: the key provider.", body = Health),
         (status = 503, description = "Not ready: `problems` names what is missing.", body = Health),
     )
 )]
@@ -127,10 +145,10 @@ pub async fn ready(request: HttpRequest) -> Result<HttpResponse, ApiError> {
     let edge: Arc<Edge> = Edge::part(&request)?;
     let problems: Vec<NotReady> =
         join_all(edge.probes.iter().map(Probe::complaint)).await.into_iter().flatten().collect();
-    Ok(if problems.is_empty() {
-        HttpResponse::Ok().json(Health { status: "ready", problems })
-    } else {
-        HttpResponse::ServiceUnavailable().json(Health { status: "not_ready", problems })
+    Ok(match problems.iter().any(|problem| problem.is_essential) {
+        true => HttpResponse::ServiceUnavailable().json(Health { status: "not_ready", problems }),
+        false if problems.is_empty() => HttpResponse::Ok().json(Health { status: "ready", problems }),
+        false => HttpResponse::Ok().json(Health { status: "degraded", problems }),
     })
 }
 

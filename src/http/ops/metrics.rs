@@ -28,11 +28,14 @@ const MEDIA_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=u
 /// How long counting may take.
 const TIMEOUT: Duration = Duration::from_secs(5);
 
+/// How long the key provider may take to say how it is.
+const KEYS_TIMEOUT: Duration = Duration::from_secs(2);
+
 type Labels = Vec<(&'static str, String)>;
 type Gauges = Family<Labels, Gauge>;
 
 /// What operators watch: open cases, open payouts and their ages, requests in moderation, jobs that are due or dead, reconciliations,
-/// and how rate sources do.
+/// how rate sources do, and the key provider.
 #[utoipa::path(
     get, path = "/metrics", operation_id = "getMetrics", tag = "operations", security(()),
     responses(
@@ -51,7 +54,9 @@ pub async fn metrics(request: HttpRequest) -> Result<HttpResponse, ApiError> {
         Err(_) => return Err(ApiError::new(Code::ServiceUnavailable)),
     };
     let wallet: Arc<Wallet> = Edge::part(&request)?;
-    let text = told(&counted, &watched_rates(&wallet)).map_err(|error| ApiError::internal(&error))?;
+    let standing = tokio::time::timeout(KEYS_TIMEOUT, gateway.vault.standing()).await;
+    let keys = (gateway.vault.provider_code(), matches!(standing, Ok(Ok(()))));
+    let text = told(&counted, &watched_rates(&wallet), keys).map_err(|error| ApiError::internal(&error))?;
     Ok(HttpResponse::Ok().insert_header((CONTENT_TYPE, MEDIA_TYPE)).body(text))
 }
 
@@ -119,7 +124,8 @@ fn tell_rates(told: &mut Told, rates: &[WatchedRates]) {
     }
 }
 
-fn told(counted: &Counted, rates: &[WatchedRates]) -> Result<String, std::fmt::Error> {
+/// `keys`: the key provider, and whether it works.
+fn told(counted: &Counted, rates: &[WatchedRates], keys: (&str, bool)) -> Result<String, std::fmt::Error> {
     let age = |since: DateTime<Utc>| (counted.at - since).num_seconds().max(0);
     let mut told = Told { registry: Registry::with_prefix("landfall") };
 
@@ -186,6 +192,10 @@ fn told(counted: &Counted, rates: &[WatchedRates]) -> Result<String, std::fmt::E
     }
 
     tell_rates(&mut told, rates);
+    let up = told
+        .gauges("key_provider_up", "Whether the key provider works: 0 while only keys that are unwrapped already do");
+    set(&up, vec![("provider", keys.0.to_owned())], i64::from(keys.1));
+
     let mut text = String::new();
     encode(&mut text, &told.registry)?;
     Ok(text)
@@ -222,13 +232,14 @@ mod tests {
                 succeeded_at: Some(since),
             }],
         };
-        let text = told(&counted, &[]).unwrap();
+        let text = told(&counted, &[], ("vault", false)).unwrap();
         for line in [
             "landfall_cases_open{kind=\"late_success\",mode=\"test\"} 2",
             "landfall_payouts_open{status=\"unknown\",mode=\"live\"} 7",
             "landfall_payout_oldest_age_seconds{status=\"unknown\",mode=\"live\"} 600",
             "landfall_reconciliation_finished_timestamp_seconds{account=\"a\",owner=\"house\",mode=\"test\"} 400",
             "landfall_reconciliation_failed{account=\"a\",owner=\"house\",mode=\"test\"} 1",
+            "landfall_key_provider_up{provider=\"vault\"} 0",
             "# EOF",
         ] {
             assert!(text.lines().any(|told| told == line), "{line} isn't in\n{text}");

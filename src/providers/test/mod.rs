@@ -109,11 +109,11 @@ impl TestProvider {
 
     async fn send_unbounded(&self, account: &AccountContext, order: &PayoutOrder, to: &Destination) -> Outcome {
         if account.mode == Mode::Live {
-            return Outcome::NotSent { why: "the sandbox provider serves test mode only".to_owned() };
+            return Outcome::not_sent("the sandbox provider serves test mode only");
         }
         let now = self.clock.now();
         if self.is_out(now) {
-            return Outcome::NotSent { why: "connection refused: the sandbox is in an outage".to_owned() };
+            return Outcome::not_sent("connection refused: the sandbox is in an outage");
         }
         if !is_reference(&order.reference) {
             return Outcome::Declined {
@@ -124,7 +124,7 @@ impl TestProvider {
         }
         let behaviour = Behaviour::of(order, to);
         if behaviour.answer() == Answer::Refused {
-            return Outcome::NotSent { why: "connection refused".to_owned() };
+            return Outcome::not_sent("connection refused");
         }
         let error = self.drawn_error(order);
         if error == Some(false) {

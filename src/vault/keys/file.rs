@@ -1,5 +1,5 @@
-//! The `file` provider: key-encryption keys in a private file on this machine. Meant for development, and for installations that
-//! mount such a file from a secret store.
+//! The `file` provider: key-encryption keys in a private file on this machine, for development; or in two custodians' component files,
+//! which live mode wants.
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError, RwLock};
@@ -7,7 +7,8 @@ use std::sync::{Arc, PoisonError, RwLock};
 use async_trait::async_trait;
 use zeroize::Zeroizing;
 
-use super::key_file::{KeyFileError, KeySet, generate_file};
+use super::components;
+use super::key_file::{Holds, KeyFileError, KeySet, generate_file};
 use super::provider::{DekContext, GeneratedDek, KeyError, KeyProvider, MacKey, MacPurpose, WrappedDek};
 use crate::vault::aead::{AeadKey, KeyCheckValue, NotAuthentic};
 use crate::vault::context::joined;
@@ -18,10 +19,34 @@ use crate::vault::secret::SecretKey32;
 const WRAP_VERSION: u8 = 1;
 const WRAP_HEADER_LEN: usize = 1 + 8;
 
-/// Keys from a key file, held in memory.
+/// Where the keys lie.
+#[derive(Clone, Debug)]
+enum Origin {
+    Whole(PathBuf),
+    /// Two custodians' components.
+    Components(PathBuf, PathBuf),
+}
+
+impl Origin {
+    fn read(&self) -> Result<KeySet, KeyFileError> {
+        match self {
+            Self::Whole(path) => KeySet::read(path, Holds::Keys),
+            Self::Components(one, other) => components::read(one, other),
+        }
+    }
+
+    /// The file to be named where it is wrong.
+    fn path(&self) -> &Path {
+        match self {
+            Self::Whole(path) | Self::Components(path, _) => path,
+        }
+    }
+}
+
+/// Keys from a key file or from two custodians' components, held in memory.
 #[derive(Debug)]
 pub struct FileKeys {
-    path: PathBuf,
+    origin: Origin,
     /// Replaced as a whole when the file has grown.
     keys: RwLock<Arc<KeySet>>,
 }
@@ -29,7 +54,17 @@ pub struct FileKeys {
 impl FileKeys {
     /// Opens the key file at `path`, which must be a plain file that only its owner can read.
     pub fn open(path: &Path) -> Result<Self, KeyFileError> {
-        Ok(Self { path: path.to_owned(), keys: RwLock::new(Arc::new(KeySet::read(path)?)) })
+        Self::over(Origin::Whole(path.to_owned()))
+    }
+
+    /// Opens the keys that the components of two custodians make.
+    pub fn open_components(one: &Path, other: &Path) -> Result<Self, KeyFileError> {
+        Self::over(Origin::Components(one.to_owned(), other.to_owned()))
+    }
+
+    fn over(origin: Origin) -> Result<Self, KeyFileError> {
+        let keys = origin.read()?;
+        Ok(Self { origin, keys: RwLock::new(Arc::new(keys)) })
     }
 
     /// Opens the key file at `path`; if there is none, makes one with development keys. Processes that start at once share one file.
@@ -58,9 +93,9 @@ impl FileKeys {
     /// The keys as the file has them now. A file without the key that this process wraps with is another one, and isn't taken.
     fn read_again(&self) -> Result<Arc<KeySet>, KeyError> {
         let known = self.keys();
-        let fresh = KeySet::read(&self.path)?;
+        let fresh = self.origin.read()?;
         if fresh.development && !known.development {
-            return Err(KeyFileError::BecameDevelopment(self.path.clone()).into());
+            return Err(KeyFileError::BecameDevelopment(self.origin.path().to_owned()).into());
         }
         if !fresh.keks.contains_key(&known.primary) {
             return Err(KeyError::UnknownKek(known.primary.clone()));
@@ -146,7 +181,7 @@ impl KeyProvider for FileKeys {
     /// The file must still be there and private: without it the next start would fail.
     async fn health(&self) -> Result<(), KeyError> {
         let known = self.keys().primary.clone();
-        if KeySet::read(&self.path)?.keks.contains_key(&known) { Ok(()) } else { Err(KeyError::UnknownKek(known)) }
+        if self.origin.read()?.keks.contains_key(&known) { Ok(()) } else { Err(KeyError::UnknownKek(known)) }
     }
 }
 
@@ -157,7 +192,7 @@ mod tests {
     use super::*;
     use crate::domain::ids::{Mode, PartnerId, Tenant};
     use crate::vault::dek::DekId;
-    use crate::vault::keys::{add_kek, contract};
+    use crate::vault::keys::{add_kek, contract, make_component};
 
     fn place() -> DekContext {
         DekContext { dek_id: DekId::new(), tenant: Tenant { partner_id: PartnerId::new(), mode: Mode::Test }, epoch: 1 }
@@ -182,6 +217,31 @@ mod tests {
         contract::holds_for(&fixture.keys).await;
         // Another process, another instance.
         contract::agree(&fixture.keys, &FileKeys::open(&fixture.path).unwrap()).await;
+    }
+
+    #[tokio::test]
+    async fn the_components_of_two_custodians_keep_the_contract() {
+        let folder = tempfile::tempdir().unwrap();
+        let (one, other) = (folder.path().join("one.json"), folder.path().join("other.json"));
+        let set = make_component(&one, None, false).unwrap();
+        make_component(&other, Some(set), false).unwrap();
+        let keys = FileKeys::open_components(&one, &other).unwrap();
+        assert!(!keys.is_development());
+        contract::holds_for(&keys).await;
+        contract::agree(&keys, &FileKeys::open_components(&other, &one).unwrap()).await;
+
+        // A key that both have added while this process runs is followed; what the old one wrapped still opens.
+        let context = place();
+        let old = keys.generate_dek(&context).await.unwrap();
+        let set = make_component(&one, None, true).unwrap();
+        assert_eq!(keys.kek_id().await.unwrap(), old.wrapped.kek_id);
+        make_component(&other, Some(set.clone()), true).unwrap();
+        assert_eq!(keys.kek_id().await.unwrap(), format!("kek-{}", set.as_str()));
+        let rewrapped = keys.rewrap(&old.wrapped, &context).await.unwrap();
+        assert_eq!(rewrapped.kek_id, format!("kek-{}", set.as_str()));
+        assert_eq!(keys.unwrap(&rewrapped, &context).await.unwrap().expose(), old.key.expose());
+        std::fs::remove_file(&other).unwrap();
+        assert!(matches!(keys.health().await, Err(KeyError::File(KeyFileError::Missing(path))) if path == other));
     }
 
     #[test]

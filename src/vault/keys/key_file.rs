@@ -1,5 +1,8 @@
 //! The key file: JSON with mode 0600 that holds versioned key-encryption keys and the roots of the MAC keys. Read, generated and
 //! extended here, whole and durably or not at all. Its content never shows in an error.
+//!
+//! A component file has the same form and holds one custodian's components instead: keys of full length that are no key by themselves.
+//! Two of them, XORed key by key, are what one key file would be (see `components`).
 
 use std::collections::BTreeMap;
 use std::fs::{DirBuilder, File, OpenOptions};
@@ -13,6 +16,7 @@ use nix::fcntl::OFlag;
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
+use crate::vault::aead::KeyCheckValue;
 use crate::vault::secret::{RandomError, SecretKey32, fill_random};
 
 const FORMAT: u8 = 1;
@@ -33,6 +37,15 @@ pub enum KeyFileError {
     /// Says where, never what: the text holds keys.
     #[error("the key file {path} can't be understood: {what}")]
     Malformed { path: PathBuf, what: String },
+    /// One custodian's components would be taken for keys, or the other way round.
+    #[error(
+        "{0} holds components of keys, which are keys only with the other custodian's: name both in vault.file.components"
+    )]
+    IsComponent(PathBuf),
+    #[error("{0} holds whole keys, not a custodian's components")]
+    NotAComponent(PathBuf),
+    #[error("the components of {0} and {1} aren't two: {2}")]
+    NotTwo(PathBuf, PathBuf, String),
     #[error("the key file {0} was replaced by one with development keys")]
     BecameDevelopment(PathBuf),
     #[error("the key file {path} can't be read or written: {source}")]
@@ -59,11 +72,41 @@ pub(super) struct NamedKey {
     pub key: SecretKey32,
 }
 
+/// What a file of this form holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Holds {
+    Keys,
+    /// One custodian's components.
+    Components,
+}
+
+/// The random letters that two custodians' files have in common: the names of keys that belong together end with them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SetName(String);
+
+impl SetName {
+    fn fresh() -> Result<Self, RandomError> {
+        fresh_letters().map(Self)
+    }
+
+    /// Reads what [`make_component`] answered to the other custodian.
+    pub fn parse(text: &str) -> Option<Self> {
+        let is_name = text.len() == 16 && text.bytes().all(|byte| (b'a'..=b'p').contains(&byte));
+        is_name.then(|| Self(text.to_owned()))
+    }
+
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct FileForm<'a> {
     format: u8,
     development: bool,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    component: bool,
     primary: &'a str,
     #[serde(borrow)]
     keks: Vec<KeyForm<'a>>,
@@ -79,6 +122,9 @@ struct FileForm<'a> {
 struct KeyForm<'a> {
     id: &'a str,
     key: &'a str,
+    /// A component's check value: what its custodian wrote down when it was made.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    check: Option<&'a str>,
 }
 
 /// Makes a key file with new keys at `path`, and the folder for it: answers the key-encryption key's id. Never overwrites one: of two
@@ -92,80 +138,126 @@ pub fn generate_file(path: &Path, development: bool) -> Result<String, KeyFileEr
         fingerprint: NamedKey { id: fresh_id("fpr")?, key: SecretKey32::random()? },
         integrity: NamedKey { id: fresh_id("int")?, key: SecretKey32::random()? },
     };
+    write_new(path, &keys, Holds::Keys)?;
+    Ok(primary)
+}
+
+/// Makes one custodian's components of new keys at `path`, or adds a component of another key-encryption key, which becomes primary once
+/// both custodians' files have it. `set` is what the first custodian's call answered; without it a new set begins.
+pub fn make_component(path: &Path, set: Option<SetName>, adds: bool) -> Result<SetName, KeyFileError> {
+    let set = match set {
+        Some(set) => set,
+        None => SetName::fresh()?,
+    };
+    let (kek, name) = (format!("kek-{}", set.0), |kind: &str| format!("{kind}-{}", set.0));
+    if adds {
+        add_key(path, Holds::Components, kek)?;
+        return Ok(set);
+    }
+    let keys = KeySet {
+        development: false,
+        primary: kek.clone(),
+        keks: BTreeMap::from([(kek, SecretKey32::random()?)]),
+        fingerprint: NamedKey { id: name("fpr"), key: SecretKey32::random()? },
+        integrity: NamedKey { id: name("int"), key: SecretKey32::random()? },
+    };
+    write_new(path, &keys, Holds::Components)?;
+    Ok(set)
+}
+
+fn write_new(path: &Path, keys: &KeySet, holds: Holds) -> Result<(), KeyFileError> {
     let folder = folder_of(path);
     make_folder(folder).map_err(|source| io(path, source))?;
-    let temporary = write_temporary(path, &keys)?;
+    let temporary = write_temporary(path, keys, holds)?;
     // A link, not a rename: it fails if the name is taken.
     let linked = std::fs::hard_link(&temporary, path);
     let removed = std::fs::remove_file(&temporary);
     match linked {
-        Err(error) if error.kind() == ErrorKind::AlreadyExists => return Err(KeyFileError::Exists(path.to_owned())),
-        linked => linked.and(removed).and_then(|()| sync_folder(folder)).map_err(|source| io(path, source))?,
+        Err(error) if error.kind() == ErrorKind::AlreadyExists => Err(KeyFileError::Exists(path.to_owned())),
+        linked => linked.and(removed).and_then(|()| sync_folder(folder)).map_err(|source| io(path, source)),
     }
-    Ok(primary)
 }
 
 /// Adds a new key-encryption key to the file and makes it primary: answers its id. Older ones stay, so that what they wrapped still
 /// opens; running processes read the file again when they meet the new id.
 pub fn add_kek(path: &Path) -> Result<String, KeyFileError> {
+    let id = fresh_id("kek")?;
+    add_key(path, Holds::Keys, id.clone())?;
+    Ok(id)
+}
+
+fn add_key(path: &Path, holds: Holds, id: String) -> Result<(), KeyFileError> {
     let folder = folder_of(path);
     // Two operators at once add one after the other; the lock goes with the handle.
     let lock = File::open(folder).map_err(|source| io(path, source))?;
     lock.lock().map_err(|source| io(path, source))?;
 
-    let mut keys = KeySet::read(path)?;
-    let id = fresh_id("kek")?;
+    let mut keys = KeySet::read(path, holds)?;
+    if keys.keks.contains_key(&id) {
+        return Err(KeyFileError::Malformed { path: path.to_owned(), what: format!("it has a key {id} already") });
+    }
     keys.keks.insert(id.clone(), SecretKey32::random()?);
-    keys.primary.clone_from(&id);
-    let temporary = write_temporary(path, &keys)?;
-    std::fs::rename(&temporary, path).and_then(|()| sync_folder(folder)).map_err(|source| io(path, source))?;
-    Ok(id)
+    keys.primary = id;
+    let temporary = write_temporary(path, &keys, holds)?;
+    std::fs::rename(&temporary, path).and_then(|()| sync_folder(folder)).map_err(|source| io(path, source))
 }
 
 impl KeySet {
-    /// Reads a key file that only its owner can read.
-    pub fn read(path: &Path) -> Result<Self, KeyFileError> {
+    /// Reads a file that only its owner can read, and that holds what it is read for.
+    pub fn read(path: &Path, holds: Holds) -> Result<Self, KeyFileError> {
         let text = read_private(path)?;
-        Self::parse(&text).map_err(|what| KeyFileError::Malformed { path: path.to_owned(), what })
+        let (keys, found) =
+            Self::parse(&text).map_err(|what| KeyFileError::Malformed { path: path.to_owned(), what })?;
+        match (holds, found) {
+            (Holds::Keys, Holds::Keys) | (Holds::Components, Holds::Components) => Ok(keys),
+            (Holds::Keys, Holds::Components) => Err(KeyFileError::IsComponent(path.to_owned())),
+            (Holds::Components, Holds::Keys) => Err(KeyFileError::NotAComponent(path.to_owned())),
+        }
     }
 
-    fn parse(text: &[u8]) -> Result<Self, String> {
+    /// The keys with their names: the key-encryption keys first.
+    pub fn all(&self) -> impl Iterator<Item = (&str, &SecretKey32)> {
+        let roots = [&self.fingerprint, &self.integrity].map(|root| (root.id.as_str(), &root.key));
+        self.keks.iter().map(|(id, key)| (id.as_str(), key)).chain(roots)
+    }
+
+    fn parse(text: &[u8]) -> Result<(Self, Holds), String> {
         let form: FileForm<'_> = serde_json::from_slice(text)
             // The library's own message quotes what it found.
             .map_err(|error| format!("line {}, column {}", error.line(), error.column()))?;
         if form.format != FORMAT {
             return Err(format!("its format is {}, not {FORMAT}", form.format));
         }
+        let holds = if form.component { Holds::Components } else { Holds::Keys };
         let mut keks = BTreeMap::new();
         for kek in &form.keks {
-            if keks.insert(kek.id.to_owned(), kek.read()?).is_some() {
+            if keks.insert(kek.id.to_owned(), kek.read(holds)?).is_some() {
                 return Err(format!("two keys are named {}", kek.id));
             }
         }
         if !keks.contains_key(form.primary) {
             return Err("its primary key is not among its keys".to_owned());
         }
-        Ok(Self {
-            development: form.development,
-            primary: form.primary.to_owned(),
-            keks,
-            fingerprint: NamedKey { id: form.fingerprint_key.id.to_owned(), key: form.fingerprint_key.read()? },
-            integrity: NamedKey { id: form.integrity_key.id.to_owned(), key: form.integrity_key.read()? },
-        })
+        let root = |form: &KeyForm<'_>| Ok::<_, String>(NamedKey { id: form.id.to_owned(), key: form.read(holds)? });
+        let (fingerprint, integrity) = (root(&form.fingerprint_key)?, root(&form.integrity_key)?);
+        let primary = form.primary.to_owned();
+        Ok((Self { development: form.development, primary, keks, fingerprint, integrity }, holds))
     }
 
     /// The file's text. Written into a buffer that never grows, so that no copy of a key stays behind.
-    fn text(&self) -> Result<Zeroizing<Vec<u8>>, String> {
-        let encoded: Vec<(&str, Zeroizing<String>)> =
-            self.keks.iter().map(|(id, key)| (id.as_str(), encode(key))).collect();
-        let (fingerprint, integrity) = (encode(&self.fingerprint.key), encode(&self.integrity.key));
+    fn text(&self, holds: Holds) -> Result<Zeroizing<Vec<u8>>, String> {
+        let encoded: Vec<Encoded<'_>> = self.all().map(|(id, key)| Encoded::of(id, key, holds)).collect();
+        let [keks @ .., fingerprint, integrity] = encoded.as_slice() else {
+            return Err("it lacks the roots of the MAC keys".to_owned());
+        };
         let form = FileForm {
             format: FORMAT,
             development: self.development,
+            component: holds == Holds::Components,
             primary: &self.primary,
-            keks: encoded.iter().map(|(id, key)| KeyForm { id, key: key.as_str() }).collect(),
-            fingerprint_key: KeyForm { id: &self.fingerprint.id, key: &fingerprint },
-            integrity_key: KeyForm { id: &self.integrity.id, key: &integrity },
+            keks: keks.iter().map(Encoded::form).collect(),
+            fingerprint_key: fingerprint.form(),
+            integrity_key: integrity.form(),
         };
         let mut text = Zeroizing::new(Vec::with_capacity(FILE_LEN_MAX));
         serde_json::to_writer_pretty(&mut *text, &form).map_err(|_| "it can't be written as JSON".to_owned())?;
@@ -175,25 +267,61 @@ impl KeySet {
 }
 
 impl KeyForm<'_> {
-    fn read(&self) -> Result<SecretKey32, String> {
-        let refused = || format!("key {} is not 32 bytes in base64", self.id);
-        let mut bytes = Zeroizing::new([0_u8; 48]);
-        let len = STANDARD.decode_slice(self.key, bytes.as_mut_slice()).map_err(|_| refused())?;
-        SecretKey32::from_slice(&bytes[..len]).ok_or_else(refused)
+    fn read(&self, holds: Holds) -> Result<SecretKey32, String> {
+        let key = decode(self.key).ok_or_else(|| format!("key {} is not 32 bytes in base64", self.id))?;
+        if self.check.is_none() && holds == Holds::Components {
+            return Err(format!("the component of {} has no check value", self.id));
+        }
+        if self.check.is_some_and(|check| check != hex::encode(KeyCheckValue::of(&key).0)) {
+            return Err(format!("the component of {} is not the one that its check value says", self.id));
+        }
+        if key.expose().iter().all(|byte| *byte == 0) {
+            return Err(format!("key {} is all zeros", self.id));
+        }
+        Ok(key)
     }
 }
 
-fn encode(key: &SecretKey32) -> Zeroizing<String> {
-    Zeroizing::new(STANDARD.encode(key.expose()))
+/// A key as it is written. Wiped on drop.
+struct Encoded<'a> {
+    id: &'a str,
+    key: Zeroizing<String>,
+    check: Option<String>,
+}
+
+impl<'a> Encoded<'a> {
+    fn of(id: &'a str, key: &SecretKey32, holds: Holds) -> Self {
+        let check = (holds == Holds::Components).then(|| hex::encode(KeyCheckValue::of(key).0));
+        Self { id, key: Zeroizing::new(STANDARD.encode(key.expose())), check }
+    }
+
+    fn form(&self) -> KeyForm<'_> {
+        KeyForm { id: self.id, key: &self.key, check: self.check.as_deref() }
+    }
+}
+
+/// A key from its 32 bytes in base64.
+pub(super) fn decode(text: &str) -> Option<SecretKey32> {
+    let mut bytes = Zeroizing::new([0_u8; 48]);
+    let len = STANDARD.decode_slice(text, bytes.as_mut_slice()).ok()?;
+    SecretKey32::from_slice(&bytes[..len])
 }
 
 /// Random, so that keys of two installations never share a name. In letters alone: an id stands beside each sealed card, and one of
 /// sixteen digits may pass for a card number.
 fn fresh_id(kind: &str) -> Result<String, RandomError> {
+    Ok(format!("{kind}-{}", fresh_letters()?))
+}
+
+fn fresh_letters() -> Result<String, RandomError> {
     let mut bytes = [0; 8];
     fill_random(&mut bytes)?;
-    let letters = bytes.iter().flat_map(|byte| [byte >> 4, byte & 0x0f]).map(|half| char::from(b'a' + half));
-    Ok(format!("{kind}-{}", letters.collect::<String>()))
+    Ok(in_letters(&bytes))
+}
+
+/// Bytes as letters from a to p, two a byte.
+pub(super) fn in_letters(bytes: &[u8]) -> String {
+    bytes.iter().flat_map(|byte| [byte >> 4, byte & 0x0f]).map(|half| char::from(b'a' + half)).collect()
 }
 
 fn io(path: &Path, source: std::io::Error) -> KeyFileError {
@@ -220,8 +348,8 @@ fn sync_folder(folder: &Path) -> std::io::Result<()> {
 }
 
 /// Writes the keys beside `path` under a name of their own, down to the disk.
-fn write_temporary(path: &Path, keys: &KeySet) -> Result<PathBuf, KeyFileError> {
-    let text = keys.text().map_err(|what| KeyFileError::Malformed { path: path.to_owned(), what })?;
+fn write_temporary(path: &Path, keys: &KeySet, holds: Holds) -> Result<PathBuf, KeyFileError> {
+    let text = keys.text(holds).map_err(|what| KeyFileError::Malformed { path: path.to_owned(), what })?;
     let temporary = folder_of(path).join(format!(".{}.tmp", fresh_id("keys")?));
     let written = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&temporary).and_then(|mut file| {
         file.write_all(&text)?;
@@ -281,7 +409,7 @@ mod tests {
         let id = generate_file(&path, false).unwrap();
         assert_eq!(std::fs::metadata(&path).unwrap().mode() & 0o7777, 0o600);
         assert_eq!(std::fs::metadata(path.parent().unwrap()).unwrap().mode() & 0o7777, 0o700);
-        let keys = KeySet::read(&path).unwrap();
+        let keys = KeySet::read(&path, Holds::Keys).unwrap();
         assert_eq!((keys.development, keys.primary), (false, id));
         // Nothing else lies beside it.
         assert_eq!(std::fs::read_dir(path.parent().unwrap()).unwrap().count(), 1);
@@ -313,12 +441,12 @@ mod tests {
         generate_file(&path, true).unwrap();
         for mode in [0o644, 0o640, 0o604, 0o610, 0o601, 0o620, 0o666] {
             set_mode(&path, mode);
-            let refused = KeySet::read(&path).unwrap_err();
+            let refused = KeySet::read(&path, Holds::Keys).unwrap_err();
             assert!(matches!(refused, KeyFileError::Permissions { mode: found, .. } if found == mode), "{refused}");
         }
         for mode in [0o600, 0o400] {
             set_mode(&path, mode);
-            assert!(KeySet::read(&path).is_ok(), "{mode:o}");
+            assert!(KeySet::read(&path, Holds::Keys).is_ok(), "{mode:o}");
         }
     }
 
@@ -326,12 +454,12 @@ mod tests {
     fn only_a_plain_file_is_read() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("kek.json");
-        assert!(matches!(KeySet::read(&path), Err(KeyFileError::Missing(_))));
+        assert!(matches!(KeySet::read(&path, Holds::Keys), Err(KeyFileError::Missing(_))));
         generate_file(&path, true).unwrap();
         let link = folder.path().join("link.json");
         symlink(&path, &link).unwrap();
-        assert!(matches!(KeySet::read(&link), Err(KeyFileError::Symlink(_))));
-        assert!(matches!(KeySet::read(folder.path()), Err(KeyFileError::NotAFile(_))));
+        assert!(matches!(KeySet::read(&link, Holds::Keys), Err(KeyFileError::Symlink(_))));
+        assert!(matches!(KeySet::read(folder.path(), Holds::Keys), Err(KeyFileError::NotAFile(_))));
         // A dangling link is neither followed nor filled.
         let dangling = folder.path().join("dangling.json");
         symlink(folder.path().join("elsewhere.json"), &dangling).unwrap();
@@ -344,9 +472,9 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("kek.json");
         let first = generate_file(&path, false).unwrap();
-        let before = KeySet::read(&path).unwrap();
+        let before = KeySet::read(&path, Holds::Keys).unwrap();
         let second = add_kek(&path).unwrap();
-        let after = KeySet::read(&path).unwrap();
+        let after = KeySet::read(&path, Holds::Keys).unwrap();
         assert_eq!(after.primary, second);
         assert_eq!(after.keks[&first].expose(), before.keks[&first].expose());
         assert_eq!(after.fingerprint.key.expose(), before.fingerprint.key.expose());
@@ -366,7 +494,7 @@ mod tests {
                 scope.spawn(|| add_kek(&path).unwrap());
             }
         });
-        assert_eq!(KeySet::read(&path).unwrap().keks.len(), 9);
+        assert_eq!(KeySet::read(&path, Holds::Keys).unwrap().keks.len(), 9);
     }
 
     #[test]

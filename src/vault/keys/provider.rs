@@ -95,20 +95,53 @@ pub enum KeyError {
     #[error(transparent)]
     File(#[from] KeyFileError),
     /// Worth another try.
-    #[error("the key service can't be reached: {0}")]
+    #[error("the key service gives no answer that can be used: {0}")]
     Unavailable(String),
+    /// A token that has ended, or a right that is missing: an operator's to mend.
+    #[error("the key service refuses us: {0}")]
+    Denied(String),
+    #[error("the key service or our way to it isn't set up as it must be: {0}")]
+    Misconfigured(String),
     #[error(transparent)]
     Random(#[from] RandomError),
+}
+
+impl KeyError {
+    /// Whether the same call may do later, without the wrapped key being any other.
+    pub fn may_pass(&self) -> bool {
+        match self {
+            Self::Unavailable(_)
+            | Self::Denied(_)
+            | Self::Misconfigured(_)
+            | Self::UnknownKek(_)
+            | Self::WrongKek(_)
+            | Self::File(_)
+            | Self::Random(_) => true,
+            Self::Refused | Self::Malformed => false,
+        }
+    }
+
+    /// What is wrong, for whoever asks without authentication: no name, no address, no word of the service's.
+    pub fn in_short(&self) -> &'static str {
+        match self {
+            Self::Unavailable(_) => "gives no answer that can be used",
+            Self::Denied(_) => "refuses our credentials, or our right to the key",
+            Self::UnknownKek(_) | Self::WrongKek(_) => "doesn't have our key",
+            Self::Misconfigured(_) | Self::File(_) => "isn't set up as it must be",
+            Self::Refused | Self::Malformed => "doesn't open what it has wrapped",
+            Self::Random(_) => "has no randomness",
+        }
+    }
 }
 
 /// Holds the key-encryption keys and the roots of the MAC keys, outside the database. A key service fits it as it is: data keys are
 /// its `GenerateDataKey` / `datakey`, the context its encryption context, MAC keys its HMAC of the purpose's label.
 #[async_trait]
 pub trait KeyProvider: fmt::Debug + Send + Sync + 'static {
-    /// The provider's name in configuration: `file`.
+    /// The provider's name in configuration: `file`, `vault`, `aws-kms`.
     fn code(&self) -> &'static str;
 
-    /// Whether the keys were made for development. Live mode refuses them.
+    /// Whether the keys were made for development, or are kept or reached as only development may. Live mode refuses them.
     fn is_development(&self) -> bool;
 
     /// The key that new data keys are wrapped with.

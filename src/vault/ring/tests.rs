@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use super::*;
 use crate::domain::ids::{Mode, PartnerId};
 use crate::vault::keys::{FileKeys, KeyError, add_kek};
-use crate::vault::testing::{BrokenDeks, MemoryDeks};
+use crate::vault::testing::{BrokenDeks, MemoryDeks, Switched};
 
 struct Fixture {
     _folder: tempfile::TempDir,
@@ -166,4 +166,46 @@ async fn rewrapping_changes_the_outer_key_only() {
     let sealed = ring.for_open(tenant, id).await.unwrap().key.seal(b"", b"", b"x").unwrap();
     let fresh = fixture.ring(Limits::default()).for_open(tenant, id).await.unwrap();
     assert_eq!(fresh.key.open(&sealed, b"").unwrap().as_slice(), b"x");
+}
+
+#[tokio::test]
+async fn a_provider_that_is_down_stops_nothing_whose_key_is_known() {
+    let (fixture, ours) = (Fixture::new(), tenant());
+    let provider = Switched::over(&fixture.path);
+    let store = || Arc::clone(&fixture.store) as Arc<dyn DekStore>;
+    // Asks the store again at every seal.
+    let limits = Limits { primary_age_max: Duration::ZERO, ..Limits::default() };
+    let ring = KeyRing::new(Arc::clone(&provider) as Arc<dyn KeyProvider>, store(), limits);
+    let id = ring.for_seal(ours).await.unwrap().id;
+    let asked = provider.asked();
+    provider.fail(true);
+    for _ in 0..3 {
+        assert_eq!(ring.for_seal(ours).await.unwrap().id, id);
+        assert_eq!(ring.for_open(ours, id).await.unwrap().id, id);
+    }
+    assert_eq!(provider.asked(), asked);
+
+    // Nothing else is sealed or opened, and it is said that it may be later.
+    let fresh = KeyRing::new(Arc::clone(&provider) as Arc<dyn KeyProvider>, store(), limits);
+    for failed in [ring.for_seal(tenant()).await.err(), fresh.for_open(ours, id).await.err()] {
+        assert!(failed.as_ref().is_some_and(VaultError::may_pass), "{failed:?}");
+    }
+    provider.fail(false);
+    assert!(ring.for_seal(tenant()).await.is_ok());
+    assert_eq!(fresh.for_open(ours, id).await.unwrap().id, id);
+}
+
+#[tokio::test]
+async fn a_hundred_who_want_one_key_ask_for_it_once() {
+    let (fixture, ours) = (Fixture::new(), tenant());
+    let id = fixture.ring(Limits::default()).for_seal(ours).await.unwrap().id;
+    let provider = Switched::over(&fixture.path);
+    let store = Arc::clone(&fixture.store) as Arc<dyn DekStore>;
+    let ring = KeyRing::new(Arc::clone(&provider) as Arc<dyn KeyProvider>, store, Limits::default());
+    for (is_down, asked) in [(true, 1), (false, 2)] {
+        provider.fail(is_down);
+        let opened = futures_util::future::join_all((0..100).map(|_| ring.for_open(ours, id))).await;
+        assert!(opened.iter().all(|dek| dek.is_err() == is_down));
+        assert_eq!(provider.asked(), asked, "a failure is shared by those who waited for it");
+    }
 }

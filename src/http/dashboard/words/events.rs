@@ -73,6 +73,9 @@ pub fn event(kind: &str, data: &Value, currency: AssetCode, assets: &Assets) -> 
             told.text("route"),
             told.text("provider_reference"),
         ),
+        "payout_withheld" => {
+            format!("It was not sent yet: {}. Nothing left, and it is tried again.", told.text("why"))
+        }
         "payout_pending" => format!("The provider took it and hasn't finished ({}).", told.source()),
         "payout_unknown" => {
             format!(
