@@ -74,6 +74,31 @@ async fn parts_go_out_one_after_the_other_and_the_whole_plan_is_reserved_at_once
     world.finish().await;
 }
 
+/// It was written down hours before: a provider that is asked about it by time, or only so long after a send, isn't to go by that.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_part_that_waited_for_its_turn_is_asked_about_by_its_own_send() {
+    let (world, scripted, partner) = routed(&three(), by("balance", &three())).await;
+    let row = partner.make(&world, ask(&partner, dec!(200), "waits", splits())).await;
+    let first = world.send_due().await;
+    for lane in ["a", "b", "c"] {
+        scripted.always(lane, Says::PaysSilently);
+    }
+    world.advance(2 * 3_600_000);
+    world.app.gateway.complete(&first).await.unwrap();
+    let second = world.send_due().await;
+    world.app.gateway.complete(&second).await.unwrap();
+    let (_, payouts) = read(&world, &partner, row.id).await;
+    let waited = payouts.iter().find(|payout| payout.status == PayoutStatus::Unknown).unwrap();
+    let sent_at = waited.sent_at.unwrap();
+    assert!(sent_at - waited.created_at >= chrono::TimeDelta::hours(2));
+    world.advance(60_000);
+    world.step().await;
+    let asked = scripted.asked();
+    let asked = asked.iter().rfind(|inquiry| inquiry.reference == waited.provider_reference).unwrap();
+    assert_eq!((asked.first_sent_at, asked.last_sent_at, asked.is_pending), (sent_at, sent_at, false));
+    world.finish().await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn in_parallel_mode_all_parts_go_out_together() {
     let (world, scripted, partner) = routed(&three(), by("balance", &three())).await;

@@ -224,6 +224,7 @@ fn word(outcome: &Outcome) -> String {
 fn then(sent: &Outcome, found: &[&Outcome]) -> String {
     found.iter().fold(word(sent), |text, found| match found {
         Outcome::NotFound => text + ", then not found",
+        Outcome::Unknown { .. } => text + ", then still unknown",
         found => text + ", then found " + &word(found),
     })
 }
@@ -395,7 +396,7 @@ async fn whatever_breaks_is_unknown_and_pays_at_most_once(subject: &dyn Subject,
             let outcome = send(subject, &again, &to).await;
             assert!(!matches!(outcome, Outcome::Declined { .. } | Outcome::NotFound), "{case}: {outcome:?}");
             assert_paid(&inquire(subject, &order).await, order.amount);
-            told = told + ", sent again " + &word(&outcome);
+            told = told + ", sent again: " + &word(&outcome);
         }
         let times = subject.times_paid(&order);
         assert!(times <= 1 && (times == 1 || !takes_effect), "{case}: paid {times} times");
@@ -522,7 +523,7 @@ pub async fn a_wrong_signature_proves_nothing(subject: &dyn Subject) -> String {
     let mut spaced = wire.body.clone();
     spaced.push(b' ');
     assert_eq!(read(subject, &wire.headers, &spaced), not_verified, "one byte was added");
-    "not believed, but asked about".to_owned()
+    "not believed, and names the payout to ask about".to_owned()
 }
 
 fn altered(value: &str) -> String {
@@ -554,7 +555,7 @@ pub async fn a_replayed_callback_says_the_same_again(subject: &dyn Subject) -> S
     subject.let_time_pass().await;
     let told = word(&first[0].outcome);
     assert_eq!(read(subject, &wire.headers, &wire.body), Ok(first));
-    format!("{told} again, and counted once")
+    format!("{told}, the same again")
 }
 
 pub async fn debug_output_shows_no_card_number(subject: &dyn Subject) -> String {

@@ -59,6 +59,8 @@ struct Script {
     untold: BTreeMap<String, (String, Decimal, Outcome)>,
     /// What is found by its own id only.
     named: BTreeSet<String>,
+    /// Every question so far.
+    asked: Vec<Inquiry>,
     sends: HashMap<String, usize>,
     /// Reports, where somebody wrote down when things were taken.
     book: Vec<(String, ReportRow)>,
@@ -242,6 +244,12 @@ impl Scripted {
         }
     }
 
+    /// The questions that it was asked, in their order.
+    #[allow(dead_code, reason = "other test binaries make copies of it")]
+    pub fn asked(&self) -> Vec<Inquiry> {
+        self.script.lock().unwrap().asked.clone()
+    }
+
     pub fn sends_to(&self, lane: &str) -> usize {
         self.script.lock().unwrap().sends.get(lane).copied().unwrap_or(0)
     }
@@ -283,7 +291,8 @@ impl Provider for Scripted {
     }
 
     async fn inquire(&self, _: &AccountContext, inquiry: &Inquiry) -> Outcome {
-        let script = self.script.lock().unwrap();
+        let mut script = self.script.lock().unwrap();
+        script.asked.push(inquiry.clone());
         if script.declined.contains(&inquiry.reference) {
             return declined(Resolution::DeclinedError);
         }
