@@ -7,7 +7,7 @@ use actix_web::{HttpResponse, web};
 use askama::Template;
 use rust_decimal::Decimal;
 use serde::Deserialize;
-use serde_json::json;
+use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::decide::refusal;
@@ -30,6 +30,8 @@ struct View {
     request: Option<RequestView>,
     provider_account: Option<String>,
     subject: Option<String>,
+    /// What the evidence says in a word each; the whole stands below it.
+    evidence: Vec<(String, String)>,
     raw: String,
     ended: Option<EndedView>,
     open: Option<Amount>,
@@ -149,7 +151,7 @@ async fn answer(
     let request = case.request.as_ref().map(|request| RequestView {
         href: format!("/dashboard/{mode}/requests/{}/{}", case.partner, request.id),
         reference: outside(&request.reference_id),
-        status: words::request_status(request.status),
+        status: words::request_state(request.status, request.moderation_reason.as_deref()),
         amount: Amount::of(request.amount, request.currency, assets),
         waits: request.moderation_reason.as_deref() == Some(case.kind.as_str()),
     });
@@ -171,12 +173,29 @@ async fn answer(
         request,
         provider_account: case.provider_account,
         subject: case.subject.as_deref().map(outside),
+        evidence: facts(&case.evidence),
         raw: raw(&case.evidence),
         ended: case.ended.as_ref().map(ended),
         open: open.map(|open| Amount::of(open.amount, open.asset, assets)),
         close,
     };
     Ok(html(HttpResponse::build(status), &view)?)
+}
+
+/// The plain values of a case's evidence, with their names as words.
+fn facts(evidence: &Value) -> Vec<(String, String)> {
+    let shown = |value: &Value| match value {
+        Value::String(text) => Some(outside(text)),
+        Value::Number(number) => Some(outside(&number.to_string())),
+        Value::Bool(is_so) => Some(if *is_so { "yes" } else { "no" }.to_owned()),
+        Value::Null | Value::Array(_) | Value::Object(_) => None,
+    };
+    let named = |(name, value): (&String, &Value)| {
+        let mut letters = name.chars();
+        let first = letters.next()?.to_uppercase();
+        Some((outside(&first.chain(letters).collect::<String>().replace('_', " ")), shown(value)?))
+    };
+    evidence.as_object().into_iter().flatten().filter_map(named).collect()
 }
 
 fn ended(ended: &CaseEnded) -> EndedView {
@@ -186,5 +205,22 @@ fn ended(ended: &CaseEnded) -> EndedView {
         by: outside(&ended.by),
         reason: ended.reason.as_deref().map(outside),
         raw: ended.evidence.as_ref().map(raw),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn evidence_is_told_in_words_and_no_card_number_with_it() {
+        let evidence = json!({ "amount_processed": "15.00", "sends": 3, "is_open": true, "resolution": null, "ours": { "a": 1 },
+            "said": "no such card 4111 1111 1111 1111" });
+        let told = facts(&evidence);
+        let names: Vec<_> = told.iter().map(|(name, _)| name.as_str()).collect();
+        assert_eq!(names, ["Amount processed", "Is open", "Said", "Sends"], "what has parts stands below");
+        assert_eq!((told[0].1.as_str(), told[1].1.as_str(), told[3].1.as_str()), ("15.00", "yes", "3"));
+        assert!(!told[2].1.contains("1111 1111"), "{}", told[2].1);
+        assert!(facts(&json!("text")).is_empty());
     }
 }

@@ -77,7 +77,7 @@ fn view(case: &CaseLine, mode: &str, waits: String, assets: &Assets) -> CaseView
         request: case.request.as_ref().map(|request| RequestView {
             href: format!("/dashboard/{mode}/requests/{}/{}", case.partner, request.id),
             reference: outside(&request.reference_id),
-            status: words::request_status(request.status),
+            status: words::request_state(request.status, request.moderation_reason.as_deref()),
             amount: Amount::of(request.amount, request.currency, assets),
         }),
         subject: case.subject.as_deref().map(outside),

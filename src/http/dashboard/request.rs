@@ -136,7 +136,7 @@ fn view(frame: Frame, partner: &str, read: &RequestPage, decide: Option<DecideFo
     let offer_href = |id| format!("/dashboard/{}/offers/{partner}/{id}", request.mode);
     View {
         id: request.id.to_string(),
-        status: words::request_status(request.status),
+        status: words::request_state(request.status, request.moderation_reason.as_deref()),
         in_short: in_short(request, assets),
         moderation: request.moderation_reason.as_deref().map(words::case),
         reference: outside(&request.reference_id),
@@ -168,6 +168,9 @@ fn view(frame: Frame, partner: &str, read: &RequestPage, decide: Option<DecideFo
 fn in_short(request: &PayoutRequest, assets: &Assets) -> String {
     let money = |amount| Amount::of(amount, request.currency, assets).text();
     let because = request.resolution.map_or("the reason isn't known", words::resolution);
+    if request.moderation_reason.is_some() && !request.status.is_final() {
+        return format!("{} of {} was paid so far.", money(request.amount_processed), money(request.amount));
+    }
     match request.status {
         RequestStatus::Created | RequestStatus::WaitingDetails => {
             "Nothing was sent yet: details are missing.".to_owned()

@@ -42,6 +42,14 @@ pub fn request_status(status: RequestStatus) -> Badge {
     }
 }
 
+/// A request's status, or that it waits for a person: nothing goes on by itself then, whatever its status says.
+pub fn request_state(status: RequestStatus, moderation_reason: Option<&str>) -> Badge {
+    match moderation_reason {
+        Some(_) if !status.is_final() => Badge::new(Tone::Bad, "Waits for a person"),
+        _ => request_status(status),
+    }
+}
+
 pub fn payout_status(status: PayoutStatus) -> Badge {
     match status {
         PayoutStatus::Created => Badge::new(Tone::Neutral, "Created"),
