@@ -29,8 +29,7 @@ const KEYS_TIMEOUT: Duration = Duration::from_secs(2);
 type Labels = Vec<(&'static str, String)>;
 type Gauges = Family<Labels, Gauge>;
 
-/// What operators watch: open cases, open payouts and their ages, requests in moderation, jobs that are due or dead, reconciliations, the
-/// key provider.
+/// What operators watch: open cases, payouts and their ages, requests in moderation, due and dead jobs, reconciliations, the key provider.
 #[utoipa::path(
     get, path = "/metrics", operation_id = "getMetrics", tag = "operations", security(()),
     responses(
