@@ -182,7 +182,8 @@ impl KeyFileSettings {
             );
         }
         // The private database lies there, and whoever copies or backs it up would take the key along.
-        let beside = self.components.iter().find(|path| plain(&data_dir.join(path)).starts_with(plain(data_dir)));
+        let lies_beside = |path: &&PathBuf| plain(&data_dir.join(path)).starts_with(plain(data_dir));
+        let beside = self.components.iter().filter(|path| path.file_name().is_some()).find(lies_beside);
         if let (true, Some(path)) = (live, beside) {
             problems.add(
                 "vault.file.components",

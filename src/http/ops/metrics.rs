@@ -34,8 +34,8 @@ const KEYS_TIMEOUT: Duration = Duration::from_secs(2);
 type Labels = Vec<(&'static str, String)>;
 type Gauges = Family<Labels, Gauge>;
 
-/// What operators watch: open cases, open payouts and their ages, requests in moderation, jobs that are due or dead, reconciliations,
-/// how rate sources do, and the key provider.
+/// What operators watch: open cases, payouts and their ages, requests in moderation, due and dead jobs, reconciliations, rate sources, the
+/// key provider.
 #[utoipa::path(
     get, path = "/metrics", operation_id = "getMetrics", tag = "operations", security(()),
     responses(

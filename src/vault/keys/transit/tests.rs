@@ -65,7 +65,7 @@ impl Ring {
     }
 }
 
-struct Engine {
+struct Server {
     keys: BTreeMap<String, Ring>,
     tokens: Vec<String>,
     secret_id: String,
@@ -75,7 +75,7 @@ struct Engine {
     mishaps: VecDeque<Reply>,
 }
 
-impl Engine {
+impl Server {
     fn answer(&mut self, asked: &Asked) -> Reply {
         if let Some(mishap) = self.mishaps.pop_front() {
             return mishap;
@@ -165,7 +165,7 @@ fn errors(status: u16, text: &str) -> Reply {
 
 struct World {
     folder: tempfile::TempDir,
-    engine: Arc<Mutex<Engine>>,
+    engine: Arc<Mutex<Server>>,
     stage: Stage,
 }
 
@@ -175,7 +175,7 @@ impl World {
             ("landfall-cards".to_owned(), Ring::new(true)),
             ("landfall-mac".to_owned(), Ring::new(false)),
         ]);
-        let engine = Arc::new(Mutex::new(Engine {
+        let engine = Arc::new(Mutex::new(Server {
             keys,
             tokens: vec!["first-token".to_owned()],
             secret_id: "a-secret".to_owned(),
@@ -215,7 +215,7 @@ impl World {
         TransitKeys::open(&self.settings()).await.unwrap()
     }
 
-    fn with<T>(&self, change: impl FnOnce(&mut Engine) -> T) -> T {
+    fn with<T>(&self, change: impl FnOnce(&mut Server) -> T) -> T {
         change(&mut self.engine.lock().unwrap())
     }
 
@@ -488,7 +488,7 @@ async fn nothing_printed_holds_a_token_or_a_key() {
     }
     // Nor is a number that a server repeats.
     world.with(|engine| {
-        engine.mishaps = vec![errors(403, "no 4111111111111111"), errors(403, "no 4111111111111111")].into()
+        engine.mishaps = vec![errors(403, "no 4111111111111111"), errors(403, "no 4111111111111111")].into();
     });
     let error = keys.kek_id().await.unwrap_err().to_string();
     assert!(!error.contains("4111111111111111"), "{error}");
