@@ -28,10 +28,8 @@ impl Away {
         let deks = PgDeks { db: world.app.db.clone(), clock: world.app.clock.clone() };
         let row = deks.primary(accepted.user.tenant).await.unwrap().unwrap();
         let wrapped = world.app.vault.rewrap(&row).await.unwrap().unwrap();
-        let bytes: String = wrapped.bytes.iter().map(|byte| format!("{byte:02x}")).collect();
-        let update =
-            format!("UPDATE dek SET kek_id = '{}', wrapped = '\\x{bytes}' WHERE id = '{}'", wrapped.kek_id, row.id);
-        world.test_db.run(&update).await;
+        let update = "UPDATE dek SET kek_id = $1, wrapped = $2 WHERE id = $3::text::uuid RETURNING 1";
+        world.row(update, &[&wrapped.kek_id, &wrapped.bytes, &row.id.to_string()]).await;
         let hidden = path.with_extension("hidden");
         std::fs::rename(&path, &hidden).unwrap();
         Self { path, hidden }
