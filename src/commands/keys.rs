@@ -7,8 +7,8 @@ use clap::Subcommand;
 use landfall::config::Settings;
 use landfall::config::vault::VaultProvider;
 use landfall::vault::keys::{
-    FileSummary, KeyProvider, MacPurpose, SetName, add_kek, component_summary, generate_file, joined_summary,
-    key_file_summary, make_component, open_provider,
+    FileSummary, MacPurpose, SetName, add_kek, component_summary, generate_file, joined_summary, key_file_summary,
+    make_component, open_provider,
 };
 
 use super::{Failure, system_clock};

@@ -488,7 +488,7 @@ async fn nothing_printed_holds_a_token_or_a_key() {
     }
     // Nor is a number that a server repeats.
     world.with(|engine| {
-        engine.mishaps = vec![errors(403, "no 4111111111111111"), errors(403, "no 4111111111111111")].into()
+        engine.mishaps = vec![errors(403, "no 4111111111111111"), errors(403, "no 4111111111111111")].into();
     });
     let error = keys.kek_id().await.unwrap_err().to_string();
     assert!(!error.contains("4111111111111111"), "{error}");
