@@ -134,6 +134,17 @@ impl VaultSettings {
         if let Err(error) = IinDigits::try_from(self.iin_digits) {
             problems.add("vault.iin_digits", error.to_string());
         }
+        // Whichever is chosen: all of it is printed.
+        for (key, url) in [
+            ("vault.transit.address", Some(&self.transit.address)),
+            ("vault.aws_kms.endpoint", self.aws_kms.endpoint.as_ref()),
+            ("vault.aws_kms.sts_endpoint", self.aws_kms.sts_endpoint.as_ref()),
+        ] {
+            if url.is_some_and(|url| url.contains(['@', '?', '#'])) {
+                // What it says isn't repeated: it may be a password.
+                problems.add(key, "without a user, a password or parameters: credentials are named apart");
+            }
+        }
         match self.provider {
             VaultProvider::File => self.file.check(live, data_dir, problems),
             VaultProvider::Vault => self.transit.check(live, problems),
@@ -268,10 +279,6 @@ fn check_url(key: &str, text: &str, live: bool, problems: &mut Problems) {
     let rest = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"));
     match rest {
         None | Some("") => problems.add(key, "a URL, such as https://vault.example:8200"),
-        // What it says isn't repeated: it may be a password.
-        Some(rest) if rest.contains(['@', '?', '#']) => {
-            problems.add(key, "without a user, a password or parameters: credentials are named apart");
-        }
         Some(_) if live && !text.starts_with("https://") => problems.add(key, "must be https in live mode"),
         Some(_) => {}
     }

@@ -138,6 +138,11 @@ async fn the_key_provider_is_printed_without_its_secrets() {
     let said = format!("{refused:?}");
     assert!(!refused.status.success() && said.contains("vault.transit.address"), "{said}");
     assert!(!said.contains("a-secret"), "{said}");
+    // Nor where another provider is chosen.
+    place.set("LANDFALL__VAULT__PROVIDER", "file");
+    let refused = format!("{:?}", place.run(&["config", "check"]).await);
+    assert!(refused.contains("vault.transit.address") && !refused.contains("a-secret"), "{refused}");
+    place.set("LANDFALL__VAULT__TRANSIT__ADDRESS", "https://vault.example");
     place.set("LANDFALL__VAULT__PROVIDER", "aws-kms");
     place.set("LANDFALL__VAULT__AWS_KMS__REGION", "eu-central-1");
     place.set("LANDFALL__VAULT__AWS_KMS__KEY_ID", "alias/cards");
