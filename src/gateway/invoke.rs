@@ -168,7 +168,8 @@ impl Gateway {
     /// Whoever has taken the job over meanwhile isn't contradicted by it.
     pub fn withheld(&self, task: &SendTask, why: &str) -> Report {
         let source = Source::Withheld { epoch: task.epoch, sends: task.payout.sends };
-        self.report(&task.payout, source, Outcome::not_sent(why))
+        // What stands in our own row is no fault of a provider's.
+        self.report(&task.payout, source, Outcome::NotSent { why: why.to_owned(), is_unfit: true })
     }
 
     /// The report of a payout whose card can't be opened, so that no byte of it has left: one that may open later is tried again.
@@ -178,7 +179,8 @@ impl Gateway {
             return self.withheld(task, why);
         }
         let source = Source::Send { epoch: task.epoch, sends: task.payout.sends };
-        self.report(&task.payout, source, Outcome::not_sent(why))
+        // What stands in our own row is no fault of a provider's.
+        self.report(&task.payout, source, Outcome::NotSent { why: why.to_owned(), is_unfit: true })
     }
 
     pub(super) fn report(&self, payout: &Payout, source: Source, outcome: Outcome) -> Report {

@@ -360,7 +360,9 @@ impl Storm {
         let strategy = draw.of(&["direct", "balance", "weight", "optimal", "cost", "conversion"]);
         let scripted = if draw.percent(50) { resendable() } else { Scripted::new() };
         let synced: Vec<&str> = lanes.iter().map(|lane| lane.code).filter(|_| draw.percent(25)).collect();
+        let calls_max = draw.of(&[1, 2, 256, 256]);
         let change = |settings: &mut Settings| {
+            settings.worker.account_calls_max = calls_max;
             settings.gateway.balance_sync_secs = 10;
             for account in settings.gateway.provider_accounts.iter_mut().filter(|a| synced.contains(&a.code.as_str())) {
                 let lane = lanes.iter().find(|lane| lane.code == account.code).unwrap();

@@ -813,7 +813,9 @@ async fn nobody_says_failed_while_a_send_may_be_under_way_or_the_provider_may_st
     waiting.world.advance(11_000);
     waiting.decide(failover).await.unwrap();
     // The sender that was gone comes back: nothing leaves.
-    assert!(waiting.world.app.gateway.send(&tasks[0]).await.is_none());
+    let late = waiting.world.app.gateway.send(&tasks[0]).await.expect("it says that it didn't send");
+    assert!(matches!(late.source, Source::Withheld { .. }), "{late:?}");
+    waiting.world.app.gateway.complete(&[late]).await.unwrap();
     waiting.steps(1).await;
     assert_eq!((waiting.scripted.paid_by("c"), waiting.scripted.paid()), (dec!(100), dec!(100)));
     waiting.until(Reason::NotFoundAtProvider).await;

@@ -117,10 +117,35 @@ async fn a_lease_that_is_over_sends_nothing() {
     let accepted = world.accepted("alice", PAID, "100").await;
     let (tasks, _) = world.app.gateway.dispatch(10).await.unwrap();
     world.advance(50_000);
-    assert!(world.app.gateway.send(&tasks[0]).await.is_none(), "the lease doesn't outlast the send");
+    let withheld = world.app.gateway.send(&tasks[0]).await.expect("it says that it didn't send");
+    assert!(matches!(withheld.source, Source::Withheld { .. }), "the lease doesn't outlast the send: {withheld:?}");
+    // Nobody heard of that: what may have been sent is asked about.
     world.advance(11_000);
     world.step().await;
     assert_eq!(world.payouts(&accepted).await[0].status, PayoutStatus::Unknown);
+    // Said too late, it contradicts nobody.
+    world.app.gateway.complete(&[withheld]).await.unwrap();
+    assert_eq!(world.payouts(&accepted).await[0].status, PayoutStatus::Unknown);
+    world.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_payout_whose_turn_came_too_late_is_known_as_not_sent_and_goes_out_later() {
+    let world = World::new().await;
+    let accepted = world.accepted("alice", PAID, "100").await;
+    let (tasks, _) = world.app.gateway.dispatch(10).await.unwrap();
+    world.advance(50_000);
+    let withheld = world.app.gateway.send(&tasks[0]).await.expect("it says that it didn't send");
+    world.app.gateway.complete(&[withheld]).await.unwrap();
+    let payout = world.payouts(&accepted).await.remove(0);
+    assert_eq!((payout.status, payout.sends), (PayoutStatus::Created, 0));
+    assert!(world.verify().await.is_clean());
+    for _ in 0..3 {
+        world.advance(60_000);
+        world.step().await;
+    }
+    let payouts = world.payouts(&accepted).await;
+    assert_eq!(payouts.iter().map(|p| (p.status, p.sends)).collect::<Vec<_>>(), [(PayoutStatus::Processed, 1)]);
     world.finish().await;
 }
 

@@ -128,7 +128,8 @@ impl Scene {
     async fn ask(&self, amount: &str) -> Value {
         let asked = json!({ "point_id": self.point, "point_currency": "EUR", "service": "card_eur", "service_amount": amount,
             "fields": { "card_number": "4111111111111111", "card_expiry_month": "12", "card_expiry_year": "2035",
-                "card_holder": "GRACE HOPPER" } });
+                "card_holder": "GRACE HOPPER", "address": "274 Brannan St", "city": "San Francisco", "country_code": "US",
+                "zip": "94107", "state": "CA" } });
         self.partner().await.asked(asked).await["id"].clone()
     }
 
