@@ -21,3 +21,4 @@ pub mod routing;
 pub mod service;
 pub mod staff;
 pub mod states;
+pub mod velocity;

@@ -57,6 +57,7 @@ mod statement;
 pub mod submissions;
 pub mod test_book;
 pub mod unmatched;
+pub mod velocity;
 pub mod verify;
 
 pub use slice::Slice;

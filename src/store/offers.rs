@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 use diesel::sql_types::{
-    Array, BigInt, Bool, Integer, Jsonb, Nullable, Numeric, SmallInt, Text, Timestamptz, Uuid as SqlUuid,
+    Array, BigInt, Bool, Bytea, Integer, Jsonb, Nullable, Numeric, SmallInt, Text, Timestamptz, Uuid as SqlUuid,
 };
 use diesel::{OptionalExtension, QueryResult};
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
@@ -25,6 +25,18 @@ macro_rules! offer_columns {
 }
 
 pub(super) use offer_columns;
+
+/// What an [`OfferCard`] is read from, the card being `c`.
+macro_rules! offer_card_columns {
+    () => {
+        "c.scheme, c.validation_status, c.expiry_year, c.expiry_month, c.hidden_at IS NOT NULL, c.billing_country, \
+         c.pan_sealed IS NOT NULL, c.fingerprint, c.iin"
+    };
+}
+
+pub(super) use offer_card_columns;
+
+pub(super) type OfferCardSql = (Text, Text, SmallInt, SmallInt, Bool, Nullable<Text>, Bool, Bytea, Text);
 
 pub(super) type OfferSql = (
     SqlUuid,
@@ -157,11 +169,10 @@ statement! {
     /// What a pay is judged by, with the offers locked against updates and pays, and their cards against deletion.
     struct LockForAcceptance {
         partner_ids: Vec<PartnerId> as Array<SqlUuid>, modes: Vec<Mode> as Array<Text>, ids: Vec<OfferId> as Array<BigInt>,
-    } => (OfferSql, (Text, SmallInt, Bool), (Text, Text, SmallInt, SmallInt, Bool, Nullable<Text>, Bool))
+    } => (OfferSql, (Text, SmallInt, Bool), OfferCardSql)
       = concat!("SELECT ", offer_columns!(), ", \
              u.reference, u.kyc_level, u.blocked_at IS NOT NULL, \
-             c.scheme, c.validation_status, c.expiry_year, c.expiry_month, c.hidden_at IS NOT NULL, c.billing_country, \
-             c.pan_sealed IS NOT NULL \
+             ", offer_card_columns!(), " \
          FROM offer o \
          JOIN UNNEST(?::uuid[], ?::text[], ?::bigint[]) AS k (partner_id, mode, id) \
          ON (o.partner_id, o.mode, o.id) = (k.partner_id, k.mode, k.id) \
@@ -188,6 +199,9 @@ pub struct OfferCard {
     pub is_hidden: bool,
     pub billing_country: Option<String>,
     pub has_number: bool,
+    /// Of its number, in its tenant: 32 bytes.
+    pub fingerprint: Vec<u8>,
+    pub iin: String,
 }
 
 statement! {

@@ -7,27 +7,19 @@ use diesel_async::{AsyncPgConnection, RunQueryDsl};
 use rust_decimal::Decimal;
 use serde_json::Value;
 
-use super::offers::OfferCard;
+use super::offers::{OfferCard, OfferCardSql, offer_card_columns};
 use super::statement::statement;
 use crate::domain::asset::AssetCode;
 use crate::domain::ids::{CardId, CustomerId, Mode, PartnerId, Tenant};
 use crate::domain::limit::UsageWindow;
 
-type StandingSql = (
-    (SqlUuid, SmallInt, Bool),
-    (Text, Text, SmallInt, SmallInt, Bool, Nullable<Text>, Bool),
-    Nullable<Numeric>,
-    Nullable<Jsonb>,
-    Nullable<Jsonb>,
-);
+type StandingSql = ((SqlUuid, SmallInt, Bool), OfferCardSql, Nullable<Numeric>, Nullable<Jsonb>, Nullable<Jsonb>);
 
 statement! {
     struct FindStanding {
         card_id: CardId as BigInt, asset: AssetCode as Text, partner_id: PartnerId as SqlUuid, mode: Mode as Text, reference: String as Text,
     } => StandingSql
-      = "SELECT u.id, u.kyc_level, u.blocked_at IS NOT NULL, \
-             c.scheme, c.validation_status, c.expiry_year, c.expiry_month, c.hidden_at IS NOT NULL, c.billing_country, \
-             c.pan_sealed IS NOT NULL, a.balance, lu.usage, lc.usage \
+      = concat!("SELECT u.id, u.kyc_level, u.blocked_at IS NOT NULL, ", offer_card_columns!(), ", a.balance, lu.usage, lc.usage \
          FROM customer u \
          JOIN card c ON (c.partner_id, c.mode, c.customer_id) = (u.partner_id, u.mode, u.id) AND c.id = ? \
          LEFT JOIN account a ON (a.partner_id, a.mode, a.owner_id) = (u.partner_id, u.mode, u.id) \
@@ -36,7 +28,7 @@ statement! {
               = (u.partner_id, u.mode, 'customer', replace(u.id::text, '-', ''), 0) \
          LEFT JOIN limit_usage lc ON (lc.partner_id, lc.mode, lc.subject_kind, lc.subject_id, lc.stripe) \
               = (u.partner_id, u.mode, 'card', c.id::text, 0) \
-         WHERE u.partner_id = ? AND u.mode = ? AND u.reference = ?"
+         WHERE u.partner_id = ? AND u.mode = ? AND u.reference = ?")
 }
 
 /// What was read.

@@ -16,6 +16,7 @@ use uuid::Uuid;
 
 use super::facts::{Around, sums};
 use super::offers::{STRIPES, has_partner_limits};
+use super::velocity::{Judged, VelocityCounts};
 use super::{User, Wallet, WalletError};
 use crate::domain::exact;
 use crate::domain::ids::{OfferId, PayoutRequestId, Tenant};
@@ -25,7 +26,7 @@ use crate::domain::money::Money;
 use crate::domain::offer::{OfferEvent, OfferStatus, Refusal, RefusalCode, check_execution};
 use crate::gateway::route_book::Snapshot;
 use crate::gateway::settle::Reservation;
-use crate::gateway::submit::WalletSubmission;
+use crate::gateway::submit::{Stop, WalletSubmission};
 use crate::store::error::DbError;
 use crate::store::limits::{self as usage_store, Subject, Usages};
 use crate::store::offers::{self, Acceptance, Offer, OfferCard, OfferCustomer};
@@ -123,7 +124,7 @@ impl Wallet {
         let now = self.now();
         let keys: BTreeSet<(Tenant, OfferId)> = pays.iter().map(|pay| (pay.user.tenant, pay.offer_id)).collect();
         let keys: Vec<_> = keys.into_iter().collect();
-        let mut found: BTreeMap<(Tenant, OfferId), (Offer, OfferCustomer, OfferCard)> =
+        let found: BTreeMap<(Tenant, OfferId), (Offer, OfferCustomer, OfferCard)> =
             offers::lock_for_acceptance(conn, &keys)
                 .await?
                 .into_iter()
@@ -131,12 +132,14 @@ impl Wallet {
                 .collect();
         let open: Vec<&Offer> =
             found.values().map(|(offer, ..)| offer).filter(|offer| offer.status == OfferStatus::Quoted).collect();
-        let mut ground = self.lock_ground(conn, &open, now).await?;
+        let judged: Vec<Judged<'_>> =
+            pays.iter().filter_map(|pay| self.judged(pay, found.get(&(pay.user.tenant, pay.offer_id))?)).collect();
+        let mut ground = self.lock_ground(conn, &open, &judged, now).await?;
 
         let mut answers = Vec::with_capacity(pays.len());
         let mut accepted: Vec<Accepted> = Vec::new();
         for pay in pays {
-            let Some((offer, customer, card)) = found.get_mut(&(pay.user.tenant, pay.offer_id)) else {
+            let Some((offer, customer, card)) = found.get(&(pay.user.tenant, pay.offer_id)) else {
                 answers.push(Answer::NotFound);
                 continue;
             };
@@ -169,11 +172,24 @@ impl Wallet {
         Ok(answers)
     }
 
-    /// Locks what the open offers are judged by, each kind in one order: balances, then rolling sums.
+    /// A pay as the velocity rules look at it, if it can come to be judged at all.
+    fn judged<'a>(
+        &self,
+        pay: &'a Pay,
+        (offer, customer, card): &'a (Offer, OfferCustomer, OfferCard),
+    ) -> Option<Judged<'a>> {
+        if offer.status != OfferStatus::Quoted || customer.reference != pay.user.reference {
+            return None;
+        }
+        Some(Judged { user: &pay.user, offer, card, kyc_level: self.kyc_level(&pay.user, customer.kyc_level) })
+    }
+
+    /// Locks what the open offers are judged by, each kind in one order: balances, then rolling sums and what velocity rules count under.
     async fn lock_ground(
         &self,
         conn: &mut AsyncPgConnection,
         open: &[&Offer],
+        judged: &[Judged<'_>],
         now: DateTime<Utc>,
     ) -> Result<Ground, WalletError> {
         let mut balance_keys: Vec<(Tenant, Uuid)> = open
@@ -201,6 +217,7 @@ impl Wallet {
         for (tenant, stripes) in stripes {
             subjects.extend(stripes.into_iter().map(|stripe| (tenant, Subject::Partner(stripe))));
         }
+        subjects.extend(self.velocity_locks(judged)?);
         subjects.sort_unstable();
         subjects.dedup();
         // One statement, one order: parallel acceptances queue up instead of locking each other out.
@@ -213,7 +230,9 @@ impl Wallet {
                 }
             }
         }
-        Ok(Ground { balances, usages, accepted_here: BTreeMap::new() })
+        // Counted once nobody else can accept what is counted.
+        let velocity = self.velocity_counts(conn, judged, now).await?;
+        Ok(Ground { balances, usages, velocity, accepted_here: BTreeMap::new() })
     }
 
     /// Which of the partners' stripes a batch needs: each offer's own, or all of them where one is full or shared.
@@ -255,9 +274,17 @@ impl Wallet {
         let usage = |subject| ground.usages.get(&(tenant, subject));
         let available = AccountKey::user_available(offer.customer_id, offer.currency_from).id(tenant);
         let balance = ground.balances.get(&available).copied().unwrap_or_default();
+        let kyc_level = self.kyc_level(&pay.user, customer.kyc_level);
+        let judged = Judged { user: &pay.user, offer, card, kyc_level };
+        // An offer that is open no more was neither locked nor counted for; its status refuses it.
+        let rules = match offer.status {
+            OfferStatus::Quoted => self.velocity_results(judged, &ground.velocity)?,
+            _ => Vec::new(),
+        };
+        let stop = Stop::by_rules(&rules);
         let around = Around {
             now,
-            kyc_level: self.kyc_level(&pay.user, customer.kyc_level),
+            kyc_level,
             customer_blocked: customer.is_blocked,
             card: self.card_facts(card),
             scheme: card.scheme,
@@ -265,6 +292,7 @@ impl Wallet {
             card_sums: sums(usage(Subject::Card(offer.card_id)), now)?,
             // The partner's own sum is judged below, on the stripe that is locked.
             partner_sums: Vec::new(),
+            rules,
             balance,
             routes: snapshot.routes(tenant.mode),
         };
@@ -295,6 +323,7 @@ impl Wallet {
                 .ok_or_else(|| internal("its rolling sums aren't locked".to_owned()))?;
             window.reserve(now, reservation.amount).map_err(|error| internal(error.to_string()))?;
         }
+        self.count_accepted(judged, &mut ground.velocity)?;
         let status = offer.status.apply(OfferEvent::Accept).map_err(|error| internal(error.to_string()))?;
         debug_assert_eq!(status, OfferStatus::Accepted);
         let hold = ledger::hold(
@@ -322,6 +351,7 @@ impl Wallet {
                 card_id: offer.card_id,
                 amount: offer.amount_to,
                 currency: offer.currency_to,
+                stop,
             },
         }))
     }
@@ -387,7 +417,8 @@ impl Wallet {
             return Ok(());
         }
         let touched: BTreeSet<Tenant> = accepted.iter().map(|a| a.acceptance.tenant).collect();
-        let usages: Usages = usages.into_iter().filter(|((tenant, _), _)| touched.contains(tenant)).collect();
+        let has_changed = |tenant: &Tenant, subject: &Subject| touched.contains(tenant) && subject.has_sum();
+        let usages: Usages = usages.into_iter().filter(|((tenant, subject), _)| has_changed(tenant, subject)).collect();
         let submissions: Vec<_> = accepted.iter().map(|a| a.submission.clone()).collect();
         let holds: Vec<_> = accepted.iter().map(|a| a.hold.clone()).collect();
         let acceptances: Vec<_> = accepted.iter().map(|a| a.acceptance.clone()).collect();
@@ -406,6 +437,7 @@ impl Wallet {
 struct Ground {
     balances: std::collections::HashMap<Uuid, Decimal>,
     usages: Usages,
+    velocity: VelocityCounts,
     accepted_here: BTreeMap<(Tenant, OfferId), PayoutRequestId>,
 }
 

@@ -6,6 +6,7 @@ use rust_decimal::Decimal;
 use serde_json::json;
 
 use super::facts::{Around, Priced, pricing_error, sums};
+use super::velocity::Judged;
 use super::view::{FeeView, OfferView};
 use super::{User, Wallet, WalletError};
 use crate::domain::asset::Asset;
@@ -14,7 +15,7 @@ use crate::domain::fee::FeeItem;
 use crate::domain::ids::{CardId, OfferId};
 use crate::domain::limit::Sums;
 use crate::domain::money::Money;
-use crate::domain::offer::{OfferEvent, OfferStatus, Quote, RefusalCode, check_execution};
+use crate::domain::offer::{OfferEvent, OfferStatus, Quote, RefusalCode, RuleResult, check_execution};
 use crate::store::limits::{self, Subject};
 use crate::store::offers::{self, Offer, Pricing};
 use crate::store::standing::{self, Standing};
@@ -57,10 +58,10 @@ impl Wallet {
             let id = OfferId::draw(|| rand::rng().next_u64());
             if offers::insert(&conn, user.tenant, id, standing.customer_id, card_id, &pricing).await? {
                 let offer = quoted(user, id, standing.customer_id, card_id, 1, pricing);
-                let partner_sums = self.partner_sums(&mut conn, user, now).await?;
+                let looked_up = self.look_up(&mut conn, user, &offer, &standing, now).await?;
                 // Given back first: what follows may need one itself.
                 drop(conn);
-                return self.view(user, &offer, &standing, partner_sums, now).await;
+                return self.view(user, &offer, &standing, looked_up, now).await;
             }
         }
         Err(WalletError::Internal("no free offer id was drawn".to_owned()))
@@ -88,9 +89,9 @@ impl Wallet {
             return Err(WalletError::VersionConflict { current: current.version });
         }
         let offer = quoted(user, id, before.customer_id, before.card_id, before.version + 1, pricing);
-        let partner_sums = self.partner_sums(&mut conn, user, now).await?;
+        let looked_up = self.look_up(&mut conn, user, &offer, &standing, now).await?;
         drop(conn);
-        self.view(user, &offer, &standing, partner_sums, now).await
+        self.view(user, &offer, &standing, looked_up, now).await
     }
 
     /// The offer as it stands.
@@ -102,9 +103,32 @@ impl Wallet {
         let standing = standing::find(&mut conn, user.tenant, &user.reference, offer.card_id, offer.currency_from)
             .await?
             .ok_or(WalletError::NotFound("card"))?;
-        let partner_sums = self.partner_sums(&mut conn, user, now).await?;
+        let looked_up = self.look_up(&mut conn, user, &offer, &standing, now).await?;
         drop(conn);
-        self.view(user, &offer, &standing, partner_sums, now).await
+        self.view(user, &offer, &standing, looked_up, now).await
+    }
+
+    /// What only some installations look up for an offer: nothing where there are neither partner limits nor rules.
+    async fn look_up(
+        &self,
+        conn: &mut diesel_async::AsyncPgConnection,
+        user: &User,
+        offer: &Offer,
+        standing: &Standing,
+        now: DateTime<Utc>,
+    ) -> Result<LookedUp, WalletError> {
+        let partner_sums = self.partner_sums(conn, user, now).await?;
+        let kyc_level = self.kyc_level(user, standing.kyc_level);
+        let judged = Judged { user, offer, card: &standing.card, kyc_level };
+        let rules = match offer.status {
+            OfferStatus::Quoted => {
+                let counts = self.velocity_counts(conn, &[judged], now).await?;
+                self.velocity_results(judged, &counts)?
+            }
+            // It can't be paid, or was: no rule is asked any more.
+            _ => Vec::new(),
+        };
+        Ok(LookedUp { partner_sums, rules })
     }
 
     /// The partner's rolling sums, read without a lock; not read at all where the partner has no limits.
@@ -170,7 +194,7 @@ impl Wallet {
         user: &User,
         offer: &Offer,
         standing: &Standing,
-        partner_sums: Vec<Sums>,
+        looked_up: LookedUp,
         now: DateTime<Utc>,
     ) -> Result<OfferView, WalletError> {
         let gateway = &self.gateway;
@@ -186,7 +210,8 @@ impl Wallet {
             scheme: standing.card.scheme,
             customer_sums: sums(Some(&standing.customer_usage), now)?,
             card_sums: sums(Some(&standing.card_usage), now)?,
-            partner_sums,
+            partner_sums: looked_up.partner_sums,
+            rules: looked_up.rules,
             balance: standing.balance,
             routes: snapshot.routes(user.tenant.mode),
         };
@@ -221,6 +246,12 @@ impl Wallet {
             limit: refusal.and_then(|refusal| refusal.limit).map(|limit| (limit.amount(), limit.asset().code)),
         })
     }
+}
+
+/// What [`Wallet::look_up`] found.
+struct LookedUp {
+    partner_sums: Vec<Sums>,
+    rules: Vec<RuleResult>,
 }
 
 /// Which amount the user fixed.
