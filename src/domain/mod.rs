@@ -2,6 +2,7 @@
 //! answers with what should happen, and never makes it happen.
 
 pub mod asset;
+pub mod block;
 pub mod card;
 pub mod exact;
 pub mod exchange;

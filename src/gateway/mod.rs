@@ -8,6 +8,7 @@ pub mod account_calls;
 pub mod account_checks;
 pub mod balance_syncs;
 pub mod batches;
+pub mod blocks;
 pub mod breakers;
 pub mod callback;
 pub mod cases;

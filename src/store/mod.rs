@@ -13,6 +13,7 @@ pub mod api_keys;
 pub mod audit;
 pub mod balance_syncs;
 pub mod batches;
+pub mod blocks;
 pub mod callbacks;
 pub mod cards;
 pub mod cases;

@@ -86,7 +86,7 @@ statement! {
          FROM UNNEST(?::int[], ?::uuid[], ?::text[], ?::timestamptz[], ?::text[], ?::text[], ?::text[]) \
              AS k (n, partner_id, mode, since, currency_from, currency_to, scheme) \
          CROSS JOIN LATERAL (SELECT count(*) AS count, COALESCE(sum(o.amount_reference), 0) AS sum FROM offer o \
-             WHERE o.accepted_at > k.since AND o.partner_id = k.partner_id AND o.mode = k.mode ",
+             WHERE (o.partner_id::text || o.mode) = (k.partner_id::text || k.mode) AND o.accepted_at > k.since ",
              narrowed!(), ") a")
 }
 

@@ -18,6 +18,7 @@ use super::facts::{Around, sums};
 use super::offers::{STRIPES, has_partner_limits};
 use super::velocity::{Judged, VelocityCounts};
 use super::{User, Wallet, WalletError};
+use crate::domain::block::BlockKind;
 use crate::domain::exact;
 use crate::domain::ids::{OfferId, PayoutRequestId, Tenant};
 use crate::domain::ledger::{self, AccountKey, Entry};
@@ -29,7 +30,7 @@ use crate::gateway::settle::Reservation;
 use crate::gateway::submit::{Stop, WalletSubmission};
 use crate::store::error::DbError;
 use crate::store::limits::{self as usage_store, Subject, Usages};
-use crate::store::offers::{self, Acceptance, Offer, OfferCard, OfferCustomer};
+use crate::store::offers::{self, Acceptance, ForAcceptance, Offer};
 use crate::store::retry::transaction;
 use crate::store::{accounts, entries};
 
@@ -124,14 +125,13 @@ impl Wallet {
         let now = self.now();
         let keys: BTreeSet<(Tenant, OfferId)> = pays.iter().map(|pay| (pay.user.tenant, pay.offer_id)).collect();
         let keys: Vec<_> = keys.into_iter().collect();
-        let found: BTreeMap<(Tenant, OfferId), (Offer, OfferCustomer, OfferCard)> =
-            offers::lock_for_acceptance(conn, &keys)
-                .await?
-                .into_iter()
-                .map(|row| ((row.0.tenant(), row.0.id), row))
-                .collect();
+        let found: BTreeMap<(Tenant, OfferId), ForAcceptance> = offers::lock_for_acceptance(conn, &keys, now)
+            .await?
+            .into_iter()
+            .map(|row| ((row.offer.tenant(), row.offer.id), row))
+            .collect();
         let open: Vec<&Offer> =
-            found.values().map(|(offer, ..)| offer).filter(|offer| offer.status == OfferStatus::Quoted).collect();
+            found.values().map(|row| &row.offer).filter(|offer| offer.status == OfferStatus::Quoted).collect();
         let judged: Vec<Judged<'_>> =
             pays.iter().filter_map(|pay| self.judged(pay, found.get(&(pay.user.tenant, pay.offer_id))?)).collect();
         let mut ground = self.lock_ground(conn, &open, &judged, now).await?;
@@ -139,11 +139,12 @@ impl Wallet {
         let mut answers = Vec::with_capacity(pays.len());
         let mut accepted: Vec<Accepted> = Vec::new();
         for pay in pays {
-            let Some((offer, customer, card)) = found.get(&(pay.user.tenant, pay.offer_id)) else {
+            let Some(row) = found.get(&(pay.user.tenant, pay.offer_id)) else {
                 answers.push(Answer::NotFound);
                 continue;
             };
-            if customer.reference != pay.user.reference {
+            let offer = &row.offer;
+            if row.customer.reference != pay.user.reference {
                 answers.push(Answer::NotFound);
                 continue;
             }
@@ -159,7 +160,7 @@ impl Wallet {
                 answers.push(Answer::Version { current: offer.version });
                 continue;
             }
-            match self.decide(pay, offer, customer, card, &mut ground, snapshot, now)? {
+            match self.decide(pay, row, &mut ground, snapshot, now)? {
                 Ok(acceptance) => {
                     answers.push(Answer::Accepted(pay.request_id));
                     ground.accepted_here.insert((offer.tenant(), offer.id), pay.request_id);
@@ -176,7 +177,7 @@ impl Wallet {
     fn judged<'a>(
         &self,
         pay: &'a Pay,
-        (offer, customer, card): &'a (Offer, OfferCustomer, OfferCard),
+        ForAcceptance { offer, customer, card, .. }: &'a ForAcceptance,
     ) -> Option<Judged<'a>> {
         if offer.status != OfferStatus::Quoted || customer.reference != pay.user.reference {
             return None;
@@ -259,17 +260,15 @@ impl Wallet {
         Ok(wanted)
     }
 
-    #[expect(clippy::too_many_arguments, reason = "the facts of one decision, each from its own lock")]
     fn decide(
         &self,
         pay: &Pay,
-        offer: &Offer,
-        customer: &OfferCustomer,
-        card: &OfferCard,
+        row: &ForAcceptance,
         ground: &mut Ground,
         snapshot: &Snapshot,
         now: DateTime<Utc>,
     ) -> Result<Result<Accepted, Refusal>, WalletError> {
+        let ForAcceptance { offer, customer, card, listed } = row;
         let tenant = offer.tenant();
         let usage = |subject| ground.usages.get(&(tenant, subject));
         let available = AccountKey::user_available(offer.customer_id, offer.currency_from).id(tenant);
@@ -282,10 +281,13 @@ impl Wallet {
             _ => Vec::new(),
         };
         let stop = Stop::by_rules(&rules);
+        let countries = [card.billing_country.as_deref(), customer.country.as_deref()];
+        let blocked = self.gateway.blocked_by(listed, &card.iin, countries);
+        let rules = blocked.map(BlockKind::refusal).into_iter().chain(rules).collect();
         let around = Around {
             now,
             kyc_level,
-            customer_blocked: customer.is_blocked,
+            customer_blocked: customer.is_blocked || blocked == Some(BlockKind::Customer),
             card: self.card_facts(card),
             scheme: card.scheme,
             customer_sums: sums(usage(Subject::Customer(offer.customer_id)), now)?,

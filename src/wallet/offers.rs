@@ -10,6 +10,7 @@ use super::velocity::Judged;
 use super::view::{FeeView, OfferView};
 use super::{User, Wallet, WalletError};
 use crate::domain::asset::Asset;
+use crate::domain::block::BlockKind;
 use crate::domain::exact::{AmountError, parse_amount};
 use crate::domain::fee::FeeItem;
 use crate::domain::ids::{CardId, OfferId};
@@ -48,7 +49,7 @@ impl Wallet {
         let (pair, source, target) = self.pair(&input.currency_from, &input.currency_to)?;
         let wish = Wish::parse(&input, source, target)?;
         let mut conn = self.gateway.db.get().await?;
-        let standing = standing::find(&mut conn, user.tenant, &user.reference, card_id, source.code)
+        let standing = standing::find(&mut conn, user.tenant, &user.reference, card_id, source.code, now)
             .await?
             .filter(|standing| !standing.card.is_hidden)
             .ok_or(WalletError::NotFound("card"))?;
@@ -76,7 +77,7 @@ impl Wallet {
         let before =
             offers::find(&conn, user.tenant, &user.reference, id).await?.ok_or(WalletError::NotFound("offer"))?;
         expect_open(&before, now)?;
-        let standing = standing::find(&mut conn, user.tenant, &user.reference, before.card_id, source.code)
+        let standing = standing::find(&mut conn, user.tenant, &user.reference, before.card_id, source.code, now)
             .await?
             .ok_or(WalletError::NotFound("card"))?;
         let priced = self.priced(user, pair, standing.card.scheme, now)?;
@@ -100,7 +101,7 @@ impl Wallet {
         let mut conn = self.gateway.db.get().await?;
         let offer =
             offers::find(&conn, user.tenant, &user.reference, id).await?.ok_or(WalletError::NotFound("offer"))?;
-        let standing = standing::find(&mut conn, user.tenant, &user.reference, offer.card_id, offer.currency_from)
+        let standing = standing::find(&mut conn, user.tenant, &user.reference, offer.card_id, offer.currency_from, now)
             .await?
             .ok_or(WalletError::NotFound("card"))?;
         let looked_up = self.look_up(&mut conn, user, &offer, &standing, now).await?;
@@ -202,16 +203,19 @@ impl Wallet {
             .routes
             .snapshot(&gateway.db, &gateway.assets, &gateway.providers, &gateway.credentials, now)
             .await?;
+        let countries = [standing.card.billing_country.as_deref(), standing.country.as_deref()];
+        let blocked = gateway.blocked_by(&standing.listed, &standing.card.iin, countries);
+        let rules = blocked.map(BlockKind::refusal).into_iter().chain(looked_up.rules).collect();
         let around = Around {
             now,
             kyc_level: self.kyc_level(user, standing.kyc_level),
-            customer_blocked: standing.is_blocked,
+            customer_blocked: standing.is_blocked || blocked == Some(BlockKind::Customer),
             card: self.card_facts(&standing.card),
             scheme: standing.card.scheme,
             customer_sums: sums(Some(&standing.customer_usage), now)?,
             card_sums: sums(Some(&standing.card_usage), now)?,
             partner_sums: looked_up.partner_sums,
-            rules: looked_up.rules,
+            rules,
             balance: standing.balance,
             routes: snapshot.routes(user.tenant.mode),
         };
