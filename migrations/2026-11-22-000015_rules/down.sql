@@ -1,4 +1,4 @@
-DROP TABLE block_print, block_list;
+DROP TABLE card_screening, block_print, block_list;
 DROP INDEX offer_accepted;
 DELETE FROM limit_usage WHERE subject_kind IN ('velocity_card', 'velocity_partner');
 ALTER TABLE limit_usage

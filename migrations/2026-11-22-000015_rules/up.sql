@@ -43,3 +43,23 @@ CREATE TABLE block_print (
     block_id uuid NOT NULL,
     PRIMARY KEY (fingerprint, partner_id, mode, block_id)
 );
+
+-- Cards that wait for their screening (open) or for a person (review), and how the others were settled.
+CREATE TABLE card_screening (
+    partner_id uuid NOT NULL,
+    mode text NOT NULL CHECK (mode IN ('test', 'live')),
+    card_id bigint NOT NULL,
+    state text NOT NULL CHECK (state IN ('open', 'review', 'approved', 'declined')),
+    why text CHECK (length(why) BETWEEN 1 AND 1000),
+    attempts integer NOT NULL DEFAULT 0 CHECK (attempts >= 0),
+    -- Rises when the card is added again: what was asked before settles nothing.
+    epoch integer NOT NULL DEFAULT 1 CHECK (epoch >= 1),
+    due_at timestamptz NOT NULL,
+    settled_by text CHECK (length(settled_by) BETWEEN 1 AND 200),
+    reason text CHECK (length(reason) BETWEEN 1 AND 500),
+    updated_at timestamptz NOT NULL,
+    PRIMARY KEY (card_id, partner_id, mode),
+    FOREIGN KEY (card_id, partner_id, mode) REFERENCES card (id, partner_id, mode)
+);
+CREATE INDEX card_screening_due ON card_screening (due_at) WHERE state = 'open';
+CREATE INDEX card_screening_waiting ON card_screening (partner_id, mode, updated_at) WHERE state IN ('open', 'review');

@@ -4,6 +4,7 @@
 mod api_key;
 mod bench;
 mod block;
+mod cards;
 mod config;
 mod demo;
 mod keys;
@@ -59,6 +60,9 @@ enum Command {
     /// Whom and what is not paid out to: cards, customers, countries, first digits.
     #[command(subcommand)]
     Block(block::Command),
+    /// Cards that wait after their screening: list, approve, decline.
+    #[command(subcommand)]
+    Cards(cards::Command),
     /// What waits for a person: list it, look at it, decide.
     #[command(subcommand)]
     Moderation(moderation::Command),
@@ -99,6 +103,7 @@ pub async fn run(cli: Cli) -> ExitCode {
         Command::Verify => verify::run(settings).await,
         Command::Reconcile(arguments) => reconcile::run(settings, &arguments).await,
         Command::ApiKey(command) => api_key::run(settings, command).await,
+        Command::Cards(command) => cards::run(settings, command).await,
         Command::Block(command) => block::run(settings, command).await,
         Command::Moderation(command) => moderation::run(settings, command).await,
         Command::Config(command) => config::run(&settings, &command),

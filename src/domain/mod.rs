@@ -19,6 +19,7 @@ pub mod payout_request;
 pub mod rate;
 pub mod reconciliation;
 pub mod routing;
+pub mod screening;
 pub mod service;
 pub mod staff;
 pub mod states;

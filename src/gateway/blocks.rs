@@ -243,7 +243,7 @@ impl Gateway {
     }
 }
 
-fn checked_reason(reason: &str) -> Result<String, Problem> {
+pub(super) fn checked_reason(reason: &str) -> Result<String, Problem> {
     let reason = reason.trim();
     let is_sound = REASON_CHARS.contains(&reason.chars().count()) && !reason.chars().any(char::is_control);
     let wrong = || Problem::new("/data/attributes/reason", "INVALID_VALUE", "is a text of 3 to 500 characters");

@@ -27,6 +27,7 @@ impl Gateway {
         self.forget_old_keys().await?;
         self.forget_old_counts().await?;
         self.keep_accounts_watched().await?;
+        self.screen_cards().await?;
         self.destroy_deleted_numbers().await
     }
 

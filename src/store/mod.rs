@@ -49,6 +49,7 @@ pub mod retry;
 pub mod route_statistics;
 pub mod routes;
 mod scheme_table;
+pub mod screenings;
 pub mod services;
 mod slice;
 mod sql_types;

@@ -24,8 +24,12 @@ use crate::domain::ids::{OfferId, PayoutRequestId, Tenant};
 use crate::domain::ledger::{self, AccountKey, Entry};
 use crate::domain::limit::{self, StripeError, stripe_limits};
 use crate::domain::money::Money;
-use crate::domain::offer::{OfferEvent, OfferStatus, Refusal, RefusalCode, check_execution};
+use crate::domain::offer::{
+    OfferEvent, OfferStatus, Refusal, RefusalCode, RuleRefusal, RuleResult, RuleVerdict, check_execution,
+};
+use crate::domain::screening::Answer as Verdict;
 use crate::gateway::route_book::Snapshot;
+use crate::gateway::screening::PayScreenings;
 use crate::gateway::settle::Reservation;
 use crate::gateway::submit::{Stop, WalletSubmission};
 use crate::store::error::DbError;
@@ -62,6 +66,8 @@ pub enum Answer {
         current: i32,
     },
     Refused(Refusal),
+    /// Nothing refuses it but that nobody can screen it now. It may be paid later.
+    Unscreened,
 }
 
 struct Waiting {
@@ -111,7 +117,10 @@ impl Wallet {
             .routes
             .snapshot(&gateway.db, &gateway.assets, &gateway.providers, &gateway.credentials, self.now())
             .await?;
-        let answers = transaction(&gateway.db, async |conn| self.accept_in(conn, &snapshot, pays).await).await?;
+        let offers: BTreeSet<_> = pays.iter().map(|pay| (pay.user.tenant, pay.offer_id)).collect();
+        let screened = gateway.screen_pays(&offers.into_iter().collect::<Vec<_>>()).await?;
+        let answers =
+            transaction(&gateway.db, async |conn| self.accept_in(conn, &snapshot, pays, &screened).await).await?;
         gateway.dispatch_hint.notify_waiters();
         Ok(answers)
     }
@@ -121,6 +130,7 @@ impl Wallet {
         conn: &mut AsyncPgConnection,
         snapshot: &Snapshot,
         pays: &[Pay],
+        screened: &PayScreenings,
     ) -> Result<Vec<Answer>, WalletError> {
         let now = self.now();
         let keys: BTreeSet<(Tenant, OfferId)> = pays.iter().map(|pay| (pay.user.tenant, pay.offer_id)).collect();
@@ -160,13 +170,13 @@ impl Wallet {
                 answers.push(Answer::Version { current: offer.version });
                 continue;
             }
-            match self.decide(pay, row, &mut ground, snapshot, now)? {
+            match self.decide(pay, row, &mut ground, snapshot, screened, now)? {
                 Ok(acceptance) => {
                     answers.push(Answer::Accepted(pay.request_id));
                     ground.accepted_here.insert((offer.tenant(), offer.id), pay.request_id);
                     accepted.push(acceptance);
                 }
-                Err(refusal) => answers.push(Answer::Refused(refusal)),
+                Err(answer) => answers.push(answer),
             }
         }
         self.write(conn, &accepted, ground.usages, now).await?;
@@ -266,8 +276,9 @@ impl Wallet {
         row: &ForAcceptance,
         ground: &mut Ground,
         snapshot: &Snapshot,
+        screened: &PayScreenings,
         now: DateTime<Utc>,
-    ) -> Result<Result<Accepted, Refusal>, WalletError> {
+    ) -> Result<Result<Accepted, Answer>, WalletError> {
         let ForAcceptance { offer, customer, card, listed } = row;
         let tenant = offer.tenant();
         let usage = |subject| ground.usages.get(&(tenant, subject));
@@ -276,10 +287,11 @@ impl Wallet {
         let kyc_level = self.kyc_level(&pay.user, customer.kyc_level);
         let judged = Judged { user: &pay.user, offer, card, kyc_level };
         // An offer that is open no more was neither locked nor counted for; its status refuses it.
-        let rules = match offer.status {
+        let mut rules = match offer.status {
             OfferStatus::Quoted => self.velocity_results(judged, &ground.velocity)?,
             _ => Vec::new(),
         };
+        let is_screened = self.screened(offer, screened, &mut rules);
         let stop = Stop::by_rules(&rules);
         let countries = [card.billing_country.as_deref(), customer.country.as_deref()];
         let blocked = self.gateway.blocked_by(listed, &card.iin, countries);
@@ -299,14 +311,17 @@ impl Wallet {
             routes: snapshot.routes(tenant.mode),
         };
         if let Err(refusal) = check_execution(&self.execution_facts(offer, around)?) {
-            return Ok(Err(refusal));
+            return Ok(Err(Answer::Refused(refusal)));
+        }
+        if !is_screened {
+            return Ok(Err(Answer::Unscreened));
         }
         let partner_shares = match self.partner_shares(ground, offer, now)? {
             Ok(shares) => shares,
-            Err(refusal) => return Ok(Err(refusal)),
+            Err(refusal) => return Ok(Err(Answer::Refused(refusal))),
         };
         let Some(point_id) = snapshot.point(tenant, offer.currency_to) else {
-            return Ok(Err(RefusalCode::NoRoute.into()));
+            return Ok(Err(Answer::Refused(RefusalCode::NoRoute.into())));
         };
 
         // From here on it is accepted: what the next pays of this batch see is what is left.
@@ -356,6 +371,30 @@ impl Wallet {
                 stop,
             },
         }))
+    }
+
+    /// Adds what a screening said to what the rules say. `false`: nobody could tell.
+    fn screened(&self, offer: &Offer, screened: &PayScreenings, rules: &mut Vec<RuleResult>) -> bool {
+        if !self.gateway.screens_pays() {
+            return true;
+        }
+        let (why, verdict) = match screened.get(&(offer.tenant(), offer.id)) {
+            Some(Ok(Verdict::Pass)) => return true,
+            Some(Ok(Verdict::Review { why })) => (why, RuleVerdict::Moderate),
+            Some(Ok(Verdict::Refuse { why })) => {
+                // For support; the user is told that they are blocked, and not by which list.
+                tracing::warn!(offer = %offer.id, why, "a screening refuses a pay");
+                (why, RuleVerdict::Refuse { code: RuleRefusal::Blocked, limit: None })
+            }
+            Some(Err(error)) => {
+                tracing::warn!(offer = %offer.id, %error, "a pay could not be screened");
+                return false;
+            }
+            // It wasn't open when it was asked about: then its status refuses it.
+            None => return false,
+        };
+        rules.push(RuleResult { rule: why.clone(), verdict });
+        true
     }
 
     /// Where on the partner's stripes the amount counts. Each stripe keeping to its share of the limit keeps their sum to

@@ -15,7 +15,7 @@ use crate::store::blocks;
 use crate::store::cards::{self, Card, NewCard, Renewal};
 use crate::store::jobs::{self, JobKind, NewJob};
 use crate::store::retry::transaction;
-use crate::store::{customers, requests};
+use crate::store::{customers, requests, screenings};
 use crate::vault::{BILLING_COLUMN, CardOwner, Context, RecordId, SealedCard};
 
 /// How many times a card that is added and deleted at once is tried to be written.
@@ -148,9 +148,20 @@ impl Wallet {
             expiry_month: i16::from(card.expiry.month),
             pan_sealed: sealed.pan.0,
             holder_sealed: sealed.holder.0,
-            validation_status: APPROVED.to_owned(),
+            validation_status: self.status_at_first().to_owned(),
         };
-        Ok(cards::insert(&mut conn, row, now).await?)
+        if !self.gateway.screens_cards() {
+            return Ok(cards::insert(&mut conn, row, now).await?);
+        }
+        drop(conn);
+        transaction(&self.gateway.db, async |conn| {
+            let inserted = cards::insert(conn, row.clone(), now).await?;
+            if inserted {
+                screenings::open(conn, user.tenant, id, now).await?;
+            }
+            Ok::<_, WalletError>(inserted)
+        })
+        .await
     }
 
     async fn renew(
@@ -165,11 +176,23 @@ impl Wallet {
             expiry_month: i16::from(card.expiry.month),
             pan_sealed: sealed.pan.0,
             holder_sealed: sealed.holder.0,
-            validation_status: APPROVED.to_owned(),
+            validation_status: self.status_at_first().to_owned(),
         };
-        let mut conn = self.gateway.db.get().await?;
-        cards::renew(&mut conn, user.tenant, id, renewal, self.now()).await?;
-        Ok(true)
+        let now = self.now();
+        transaction(&self.gateway.db, async |conn| {
+            cards::renew(conn, user.tenant, id, renewal.clone(), now).await?;
+            if self.gateway.screens_cards() {
+                screenings::open(conn, user.tenant, id, now).await?;
+            }
+            Ok::<_, WalletError>(true)
+        })
+        .await
+    }
+
+    /// What is kept of a card whose number passed the checks. Its expiry follows from the date and the block list from the list as it stands:
+    /// neither is kept.
+    fn status_at_first(&self) -> &'static str {
+        if self.gateway.screens_cards() { "pending" } else { "approved" }
     }
 
     async fn card(&self, user: &User, customer_id: CustomerId, id: CardId) -> Result<CardView, WalletError> {
@@ -248,10 +271,6 @@ impl Wallet {
         self.view_of_card(user, card, &ground)
     }
 }
-
-/// What is kept of a card whose number passed the checks. Its expiry follows from the date and the block list from the list as it stands:
-/// neither is kept.
-const APPROVED: &str = "approved";
 
 /// A card's expiry, as its row has it.
 pub(super) fn expiry_of(year: i16, month: i16) -> CardExpiry {

@@ -2,6 +2,7 @@
 //! moves only by that person's decision.
 
 mod blocks;
+mod screening;
 
 use std::sync::Arc;
 
