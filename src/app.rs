@@ -13,6 +13,7 @@ use tokio::task::JoinSet;
 use crate::clock::Clock;
 use crate::config::Settings;
 use crate::config::gateway::ProviderAccountSeed;
+use crate::config::screening::{ScreenAt, ScreeningSettings};
 use crate::domain::card::IssuerTable;
 use crate::domain::exact;
 use crate::domain::exchange::BidAsk;
@@ -21,6 +22,7 @@ use crate::domain::rate::Pair;
 use crate::gateway::account_calls::AccountCalls;
 use crate::gateway::prices::MarketPrices;
 use crate::gateway::route_book::RouteBook;
+use crate::gateway::screening::Screening;
 use crate::gateway::waiters::Waiters;
 use crate::gateway::{Gateway, GatewayError};
 use crate::http::auth::{AuthSetupError, Authenticator};
@@ -37,6 +39,8 @@ use crate::providers::transport::{TcpTransport, Transport};
 use crate::providers::worldpay::WorldpayProvider;
 use crate::rates::Rates;
 use crate::rates::registry::BuildError;
+use crate::screening::Screen;
+use crate::screening::file::FileScreen;
 use crate::staff::desk::Desk;
 use crate::staff::{Staff, StaffError};
 use crate::store::cluster::{ClusterError, ClusterOptions, PrivateCluster};
@@ -80,6 +84,8 @@ pub enum StartError {
     Credential { account: String, variable: String },
     #[error("gateway.issuers_file: {}: {why}", path.display())]
     Issuers { path: PathBuf, why: String },
+    #[error("screening.file: {0}")]
+    Screening(String),
     #[error("staff: {0}")]
     Staff(#[from] StaffError),
     #[error("providers: {0}")]
@@ -216,6 +222,7 @@ impl App {
             prices: Arc::new(BoardPrices(Arc::clone(&rates))),
             reference_currency: book.limits.reference,
             iin_digits: settings.vault.iin_kept(),
+            screening: open_screening(&settings.screening).await?,
             issuers: Arc::new(open_issuers(settings.gateway.issuers_file.as_deref())?),
             lease: settings.worker.lease(),
             account_calls: AccountCalls::new(settings.worker.account_calls_max),
@@ -358,6 +365,21 @@ fn builtin_adapters(
         Arc::new(TabapayProvider::with_clock(&of.tabapay, over(), Arc::clone(clock))),
         Arc::new(WorldpayProvider::new(&of.worldpay, over())),
     ])
+}
+
+/// Who screens. A list that can't be read now is said now; later, it stops what it screens.
+async fn open_screening(settings: &ScreeningSettings) -> Result<Screening, StartError> {
+    let asks = |when| settings.at.contains(&when);
+    let (at_card, at_pay) = (asks(ScreenAt::Card), asks(ScreenAt::Pay));
+    let screen: Option<Arc<dyn Screen>> = match &settings.file {
+        Some(path) if at_card || at_pay => {
+            let file = FileScreen::new(path);
+            file.list().await.map_err(|error| StartError::Screening(error.0))?;
+            Some(Arc::new(file))
+        }
+        _ => None,
+    };
+    Ok(Screening { screen, at_card, at_pay, timeout: settings.timeout() })
 }
 
 /// Reads the file of card issuers, if one is named.

@@ -12,6 +12,7 @@ pub mod pricing;
 pub mod providers;
 pub mod rate_sources;
 pub mod rates;
+pub mod screening;
 pub mod telemetry;
 pub mod vault;
 pub mod wallet;
@@ -45,6 +46,7 @@ pub struct Settings {
     pub pricing: pricing::PricingSettings,
     pub providers: providers::ProvidersSettings,
     pub wallet: wallet::WalletSettings,
+    pub screening: screening::ScreeningSettings,
     pub gateway: gateway::GatewaySettings,
     pub worker: worker::WorkerSettings,
 }
@@ -142,6 +144,7 @@ impl Settings {
         self.http.check(&mut problems);
         self.telemetry.check(&mut problems);
         self.wallet.check(&mut problems);
+        self.screening.check(&mut problems);
         self.gateway.check(&mut problems);
         self.worker.check(&mut problems);
         self.check_modes(&mut problems);

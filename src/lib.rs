@@ -13,6 +13,7 @@
 //! | [`vault`] | envelope encryption of card data, the key ring, fingerprints |
 //! | [`providers`] | payout provider adapters behind one trait |
 //! | [`rates`] | rate sources behind one trait, and the board that quotes read |
+//! | [`screening`] | who tells whether something may be paid to somebody, behind one trait |
 //! | [`simulator`] | a provider with a bank of its own, behind a published API, that misbehaves as it is told |
 //! | [`http`] | what is on the wire; no SQL and no rule |
 //! | [`verify`] | whether a whole database keeps every invariant, row by row; it changes nothing |
@@ -30,6 +31,7 @@ pub mod gateway;
 pub mod http;
 pub mod providers;
 pub mod rates;
+pub mod screening;
 pub mod simulator;
 pub mod staff;
 pub mod store;

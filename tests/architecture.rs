@@ -23,7 +23,8 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("rates", &["domain", "config", "clock"]),
     // The provider's side: it shares the behaviour table and the report's row with `providers`, and knows nothing of ours.
     ("simulator", &["domain", "config", "clock", "providers"]),
-    ("gateway", &["domain", "config", "clock", "store", "vault", "providers", "torture"]),
+    ("screening", &["domain"]),
+    ("gateway", &["domain", "config", "clock", "store", "vault", "providers", "screening", "torture"]),
     ("wallet", &["domain", "config", "store", "vault", "rates", "gateway", "torture"]),
     // The dashboard shows what the wallet says of an offer, and the board's prices; staff's decisions are the gateway's, and name
     // what a provider calls a payment.

@@ -13,7 +13,7 @@ use landfall::gateway::access::audit::Author;
 use landfall::gateway::access::keys::{ApiKey, NewKey, Slice};
 use landfall::gateway::access::{Refusal, Scope};
 
-use super::{Failure, complain, system_clock};
+use super::{Failure, complain, said, system_clock};
 
 #[derive(Subcommand)]
 pub enum Command {
@@ -140,15 +140,4 @@ fn line(key: &ApiKey, now: chrono::DateTime<chrono::Utc>) -> String {
     };
     let scopes: Vec<&str> = key.scopes.iter().map(|scope| scope.as_str()).collect();
     format!("{}  {}...  {}  {state}  {}", key.id, key.prefix, key.name, scopes.join(","))
-}
-
-/// A refusal, for whoever typed the command.
-fn said(refusal: Refusal) -> Failure {
-    match refusal {
-        Refusal::Invalid(problems) => {
-            let details: Vec<String> = problems.into_iter().map(|problem| problem.detail).collect();
-            details.join(" ").into()
-        }
-        refusal => refusal.to_string().into(),
-    }
 }

@@ -3,6 +3,8 @@
 
 mod api_key;
 mod bench;
+mod block;
+mod cards;
 mod config;
 mod demo;
 mod keys;
@@ -21,6 +23,7 @@ use clap::{Parser, Subcommand};
 use landfall::app::Database;
 use landfall::clock::{Clock, SystemClock};
 use landfall::config::Settings;
+use landfall::gateway::access::Refusal;
 
 /// Landfall: a crypto-to-fiat card payout backend.
 #[derive(Parser)]
@@ -54,6 +57,12 @@ enum Command {
     /// Make, list and revoke API keys of partners.
     #[command(subcommand)]
     ApiKey(api_key::Command),
+    /// Whom and what is not paid out to: cards, customers, countries, first digits.
+    #[command(subcommand)]
+    Block(block::Command),
+    /// Cards that wait after their screening: list, approve, decline.
+    #[command(subcommand)]
+    Cards(cards::Command),
     /// What waits for a person: list it, look at it, decide.
     #[command(subcommand)]
     Moderation(moderation::Command),
@@ -94,6 +103,8 @@ pub async fn run(cli: Cli) -> ExitCode {
         Command::Verify => verify::run(settings).await,
         Command::Reconcile(arguments) => reconcile::run(settings, &arguments).await,
         Command::ApiKey(command) => api_key::run(settings, command).await,
+        Command::Cards(command) => cards::run(settings, command).await,
+        Command::Block(command) => block::run(settings, command).await,
         Command::Moderation(command) => moderation::run(settings, command).await,
         Command::Config(command) => config::run(&settings, &command),
         Command::Keys(command) => keys::run(&settings, command).await,
@@ -112,6 +123,23 @@ pub async fn run(cli: Cli) -> ExitCode {
 /// Says what is wrong on standard error.
 pub fn complain(what: &str) {
     eprintln!("landfall: {what}");
+}
+
+/// What a use case refused, in its words.
+fn said(refusal: Refusal) -> Failure {
+    match refusal {
+        Refusal::Invalid(problems) => {
+            let details: Vec<String> = problems.into_iter().map(|problem| problem.detail).collect();
+            details.join(" ").into()
+        }
+        refusal => refusal.to_string().into(),
+    }
+}
+
+/// How events and the audit trail name whoever typed the command.
+fn actor(by: &str) -> Result<String, Failure> {
+    let is_name = (1..=100).contains(&by.len()) && by.chars().all(|c| c.is_ascii_graphic());
+    if is_name { Ok(format!("cli:{by}")) } else { Err("--by is a name of 1 to 100 letters, digits and signs".into()) }
 }
 
 fn system_clock() -> Arc<dyn Clock> {

@@ -15,7 +15,7 @@ use rust_decimal::Decimal;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::{Failure, complain, system_clock};
+use super::{Failure, actor, complain, system_clock};
 
 #[derive(Subcommand)]
 pub enum Command {
@@ -300,12 +300,6 @@ async fn close(app: &App, arguments: CloseArguments) -> Result<ExitCode, Failure
     let case = app.gateway.close_case(&actor(&arguments.by)?, arguments.case, closing).await?;
     println!("{}  {}  closed as {}", case.id.simple(), case.kind, case.closing.as_deref().unwrap_or("closed"));
     Ok(ExitCode::SUCCESS)
-}
-
-/// How events and the audit trail name whoever typed the command.
-fn actor(by: &str) -> Result<String, Failure> {
-    let is_name = (1..=100).contains(&by.len()) && by.chars().all(|c| c.is_ascii_graphic());
-    if is_name { Ok(format!("cli:{by}")) } else { Err("--by is a name of 1 to 100 letters, digits and signs".into()) }
 }
 
 fn pretty(evidence: &Value) -> String {

@@ -3,6 +3,7 @@
 
 mod fees;
 mod limits;
+mod velocity;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -21,6 +22,7 @@ use crate::domain::rate::{Pair, Spread};
 
 pub use fees::{FeeRuleSettings, FeeScheduleSettings};
 pub use limits::{LimitSettings, PeriodLimitSettings};
+pub use velocity::VelocitySettings;
 
 const CRYPTO_SCALE_DEFAULT: u8 = 8;
 const SCALE_MAX: u8 = 18;
@@ -154,7 +156,7 @@ impl PricingSettings {
         let pairs = self.read_pairs(&assets, &mut reader);
         let spreads = self.read_spreads(&pairs, &mut reader);
         let fees = fees::read(&self.fee_schedules, &pairs, &mut reader);
-        let limits = self.limits.read(&assets, &mut reader);
+        let limits = self.limits.read(&assets, &pairs, &mut reader);
         Some(PriceBook {
             assets,
             pairs,

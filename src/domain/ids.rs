@@ -148,6 +148,10 @@ uuid_id!(
     BatchId, "bat_"
 );
 uuid_id!(
+    /// An entry of the block list.
+    BlockId, "blk_"
+);
+uuid_id!(
     /// A row of the audit trail.
     AuditId, "aud_"
 );

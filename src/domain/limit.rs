@@ -15,6 +15,7 @@ use super::asset::Asset;
 use super::exact::{self, ArithmeticError, Rounding};
 use super::money::{Money, MoneyError};
 use super::rate::Price;
+use super::velocity::VelocityRule;
 
 pub use stripes::{StripeError, StripeShare, plan_striped, stripe_limits};
 pub use window::{Sums, UsageError, UsageWindow};
@@ -118,6 +119,8 @@ pub struct LimitRules {
     pub customer: PeriodLimits,
     pub card: PeriodLimits,
     pub partner: PeriodLimits,
+    /// How often and how much in a rolling window, in the order in which they are asked.
+    pub velocity: Vec<VelocityRule>,
 }
 
 impl LimitRules {
@@ -165,6 +168,7 @@ mod tests {
             customer: PeriodLimits { day: Some(dec!(5000)), month: None, year: Some(dec!(20000)) },
             card: PeriodLimits::default(),
             partner: PeriodLimits::default(),
+            velocity: Vec::new(),
         }
     }
 

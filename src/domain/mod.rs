@@ -2,6 +2,7 @@
 //! answers with what should happen, and never makes it happen.
 
 pub mod asset;
+pub mod block;
 pub mod card;
 pub mod exact;
 pub mod exchange;
@@ -18,6 +19,8 @@ pub mod payout_request;
 pub mod rate;
 pub mod reconciliation;
 pub mod routing;
+pub mod screening;
 pub mod service;
 pub mod staff;
 pub mod states;
+pub mod velocity;

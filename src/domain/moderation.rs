@@ -21,6 +21,8 @@ pub enum Reason {
     LateSuccess,
     /// The provider's report has a payment of a payout that was planned and never sent: sending it might pay twice.
     UnsentAtProvider,
+    /// A rule or a screening wants a person to look at it before anything is sent.
+    Screening,
 }
 
 /// A text that names no reason or no decision.
@@ -29,13 +31,14 @@ pub enum Reason {
 pub struct Unknown(&'static str);
 
 impl Reason {
-    pub const ALL: [Reason; 6] = [
+    pub const ALL: [Reason; 7] = [
         Reason::NotFoundAtProvider,
         Reason::FateOpen,
         Reason::PartlyPaid,
         Reason::ProcessedMoreThanAsked,
         Reason::LateSuccess,
         Reason::UnsentAtProvider,
+        Reason::Screening,
     ];
 
     /// Also the kind of the case that is opened.
@@ -47,6 +50,7 @@ impl Reason {
             Reason::ProcessedMoreThanAsked => "processed_more_than_asked",
             Reason::LateSuccess => "late_success",
             Reason::UnsentAtProvider => "unsent_at_provider",
+            Reason::Screening => "screening",
         }
     }
 
@@ -67,6 +71,7 @@ impl Reason {
             Reason::UnsentAtProvider => {
                 "the provider's report has a payment of a payout that was planned and never sent: sending it might pay twice"
             }
+            Reason::Screening => "a rule or a screening wants a person to look at it; nothing of it has been sent",
         }
     }
 
@@ -74,7 +79,7 @@ impl Reason {
     /// their cases stay open when the request goes on.
     pub const fn is_settled_by_going_on(self) -> bool {
         match self {
-            Reason::NotFoundAtProvider | Reason::FateOpen | Reason::PartlyPaid => true,
+            Reason::NotFoundAtProvider | Reason::FateOpen | Reason::PartlyPaid | Reason::Screening => true,
             Reason::ProcessedMoreThanAsked | Reason::LateSuccess | Reason::UnsentAtProvider => false,
         }
     }
@@ -269,7 +274,8 @@ pub fn judge(kind: DecisionKind, facts: &Facts) -> Result<(), NotNow> {
                     Reason::PartlyPaid
                     | Reason::ProcessedMoreThanAsked
                     | Reason::LateSuccess
-                    | Reason::UnsentAtProvider,
+                    | Reason::UnsentAtProvider
+                    | Reason::Screening,
                 ) => Err(NotNow::MayHavePaid),
                 Some(Reason::NotFoundAtProvider | Reason::FateOpen) | None if payout.is_reported => {
                     Err(NotNow::MayHavePaid)
@@ -290,6 +296,9 @@ fn open_payout(facts: &Facts) -> Result<PayoutFacts, NotNow> {
     let payout = facts.payout.ok_or(NotNow::PayoutUnnamed)?;
     if facts.stopped.is_none() && !payout.is_reported {
         return Err(NotNow::NothingWaits);
+    }
+    if facts.stopped == Some(Reason::Screening) {
+        return Err(NotNow::PayoutUnsent);
     }
     match payout.status {
         PayoutStatus::Created => Err(NotNow::PayoutUnsent),

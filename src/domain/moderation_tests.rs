@@ -15,6 +15,11 @@ fn facts(stopped: Option<Reason>, payout: Option<PayoutFacts>) -> Facts {
     Facts { stopped, is_ending: false, may_try_rest: true, payout }
 }
 
+/// Under which a payout may have been sent.
+fn grounds_after_a_send() -> Vec<Option<Reason>> {
+    grounds().into_iter().filter(|reason| *reason != Some(Reason::Screening)).collect()
+}
+
 fn grounds() -> Vec<Option<Reason>> {
     Reason::ALL.into_iter().map(Some).chain([None]).collect()
 }
@@ -26,8 +31,8 @@ fn expected(stopped: Option<Reason>, status: Option<PayoutStatus>, kind: Decisio
         // What the provider has already isn't sent.
         D::Continue => stopped.is_some_and(|reason| reason != Reason::UnsentAtProvider),
         D::Reject => stopped.is_some(),
-        D::MarkPaid => is_open,
-        D::MarkFailedRelease => is_open,
+        // What waits for its screening has sent nothing that could be marked.
+        D::MarkPaid | D::MarkFailedRelease => is_open && stopped != Some(Reason::Screening),
         D::MarkFailedFailover => is_open && matches!(stopped, Some(Reason::NotFoundAtProvider | Reason::FateOpen)),
     }
 }
@@ -56,7 +61,7 @@ fn nothing_is_decided_where_nothing_waits() {
 
 #[test]
 fn a_payout_that_somebody_may_be_sending_is_left_alone_under_every_reason() {
-    for stopped in grounds() {
+    for stopped in grounds_after_a_send() {
         for status in [S::Pending, S::Unknown] {
             for kind in D::ALL.into_iter().filter(|kind| kind.marks_payout()) {
                 let sending = PayoutFacts { is_being_sent: true, ..payout(status) };
@@ -68,7 +73,7 @@ fn a_payout_that_somebody_may_be_sending_is_left_alone_under_every_reason() {
 
 #[test]
 fn nobody_says_failed_before_the_provider_has_had_its_time() {
-    for stopped in grounds() {
+    for stopped in grounds_after_a_send() {
         for kind in [D::MarkFailedRelease, D::MarkFailedFailover] {
             let early = PayoutFacts { has_settled: false, ..payout(S::Unknown) };
             assert_eq!(judge(kind, &facts(stopped, Some(early))), Err(NotNow::NotSettled));

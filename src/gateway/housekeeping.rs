@@ -28,6 +28,7 @@ impl Gateway {
         self.forget_old_counts().await?;
         self.forget_callback_keys().await?;
         self.keep_accounts_watched().await?;
+        self.screen_cards().await?;
         self.destroy_deleted_numbers().await
     }
 

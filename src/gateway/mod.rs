@@ -8,6 +8,7 @@ pub mod account_calls;
 pub mod account_checks;
 pub mod balance_syncs;
 pub mod batches;
+pub mod blocks;
 pub mod breakers;
 pub mod callback;
 pub mod cases;
@@ -27,6 +28,7 @@ pub mod progress;
 pub mod reconciliation;
 pub mod requests;
 pub mod route_book;
+pub mod screening;
 pub mod seed;
 pub mod settle;
 pub mod simulate;
@@ -70,7 +72,9 @@ pub struct Gateway {
     pub reference_currency: Asset,
     /// How much of a card number stays in the clear.
     pub iin_digits: IinDigits,
-    /// What the first digits of a card tell of its issuer, for routing.
+    /// Who tells whether something may be paid to somebody, and when it is asked.
+    pub screening: screening::Screening,
+    /// What the first digits of a card tell of its issuer, for routing and the block list.
     pub issuers: Arc<IssuerTable>,
     /// How long claimed work is ours.
     pub lease: Duration,

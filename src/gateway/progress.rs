@@ -202,6 +202,8 @@ pub fn has_come_out(request: &PayoutRequest, payouts: &[Payout], reason: Reason,
     }
     match reason {
         Reason::NotFoundAtProvider | Reason::FateOpen => !payouts.iter().any(is_sent),
+        // Nothing can be sent any more that somebody would have to allow.
+        Reason::Screening => is_stopped(request, payouts, now),
         Reason::PartlyPaid => ending(request, payouts, now) != Next::PartlyPaid,
         // A person has to look at what was paid too much, whatever follows.
         Reason::ProcessedMoreThanAsked | Reason::LateSuccess | Reason::UnsentAtProvider => false,

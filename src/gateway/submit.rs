@@ -9,7 +9,10 @@ use super::journal::{self, CHAIN_START, Draft};
 use super::{Gateway, GatewayError};
 use crate::domain::asset::AssetCode;
 use crate::domain::ids::{CardId, CustomerId, OfferId, PayoutPointId, PayoutRequestId, Tenant};
+use crate::domain::moderation::Reason;
+use crate::domain::offer::{RuleResult, RuleVerdict};
 use crate::domain::payout_request::{Funding, RequestEvent, RequestStatus};
+use crate::store::cases::{self, NewCase};
 use crate::store::events::{self, Event};
 use crate::store::jobs::{self, JobKind, NewJob};
 use crate::store::requests::{self, PayoutRequest, RequestTerms};
@@ -26,6 +29,24 @@ pub struct WalletSubmission {
     /// In units of `currency`.
     pub amount: Decimal,
     pub currency: AssetCode,
+    /// Nothing is sent before a person has decided; `None`: it goes on its way.
+    pub stop: Option<Stop>,
+}
+
+/// Why a person has to look at a request before anything is sent.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Stop {
+    /// Names of rules and what a screening said, for the case.
+    pub why: Vec<String>,
+}
+
+impl Stop {
+    /// What rules that refuse nothing want looked at.
+    pub fn by_rules(rules: &[RuleResult]) -> Option<Self> {
+        let wants_a_person = |rule: &&RuleResult| rule.verdict == RuleVerdict::Moderate;
+        let why: Vec<String> = rules.iter().filter(wants_a_person).map(|rule| rule.rule.clone()).collect();
+        (!why.is_empty()).then_some(Self { why })
+    }
 }
 
 /// The service that pays `currency` to a card: `card_eur`.
@@ -48,13 +69,20 @@ impl Gateway {
     ) -> Result<(), GatewayError> {
         let mut rows: Vec<PayoutRequest> = Vec::with_capacity(submissions.len());
         let mut log: Vec<Event> = Vec::with_capacity(submissions.len());
+        let mut stopped: Vec<NewCase> = Vec::new();
         for submission in submissions {
-            let (row, event) = self.request_of(submission, now)?;
-            rows.push(row);
+            let (mut row, event) = self.request_of(submission, now)?;
             log.push(event);
+            if let Some(stop) = &submission.stop {
+                let (case, event) = self.stop_before_it_begins(&mut row, stop, now)?;
+                stopped.push(case);
+                log.push(event);
+            }
+            rows.push(row);
         }
         let due: Vec<NewJob> = rows
             .iter()
+            .filter(|row| row.moderation_reason.is_none())
             .map(|row| NewJob {
                 tenant: row.tenant(),
                 kind: JobKind::Dispatch,
@@ -68,8 +96,36 @@ impl Gateway {
             requests::insert(conn, &rows),
             events::insert(conn, &log),
             jobs::insert(conn, &due, now),
+            cases::open(conn, stopped, now),
         )?;
         Ok(())
+    }
+
+    /// A request that waits for a person from its first moment: it has no job that could begin it, in the very transaction that makes it.
+    fn stop_before_it_begins(
+        &self,
+        row: &mut PayoutRequest,
+        stop: &Stop,
+        now: DateTime<Utc>,
+    ) -> Result<(NewCase, Event), GatewayError> {
+        let why = Reason::Screening.as_str();
+        let status = row.status.apply(RequestEvent::DispatchStarted);
+        row.status = status.map_err(|error| GatewayError::Request(row.id, error))?;
+        row.moderation_reason = Some(why.to_owned());
+        let evidence = json!({"amount": row.amount.to_string(), "currency": row.currency.as_str(), "rules": stop.why});
+        let case = NewCase {
+            tenant: row.tenant(),
+            kind: why,
+            request_id: Some(row.id),
+            payout_id: None,
+            provider_account_id: None,
+            subject: None,
+            evidence: evidence.clone(),
+        };
+        let data = json!({"why": why, "evidence": evidence});
+        let draft = Draft { payout_id: None, kind: "moderation_started", actor: "wallet", data };
+        let event = journal::append(&self.vault, row, draft, now);
+        Ok((case, event))
     }
 
     fn request_of(

@@ -102,12 +102,14 @@ statement! {
 }
 
 statement! {
-    /// The same card added again: it shows again, with the expiry and holder it has now, and its number is there.
+    /// The same card added again: it shows again, with the expiry and holder it has now, and its number is there. One that was declined stays
+    /// so until a person approves it.
     struct RenewCard {
         expiry_year: i16 as SmallInt, expiry_month: i16 as SmallInt, pan_sealed: Vec<u8> as Bytea, holder_sealed: Vec<u8> as Bytea,
         validation_status: String as Text, now: DateTime<Utc> as Timestamptz,
         partner_id: PartnerId as SqlUuid, mode: Mode as Text, id: CardId as BigInt,
-    } = "UPDATE card SET expiry_year = ?, expiry_month = ?, pan_sealed = ?, holder_sealed = ?, validation_status = ?, \
+    } = "UPDATE card SET expiry_year = ?, expiry_month = ?, pan_sealed = ?, holder_sealed = ?, \
+             validation_status = CASE WHEN validation_status = 'declined' THEN 'declined' ELSE ? END, \
              hidden_at = NULL, destroyed_at = NULL, updated_at = ? \
          WHERE partner_id = ? AND mode = ? AND id = ?"
 }

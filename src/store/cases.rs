@@ -224,7 +224,7 @@ pub async fn restate(conn: &AsyncPgConnection, tenant: Tenant, id: Uuid, evidenc
 }
 
 /// Opens cases. What is open already, of the same kind about the same payout or subject, isn't opened twice.
-pub async fn open(conn: &mut AsyncPgConnection, cases: Vec<NewCase>, now: DateTime<Utc>) -> QueryResult<()> {
+pub async fn open(conn: &AsyncPgConnection, cases: Vec<NewCase>, now: DateTime<Utc>) -> QueryResult<()> {
     for case in cases {
         InsertCase {
             partner_id: case.tenant.partner_id,
@@ -238,7 +238,7 @@ pub async fn open(conn: &mut AsyncPgConnection, cases: Vec<NewCase>, now: DateTi
             evidence: case.evidence,
             now,
         }
-        .execute(conn)
+        .execute(&mut &*conn)
         .await?;
     }
     Ok(())

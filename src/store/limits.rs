@@ -18,14 +18,28 @@ pub enum Subject {
     Card(CardId),
     /// A stripe of the partner's sum: it is spread over several rows, so that no lock is shared by all.
     Partner(i16),
+    /// Counts nothing: whoever holds its lock may count what was accepted to a card number, by its fingerprint, across customers.
+    VelocityCard([u8; 32]),
+    /// Counts nothing: as above, for all that a partner's users were paid.
+    VelocityPartner,
 }
 
 impl Subject {
+    /// Whether it keeps a sum; the others are there to be locked.
+    pub const fn has_sum(self) -> bool {
+        match self {
+            Subject::Customer(_) | Subject::Card(_) | Subject::Partner(_) => true,
+            Subject::VelocityCard(_) | Subject::VelocityPartner => false,
+        }
+    }
+
     const fn kind(self) -> &'static str {
         match self {
             Subject::Customer(_) => "customer",
             Subject::Card(_) => "card",
             Subject::Partner(_) => "partner",
+            Subject::VelocityCard(_) => "velocity_card",
+            Subject::VelocityPartner => "velocity_partner",
         }
     }
 
@@ -33,13 +47,14 @@ impl Subject {
         match self {
             Subject::Customer(id) => id.0.simple().to_string(),
             Subject::Card(id) => id.to_string(),
-            Subject::Partner(_) => String::new(),
+            Subject::VelocityCard(fingerprint) => hex::encode(fingerprint),
+            Subject::Partner(_) | Subject::VelocityPartner => String::new(),
         }
     }
 
     const fn stripe(self) -> i16 {
         match self {
-            Subject::Customer(_) | Subject::Card(_) => 0,
+            Subject::Customer(_) | Subject::Card(_) | Subject::VelocityCard(_) | Subject::VelocityPartner => 0,
             Subject::Partner(stripe) => stripe,
         }
     }

@@ -2,15 +2,17 @@
 
 use chrono::{DateTime, Utc};
 use diesel::sql_types::{
-    Array, BigInt, Bool, Integer, Jsonb, Nullable, Numeric, SmallInt, Text, Timestamptz, Uuid as SqlUuid,
+    Array, BigInt, Bool, Bytea, Integer, Jsonb, Nullable, Numeric, SmallInt, Text, Timestamptz, Uuid as SqlUuid,
 };
 use diesel::{OptionalExtension, QueryResult};
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
 use rust_decimal::Decimal;
 use serde_json::Value;
 
+use super::blocks::{self, listed_for};
 use super::statement::statement;
 use crate::domain::asset::AssetCode;
+use crate::domain::block::Listed;
 use crate::domain::ids::{CardId, CustomerId, Mode, OfferId, PartnerId, PayoutRequestId, Tenant};
 use crate::domain::offer::{FixedSide, OfferStatus};
 use crate::domain::payout::Resolution;
@@ -25,6 +27,18 @@ macro_rules! offer_columns {
 }
 
 pub(super) use offer_columns;
+
+/// What an [`OfferCard`] is read from, the card being `c`.
+macro_rules! offer_card_columns {
+    () => {
+        "c.scheme, c.validation_status, c.expiry_year, c.expiry_month, c.hidden_at IS NOT NULL, c.billing_country, \
+         c.pan_sealed IS NOT NULL, c.fingerprint, c.iin"
+    };
+}
+
+pub(super) use offer_card_columns;
+
+pub(super) type OfferCardSql = (Text, Text, SmallInt, SmallInt, Bool, Nullable<Text>, Bool, Bytea, Text);
 
 pub(super) type OfferSql = (
     SqlUuid,
@@ -156,13 +170,13 @@ statement! {
 statement! {
     /// What a pay is judged by, with the offers locked against updates and pays, and their cards against deletion.
     struct LockForAcceptance {
+        now: DateTime<Utc> as Timestamptz,
         partner_ids: Vec<PartnerId> as Array<SqlUuid>, modes: Vec<Mode> as Array<Text>, ids: Vec<OfferId> as Array<BigInt>,
-    } => (OfferSql, (Text, SmallInt, Bool), (Text, Text, SmallInt, SmallInt, Bool, Nullable<Text>, Bool))
+    } => (OfferSql, (Text, SmallInt, Bool, Nullable<Text>), OfferCardSql, Array<Text>)
       = concat!("SELECT ", offer_columns!(), ", \
-             u.reference, u.kyc_level, u.blocked_at IS NOT NULL, \
-             c.scheme, c.validation_status, c.expiry_year, c.expiry_month, c.hidden_at IS NOT NULL, c.billing_country, \
-             c.pan_sealed IS NOT NULL \
-         FROM offer o \
+             u.reference, u.kyc_level, u.blocked_at IS NOT NULL, u.country, \
+             ", offer_card_columns!(), ", ", listed_for!(), " \
+         FROM offer o CROSS JOIN (SELECT ?::timestamptz AS now) n \
          JOIN UNNEST(?::uuid[], ?::text[], ?::bigint[]) AS k (partner_id, mode, id) \
          ON (o.partner_id, o.mode, o.id) = (k.partner_id, k.mode, k.id) \
          JOIN customer u ON (u.partner_id, u.mode, u.id) = (o.partner_id, o.mode, o.customer_id) \
@@ -176,6 +190,8 @@ pub struct OfferCustomer {
     pub reference: String,
     pub kyc_level: i16,
     pub is_blocked: bool,
+    /// ISO 3166-1 alpha-2.
+    pub country: Option<String>,
 }
 
 /// The card that an offer pays to, as acceptance sees it.
@@ -188,6 +204,9 @@ pub struct OfferCard {
     pub is_hidden: bool,
     pub billing_country: Option<String>,
     pub has_number: bool,
+    /// Of its number, in its tenant: 32 bytes.
+    pub fingerprint: Vec<u8>,
+    pub iin: String,
 }
 
 statement! {
@@ -360,14 +379,31 @@ pub async fn lock(conn: &AsyncPgConnection, offers: &[(Tenant, OfferId)]) -> Que
 pub async fn lock_for_acceptance(
     conn: &AsyncPgConnection,
     offers: &[(Tenant, OfferId)],
-) -> QueryResult<Vec<(Offer, OfferCustomer, OfferCard)>> {
-    LockForAcceptance {
+    now: DateTime<Utc>,
+) -> QueryResult<Vec<ForAcceptance>> {
+    let rows: Vec<(Offer, OfferCustomer, OfferCard, Vec<String>)> = LockForAcceptance {
+        now,
         partner_ids: offers.iter().map(|(tenant, _)| tenant.partner_id).collect(),
         modes: offers.iter().map(|(tenant, _)| tenant.mode).collect(),
         ids: offers.iter().map(|(_, id)| *id).collect(),
     }
     .load(&mut &*conn)
-    .await
+    .await?;
+    rows.into_iter()
+        .map(|(offer, customer, card, texts)| {
+            Ok(ForAcceptance { offer, customer, card, listed: blocks::listed(&texts)? })
+        })
+        .collect()
+}
+
+/// What a pay is judged by.
+#[derive(Clone, Debug)]
+pub struct ForAcceptance {
+    pub offer: Offer,
+    pub customer: OfferCustomer,
+    pub card: OfferCard,
+    /// What the block list has that may concern it.
+    pub listed: Listed,
 }
 
 /// An offer being accepted: the request that pays it and the sums it reserved.

@@ -192,21 +192,22 @@ statement! {
         auto: Vec<bool> as Array<Bool>, split_modes: Vec<SplitMode> as Array<Text>, parallel: Vec<bool> as Array<Bool>,
         single_routes: Vec<Option<RouteId>> as Array<Nullable<SqlUuid>>, batch_ids: Vec<Option<BatchId>> as Array<Nullable<SqlUuid>>,
         batch_rows: Vec<Option<i32>> as Array<Nullable<Integer>>, body_macs: Vec<Option<Vec<u8>>> as Array<Nullable<Bytea>>,
+        moderations: Vec<Option<String>> as Array<Nullable<Text>>,
     } => (SqlUuid,)
       = "INSERT INTO payout_request (partner_id, mode, id, point_id, reference_id, customer_id, card_id, offer_id, funding, \
              service, amount, currency, fields, description, status, attempts_limit, allow_partially, expires_at, event_seq, \
              event_mac, created_at, resolution, final_at, point_amount, point_currency, fee, exchange, metadata, callback_url, \
              attempts_per_route_limit, auto_process, split_mode, parallel_mode, single_route_id, batch_id, batch_row, body_mac, \
-             updated_at) \
+             moderation_reason, updated_at) \
          SELECT k.*, k.created_at FROM UNNEST(?::uuid[], ?::text[], ?::uuid[], ?::uuid[], ?::text[], ?::uuid[], ?::bigint[], \
              ?::bigint[], ?::text[], ?::text[], ?::numeric[], ?::text[], ?::jsonb[], ?::text[], ?::text[], ?::smallint[], \
              ?::boolean[], ?::timestamptz[], ?::int[], ?::bytea[], ?::timestamptz[], ?::text[], ?::timestamptz[], ?::numeric[], \
              ?::text[], ?::numeric[], ?::jsonb[], ?::jsonb[], ?::text[], ?::smallint[], ?::boolean[], ?::text[], ?::boolean[], \
-             ?::uuid[], ?::uuid[], ?::int[], ?::bytea[]) \
+             ?::uuid[], ?::uuid[], ?::int[], ?::bytea[], ?::text[]) \
              AS k (partner_id, mode, id, point_id, reference_id, customer_id, card_id, offer_id, funding, service, amount, \
              currency, fields, description, status, attempts_limit, allow_partially, expires_at, event_seq, event_mac, created_at, \
              resolution, final_at, point_amount, point_currency, fee, exchange, metadata, callback_url, attempts_per_route_limit, \
-             auto_process, split_mode, parallel_mode, single_route_id, batch_id, batch_row, body_mac) \
+             auto_process, split_mode, parallel_mode, single_route_id, batch_id, batch_row, body_mac, moderation_reason) \
          ON CONFLICT ON CONSTRAINT payout_request_reference_once DO NOTHING RETURNING id"
 }
 
@@ -301,6 +302,7 @@ pub async fn insert_new(conn: &AsyncPgConnection, requests: &[PayoutRequest]) ->
         batch_ids: requests.iter().map(|r| r.terms.batch_id).collect(),
         batch_rows: requests.iter().map(|r| r.terms.batch_row).collect(),
         body_macs: requests.iter().map(|r| r.terms.body_mac.clone()).collect(),
+        moderations: requests.iter().map(|r| r.moderation_reason.clone()).collect(),
     }
     .load(&mut &*conn)
     .await?;

@@ -9,10 +9,11 @@ use diesel::serialize::{self, IsNull, Output, ToSql};
 use diesel::sql_types;
 
 use crate::domain::asset::AssetCode;
+use crate::domain::block::BlockKind;
 use crate::domain::card::CardScheme;
 use crate::domain::ids::{
-    ApiKeyId, AuditId, BatchId, CardId, CustomerId, DepositAccountId, EventId, ExchangeSchemeId, Mode, OfferId,
-    PartnerId, PayoutId, PayoutPointId, PayoutRequestId, PayoutSchemeId, ProviderAccountId, RouteId, StaffId,
+    ApiKeyId, AuditId, BatchId, BlockId, CardId, CustomerId, DepositAccountId, EventId, ExchangeSchemeId, Mode,
+    OfferId, PartnerId, PayoutId, PayoutPointId, PayoutRequestId, PayoutSchemeId, ProviderAccountId, RouteId, StaffId,
 };
 use crate::domain::offer::{FixedSide, OfferStatus};
 use crate::domain::payout::{PayoutStatus, Resolution};
@@ -78,10 +79,11 @@ as_text!(
     OfferStatus,
     FixedSide,
     CardScheme,
+    BlockKind,
     Role,
     Email
 );
-as_inner!(sql_types::Uuid, uuid::Uuid: PartnerId, CustomerId, PayoutPointId, PayoutRequestId, PayoutId,
+as_inner!(sql_types::Uuid, uuid::Uuid: BlockId, PartnerId, CustomerId, PayoutPointId, PayoutRequestId, PayoutId,
     ProviderAccountId, DepositAccountId, RouteId, EventId, StaffId, PayoutSchemeId, ExchangeSchemeId,
     ApiKeyId, BatchId, AuditId);
 as_inner!(sql_types::BigInt, i64: CardId, OfferId);

@@ -67,6 +67,12 @@ pub(super) async fn check(conn: &mut AsyncPgConnection, report: &mut Report) -> 
         store::payouts::questions_are_asked(conn).await?,
     );
     report.add(
+        "screened before sent",
+        2,
+        "What was stopped for screening has sent nothing unless a person let it go on.",
+        store::payouts::screened_before_sent(conn).await?,
+    );
+    report.add(
         "decisions are told",
         2,
         "What a person decided about a case stands in the chain of its request's events.",

@@ -16,19 +16,25 @@ use uuid::Uuid;
 
 use super::facts::{Around, sums};
 use super::offers::{STRIPES, has_partner_limits};
+use super::velocity::{Judged, VelocityCounts};
 use super::{User, Wallet, WalletError};
+use crate::domain::block::BlockKind;
 use crate::domain::exact;
 use crate::domain::ids::{OfferId, PayoutRequestId, Tenant};
 use crate::domain::ledger::{self, AccountKey, Entry};
 use crate::domain::limit::{self, StripeError, stripe_limits};
 use crate::domain::money::Money;
-use crate::domain::offer::{OfferEvent, OfferStatus, Refusal, RefusalCode, check_execution};
+use crate::domain::offer::{
+    OfferEvent, OfferStatus, Refusal, RefusalCode, RuleRefusal, RuleResult, RuleVerdict, check_execution,
+};
+use crate::domain::screening::Answer as Verdict;
 use crate::gateway::route_book::Snapshot;
+use crate::gateway::screening::PayScreenings;
 use crate::gateway::settle::Reservation;
-use crate::gateway::submit::WalletSubmission;
+use crate::gateway::submit::{Stop, WalletSubmission};
 use crate::store::error::DbError;
 use crate::store::limits::{self as usage_store, Subject, Usages};
-use crate::store::offers::{self, Acceptance, Offer, OfferCard, OfferCustomer};
+use crate::store::offers::{self, Acceptance, ForAcceptance, Offer};
 use crate::store::retry::transaction;
 use crate::store::{accounts, entries};
 
@@ -60,6 +66,8 @@ pub enum Answer {
         current: i32,
     },
     Refused(Refusal),
+    /// Nothing refuses it but that nobody can screen it now. It may be paid later.
+    Unscreened,
 }
 
 struct Waiting {
@@ -109,7 +117,10 @@ impl Wallet {
             .routes
             .snapshot(&gateway.db, &gateway.assets, &gateway.providers, &gateway.credentials, self.now())
             .await?;
-        let answers = transaction(&gateway.db, async |conn| self.accept_in(conn, &snapshot, pays).await).await?;
+        let offers: BTreeSet<_> = pays.iter().map(|pay| (pay.user.tenant, pay.offer_id)).collect();
+        let screened = gateway.screen_pays(&offers.into_iter().collect::<Vec<_>>()).await?;
+        let answers =
+            transaction(&gateway.db, async |conn| self.accept_in(conn, &snapshot, pays, &screened).await).await?;
         gateway.dispatch_hint.notify_waiters();
         Ok(answers)
     }
@@ -119,28 +130,31 @@ impl Wallet {
         conn: &mut AsyncPgConnection,
         snapshot: &Snapshot,
         pays: &[Pay],
+        screened: &PayScreenings,
     ) -> Result<Vec<Answer>, WalletError> {
         let now = self.now();
         let keys: BTreeSet<(Tenant, OfferId)> = pays.iter().map(|pay| (pay.user.tenant, pay.offer_id)).collect();
         let keys: Vec<_> = keys.into_iter().collect();
-        let mut found: BTreeMap<(Tenant, OfferId), (Offer, OfferCustomer, OfferCard)> =
-            offers::lock_for_acceptance(conn, &keys)
-                .await?
-                .into_iter()
-                .map(|row| ((row.0.tenant(), row.0.id), row))
-                .collect();
+        let found: BTreeMap<(Tenant, OfferId), ForAcceptance> = offers::lock_for_acceptance(conn, &keys, now)
+            .await?
+            .into_iter()
+            .map(|row| ((row.offer.tenant(), row.offer.id), row))
+            .collect();
         let open: Vec<&Offer> =
-            found.values().map(|(offer, ..)| offer).filter(|offer| offer.status == OfferStatus::Quoted).collect();
-        let mut ground = self.lock_ground(conn, &open, now).await?;
+            found.values().map(|row| &row.offer).filter(|offer| offer.status == OfferStatus::Quoted).collect();
+        let judged: Vec<Judged<'_>> =
+            pays.iter().filter_map(|pay| self.judged(pay, found.get(&(pay.user.tenant, pay.offer_id))?)).collect();
+        let mut ground = self.lock_ground(conn, &open, &judged, now).await?;
 
         let mut answers = Vec::with_capacity(pays.len());
         let mut accepted: Vec<Accepted> = Vec::new();
         for pay in pays {
-            let Some((offer, customer, card)) = found.get_mut(&(pay.user.tenant, pay.offer_id)) else {
+            let Some(row) = found.get(&(pay.user.tenant, pay.offer_id)) else {
                 answers.push(Answer::NotFound);
                 continue;
             };
-            if customer.reference != pay.user.reference {
+            let offer = &row.offer;
+            if row.customer.reference != pay.user.reference {
                 answers.push(Answer::NotFound);
                 continue;
             }
@@ -156,24 +170,37 @@ impl Wallet {
                 answers.push(Answer::Version { current: offer.version });
                 continue;
             }
-            match self.decide(pay, offer, customer, card, &mut ground, snapshot, now)? {
+            match self.decide(pay, row, &mut ground, snapshot, screened, now)? {
                 Ok(acceptance) => {
                     answers.push(Answer::Accepted(pay.request_id));
                     ground.accepted_here.insert((offer.tenant(), offer.id), pay.request_id);
                     accepted.push(acceptance);
                 }
-                Err(refusal) => answers.push(Answer::Refused(refusal)),
+                Err(answer) => answers.push(answer),
             }
         }
         self.write(conn, &accepted, ground.usages, now).await?;
         Ok(answers)
     }
 
-    /// Locks what the open offers are judged by, each kind in one order: balances, then rolling sums.
+    /// A pay as the velocity rules look at it, if it can come to be judged at all.
+    fn judged<'a>(
+        &self,
+        pay: &'a Pay,
+        ForAcceptance { offer, customer, card, .. }: &'a ForAcceptance,
+    ) -> Option<Judged<'a>> {
+        if offer.status != OfferStatus::Quoted || customer.reference != pay.user.reference {
+            return None;
+        }
+        Some(Judged { user: &pay.user, offer, card, kyc_level: self.kyc_level(&pay.user, customer.kyc_level) })
+    }
+
+    /// Locks what the open offers are judged by, each kind in one order: balances, then rolling sums and what velocity rules count under.
     async fn lock_ground(
         &self,
         conn: &mut AsyncPgConnection,
         open: &[&Offer],
+        judged: &[Judged<'_>],
         now: DateTime<Utc>,
     ) -> Result<Ground, WalletError> {
         let mut balance_keys: Vec<(Tenant, Uuid)> = open
@@ -201,6 +228,7 @@ impl Wallet {
         for (tenant, stripes) in stripes {
             subjects.extend(stripes.into_iter().map(|stripe| (tenant, Subject::Partner(stripe))));
         }
+        subjects.extend(self.velocity_locks(judged)?);
         subjects.sort_unstable();
         subjects.dedup();
         // One statement, one order: parallel acceptances queue up instead of locking each other out.
@@ -213,7 +241,9 @@ impl Wallet {
                 }
             }
         }
-        Ok(Ground { balances, usages, accepted_here: BTreeMap::new() })
+        // Counted once nobody else can accept what is counted.
+        let velocity = self.velocity_counts(conn, judged, now).await?;
+        Ok(Ground { balances, usages, velocity, accepted_here: BTreeMap::new() })
     }
 
     /// Which of the partners' stripes a batch needs: each offer's own, or all of them where one is full or shared.
@@ -240,43 +270,58 @@ impl Wallet {
         Ok(wanted)
     }
 
-    #[expect(clippy::too_many_arguments, reason = "the facts of one decision, each from its own lock")]
     fn decide(
         &self,
         pay: &Pay,
-        offer: &Offer,
-        customer: &OfferCustomer,
-        card: &OfferCard,
+        row: &ForAcceptance,
         ground: &mut Ground,
         snapshot: &Snapshot,
+        screened: &PayScreenings,
         now: DateTime<Utc>,
-    ) -> Result<Result<Accepted, Refusal>, WalletError> {
+    ) -> Result<Result<Accepted, Answer>, WalletError> {
+        let ForAcceptance { offer, customer, card, listed } = row;
         let tenant = offer.tenant();
         let usage = |subject| ground.usages.get(&(tenant, subject));
         let available = AccountKey::user_available(offer.customer_id, offer.currency_from).id(tenant);
         let balance = ground.balances.get(&available).copied().unwrap_or_default();
+        let kyc_level = self.kyc_level(&pay.user, customer.kyc_level);
+        let judged = Judged { user: &pay.user, offer, card, kyc_level };
+        // An offer that is open no more was neither locked nor counted for; its status refuses it.
+        let mut rules = match offer.status {
+            OfferStatus::Quoted => self.velocity_results(judged, &ground.velocity)?,
+            _ => Vec::new(),
+        };
+        let is_screened = self.screened(offer, screened, &mut rules);
+        let stop = Stop::by_rules(&rules);
+        let countries = [card.billing_country.as_deref(), customer.country.as_deref()];
+        let blocked = self.gateway.blocked_by(listed, &card.iin, countries);
+        let rules = blocked.map(BlockKind::refusal).into_iter().chain(rules).collect();
         let around = Around {
             now,
-            kyc_level: self.kyc_level(&pay.user, customer.kyc_level),
-            customer_blocked: customer.is_blocked,
+            kyc_level,
+            customer_blocked: customer.is_blocked || blocked == Some(BlockKind::Customer),
             card: self.card_facts(card),
             scheme: card.scheme,
             customer_sums: sums(usage(Subject::Customer(offer.customer_id)), now)?,
             card_sums: sums(usage(Subject::Card(offer.card_id)), now)?,
             // The partner's own sum is judged below, on the stripe that is locked.
             partner_sums: Vec::new(),
+            rules,
             balance,
             routes: snapshot.routes(tenant.mode),
         };
         if let Err(refusal) = check_execution(&self.execution_facts(offer, around)?) {
-            return Ok(Err(refusal));
+            return Ok(Err(Answer::Refused(refusal)));
+        }
+        if !is_screened {
+            return Ok(Err(Answer::Unscreened));
         }
         let partner_shares = match self.partner_shares(ground, offer, now)? {
             Ok(shares) => shares,
-            Err(refusal) => return Ok(Err(refusal)),
+            Err(refusal) => return Ok(Err(Answer::Refused(refusal))),
         };
         let Some(point_id) = snapshot.point(tenant, offer.currency_to) else {
-            return Ok(Err(RefusalCode::NoRoute.into()));
+            return Ok(Err(Answer::Refused(RefusalCode::NoRoute.into())));
         };
 
         // From here on it is accepted: what the next pays of this batch see is what is left.
@@ -295,6 +340,7 @@ impl Wallet {
                 .ok_or_else(|| internal("its rolling sums aren't locked".to_owned()))?;
             window.reserve(now, reservation.amount).map_err(|error| internal(error.to_string()))?;
         }
+        self.count_accepted(judged, &mut ground.velocity)?;
         let status = offer.status.apply(OfferEvent::Accept).map_err(|error| internal(error.to_string()))?;
         debug_assert_eq!(status, OfferStatus::Accepted);
         let hold = ledger::hold(
@@ -322,8 +368,33 @@ impl Wallet {
                 card_id: offer.card_id,
                 amount: offer.amount_to,
                 currency: offer.currency_to,
+                stop,
             },
         }))
+    }
+
+    /// Adds what a screening said to what the rules say. `false`: nobody could tell.
+    fn screened(&self, offer: &Offer, screened: &PayScreenings, rules: &mut Vec<RuleResult>) -> bool {
+        if !self.gateway.screens_pays() {
+            return true;
+        }
+        let (why, verdict) = match screened.get(&(offer.tenant(), offer.id)) {
+            Some(Ok(Verdict::Pass)) => return true,
+            Some(Ok(Verdict::Review { why })) => (why, RuleVerdict::Moderate),
+            Some(Ok(Verdict::Refuse { why })) => {
+                // For support; the user is told that they are blocked, and not by which list.
+                tracing::warn!(offer = %offer.id, why, "a screening refuses a pay");
+                (why, RuleVerdict::Refuse { code: RuleRefusal::Blocked, limit: None })
+            }
+            Some(Err(error)) => {
+                tracing::warn!(offer = %offer.id, %error, "a pay could not be screened");
+                return false;
+            }
+            // It wasn't open when it was asked about: then its status refuses it.
+            None => return false,
+        };
+        rules.push(RuleResult { rule: why.clone(), verdict });
+        true
     }
 
     /// Where on the partner's stripes the amount counts. Each stripe keeping to its share of the limit keeps their sum to
@@ -387,7 +458,8 @@ impl Wallet {
             return Ok(());
         }
         let touched: BTreeSet<Tenant> = accepted.iter().map(|a| a.acceptance.tenant).collect();
-        let usages: Usages = usages.into_iter().filter(|((tenant, _), _)| touched.contains(tenant)).collect();
+        let has_changed = |tenant: &Tenant, subject: &Subject| touched.contains(tenant) && subject.has_sum();
+        let usages: Usages = usages.into_iter().filter(|((tenant, subject), _)| has_changed(tenant, subject)).collect();
         let submissions: Vec<_> = accepted.iter().map(|a| a.submission.clone()).collect();
         let holds: Vec<_> = accepted.iter().map(|a| a.hold.clone()).collect();
         let acceptances: Vec<_> = accepted.iter().map(|a| a.acceptance.clone()).collect();
@@ -406,6 +478,7 @@ impl Wallet {
 struct Ground {
     balances: std::collections::HashMap<Uuid, Decimal>,
     usages: Usages,
+    velocity: VelocityCounts,
     accepted_here: BTreeMap<(Tenant, OfferId), PayoutRequestId>,
 }
 

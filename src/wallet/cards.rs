@@ -11,10 +11,11 @@ use crate::domain::card::{
     identify, masked_pan, validation_status,
 };
 use crate::domain::ids::{CardId, CustomerId};
+use crate::store::blocks;
 use crate::store::cards::{self, Card, NewCard, Renewal};
 use crate::store::jobs::{self, JobKind, NewJob};
 use crate::store::retry::transaction;
-use crate::store::{customers, requests};
+use crate::store::{customers, requests, screenings};
 use crate::vault::{CardOwner, RecordId, SealedCard};
 
 /// How many times a card that is added and deleted at once is tried to be written.
@@ -52,7 +53,6 @@ struct CheckedCard {
     holder: HolderName,
     expiry: CardExpiry,
     scheme: CardScheme,
-    status: ValidationStatus,
 }
 
 impl Wallet {
@@ -65,7 +65,12 @@ impl Wallet {
             let mut conn = self.gateway.db.get().await?;
             customers::find_or_insert(&mut conn, user.tenant, &user.reference, now).await?
         };
-        let fingerprint = self.gateway.vault.fingerprint(user.tenant, &checked.pan).0.to_vec();
+        let prints = self.gateway.two_prints(user.tenant, &checked.pan).await?;
+        let fingerprint = prints.here.clone();
+        {
+            let conn = self.gateway.db.get().await?;
+            blocks::spread(&conn, user.tenant, vec![prints]).await?;
+        }
         for _ in 0..ATTEMPTS {
             // The id is part of what a ciphertext is bound to, so it is known before anything is sealed.
             let known = {
@@ -112,8 +117,7 @@ impl Wallet {
         if expiry.is_past(now) {
             return Err(WalletError::CardExpired);
         }
-        let status = validation_status(expiry, false, Screening::NotRequired, now);
-        Ok(CheckedCard { pan, holder, expiry, scheme, status })
+        Ok(CheckedCard { pan, holder, expiry, scheme })
     }
 
     async fn insert(
@@ -144,9 +148,20 @@ impl Wallet {
             expiry_month: i16::from(card.expiry.month),
             pan_sealed: sealed.pan.0,
             holder_sealed: sealed.holder.0,
-            validation_status: stored_status(card.status).to_owned(),
+            validation_status: self.status_at_first().to_owned(),
         };
-        Ok(cards::insert(&mut conn, row, now).await?)
+        if !self.gateway.screens_cards() {
+            return Ok(cards::insert(&mut conn, row, now).await?);
+        }
+        drop(conn);
+        transaction(&self.gateway.db, async |conn| {
+            let inserted = cards::insert(conn, row.clone(), now).await?;
+            if inserted {
+                screenings::open(conn, user.tenant, id, now).await?;
+            }
+            Ok::<_, WalletError>(inserted)
+        })
+        .await
     }
 
     async fn renew(
@@ -161,11 +176,23 @@ impl Wallet {
             expiry_month: i16::from(card.expiry.month),
             pan_sealed: sealed.pan.0,
             holder_sealed: sealed.holder.0,
-            validation_status: stored_status(card.status).to_owned(),
+            validation_status: self.status_at_first().to_owned(),
         };
-        let mut conn = self.gateway.db.get().await?;
-        cards::renew(&mut conn, user.tenant, id, renewal, self.now()).await?;
-        Ok(true)
+        let now = self.now();
+        transaction(&self.gateway.db, async |conn| {
+            cards::renew(conn, user.tenant, id, renewal.clone(), now).await?;
+            if self.gateway.screens_cards() {
+                screenings::open(conn, user.tenant, id, now).await?;
+            }
+            Ok::<_, WalletError>(true)
+        })
+        .await
+    }
+
+    /// What is kept of a card whose number passed the checks. Its expiry follows from the date and the block list from the list as it stands:
+    /// neither is kept.
+    fn status_at_first(&self) -> &'static str {
+        if self.gateway.screens_cards() { "pending" } else { "approved" }
     }
 
     async fn card(&self, user: &User, customer_id: CustomerId, id: CardId) -> Result<CardView, WalletError> {
@@ -237,27 +264,23 @@ impl Wallet {
     }
 }
 
-/// How a status is kept: an expiry isn't, it follows from the date.
-const fn stored_status(status: ValidationStatus) -> &'static str {
-    match status {
-        ValidationStatus::Approved | ValidationStatus::Expired => "approved",
-        ValidationStatus::Pending => "pending",
-        ValidationStatus::Declined => "declined",
-    }
-}
-
 /// A card's expiry, as its row has it.
 pub(super) fn expiry_of(year: i16, month: i16) -> CardExpiry {
     CardExpiry { year: u16::try_from(year).unwrap_or(0), month: u8::try_from(month).unwrap_or(0) }
 }
 
-/// `validationStatus` of a stored card now.
-pub(super) fn validation_of(card: &Card, now: chrono::DateTime<chrono::Utc>) -> CardValidation {
-    match card.validation_status.as_str() {
-        "declined" => CardValidation::Declined,
-        _ if expiry_of(card.expiry_year, card.expiry_month).is_past(now) => CardValidation::Expired,
-        "pending" => CardValidation::Pending,
-        _ => CardValidation::Approved,
+/// `validationStatus` of a stored card now; `blocked`: the block list has it, or something that it belongs to.
+pub(super) fn validation_of(card: &Card, blocked: bool, now: chrono::DateTime<chrono::Utc>) -> CardValidation {
+    let screening = match card.validation_status.as_str() {
+        "approved" => Screening::Passed,
+        "pending" => Screening::Open,
+        _ => Screening::Refused,
+    };
+    match validation_status(expiry_of(card.expiry_year, card.expiry_month), blocked, screening, now) {
+        ValidationStatus::Approved => CardValidation::Approved,
+        ValidationStatus::Pending => CardValidation::Pending,
+        ValidationStatus::Declined => CardValidation::Declined,
+        ValidationStatus::Expired => CardValidation::Expired,
     }
 }
 

@@ -1,5 +1,7 @@
 //! What an app shows ahead of an offer: the user's cards with what may be paid to each, pairs with their rates, fees.
 
+use std::collections::BTreeSet;
+
 use chrono::{DateTime, Utc};
 use diesel_async::AsyncPgConnection;
 use rust_decimal::Decimal;
@@ -11,12 +13,13 @@ use crate::domain::asset::AssetCode;
 use crate::domain::card::CardScheme;
 use crate::domain::exact::{self, Rounding};
 use crate::domain::fee::FeeKind;
-use crate::domain::ids::CustomerId;
+use crate::domain::ids::{CardId, CustomerId};
 use crate::domain::limit::{Period, PeriodLimits, Sums};
 use crate::domain::money::Money;
 use crate::domain::offer::OfferLimits;
 use crate::domain::routing::Route;
 use crate::store::accounts::{self, CustomerBalance};
+use crate::store::blocks::Concerned;
 use crate::store::cards::Card;
 use crate::store::customers;
 use crate::store::limits::{self, Subject, Usages};
@@ -32,6 +35,8 @@ pub(super) struct Ground {
     customer_id: Option<CustomerId>,
     kyc_level: u8,
     routes: Vec<Route>,
+    /// Cards that nothing is paid to while the block list stands as it does.
+    blocked: BTreeSet<CardId>,
 }
 
 impl Ground {
@@ -74,6 +79,7 @@ impl Wallet {
             customer_id: None,
             kyc_level: self.kyc_level(user, 0),
             routes: Vec::new(),
+            blocked: BTreeSet::new(),
         }
     }
 
@@ -91,12 +97,19 @@ impl Wallet {
             .chain([(user.tenant, Subject::Customer(customer_id))])
             .collect();
         let usages = limits::read(conn, &subjects).await?;
+        let concerned: Vec<Concerned> = stored
+            .iter()
+            .map(|card| Concerned { card_id: Some(card.id), customer_id: Some(customer_id), number: None })
+            .collect();
+        let blocked = self.gateway.blocked(conn, user.tenant, &concerned, self.now()).await?;
+        let blocked = stored.iter().zip(blocked).filter(|(_, by)| by.is_some()).map(|(card, _)| card.id).collect();
         let recorded = customers::find(conn, user.tenant, &user.reference).await?.map_or(0, |c| c.kyc_level);
         Ok(Ground {
             balances,
             usages,
             customer_id: Some(customer_id),
             kyc_level: self.kyc_level(user, recorded),
+            blocked,
             ..self.empty_ground(user)
         })
     }
@@ -126,7 +139,7 @@ impl Wallet {
             id: card.id,
             scheme: card.scheme,
             masked_pan: cards::masked(&card.iin, &card.last_four),
-            validation: cards::validation_of(card, ground.now),
+            validation: cards::validation_of(card, ground.blocked.contains(&card.id), ground.now),
             pair_limits,
             billing_address_required: requires && card.billing_country.is_none(),
             fast_funds: self.has_fast_funds(user, card.scheme, &ground.routes),

@@ -34,6 +34,9 @@ pub enum WalletError {
     /// A rule refuses to execute the offer.
     #[error(transparent)]
     Refused(#[from] Refusal),
+    /// Nobody can tell now whether the pay may be accepted. Nothing was changed; later it may be.
+    #[error("the pay can't be screened now")]
+    ScreeningUnavailable,
     /// The offer was changed since the caller saw it.
     #[error("the offer is at version {current}")]
     VersionConflict { current: i32 },

@@ -11,7 +11,8 @@ use crate::domain::ids::Mode;
 use crate::domain::limit::{LimitRules, PeriodLimits, Sums, UsageWindow};
 use crate::domain::money::Money;
 use crate::domain::offer::{
-    BillingAddress, CardFacts, CardState, ExecutionFacts, LimitFacts, OfferLimits, PricingError, RouteFact, Terms,
+    BillingAddress, CardFacts, CardState, ExecutionFacts, LimitFacts, OfferLimits, PricingError, RouteFact, RuleResult,
+    Terms,
 };
 use crate::domain::rate::{Pair, Price, Rate, Spread};
 use crate::domain::routing::{Route, any_route_carries};
@@ -144,7 +145,7 @@ impl Wallet {
                 card: (around.card_sums, rules.card),
                 partner: (around.partner_sums, rules.partner),
             },
-            rules: Vec::new(),
+            rules: around.rules,
             balance: money(around.balance, source)?,
             route: route_fact(around.routes, offer.currency_to, offer.amount_to, around.scheme),
         })
@@ -168,6 +169,8 @@ pub(super) struct Around<'a> {
     pub customer_sums: Sums,
     pub card_sums: Sums,
     pub partner_sums: Vec<Sums>,
+    /// What velocity rules and block lists say.
+    pub rules: Vec<RuleResult>,
     pub balance: Decimal,
     pub routes: &'a [Route],
 }

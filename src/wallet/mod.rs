@@ -13,6 +13,7 @@ pub mod facts;
 pub mod history;
 pub mod offers;
 pub mod pay;
+mod velocity;
 pub mod view;
 
 use std::sync::Arc;

@@ -6,15 +6,17 @@ use rust_decimal::Decimal;
 use serde_json::json;
 
 use super::facts::{Around, Priced, pricing_error, sums};
+use super::velocity::Judged;
 use super::view::{FeeView, OfferView};
 use super::{User, Wallet, WalletError};
 use crate::domain::asset::Asset;
+use crate::domain::block::BlockKind;
 use crate::domain::exact::{AmountError, parse_amount};
 use crate::domain::fee::FeeItem;
 use crate::domain::ids::{CardId, OfferId};
 use crate::domain::limit::Sums;
 use crate::domain::money::Money;
-use crate::domain::offer::{OfferEvent, OfferStatus, Quote, RefusalCode, check_execution};
+use crate::domain::offer::{OfferEvent, OfferStatus, Quote, RefusalCode, RuleResult, check_execution};
 use crate::store::limits::{self, Subject};
 use crate::store::offers::{self, Offer, Pricing};
 use crate::store::standing::{self, Standing};
@@ -47,7 +49,7 @@ impl Wallet {
         let (pair, source, target) = self.pair(&input.currency_from, &input.currency_to)?;
         let wish = Wish::parse(&input, source, target)?;
         let mut conn = self.gateway.db.get().await?;
-        let standing = standing::find(&mut conn, user.tenant, &user.reference, card_id, source.code)
+        let standing = standing::find(&mut conn, user.tenant, &user.reference, card_id, source.code, now)
             .await?
             .filter(|standing| !standing.card.is_hidden)
             .ok_or(WalletError::NotFound("card"))?;
@@ -57,10 +59,10 @@ impl Wallet {
             let id = OfferId::draw(|| rand::rng().next_u64());
             if offers::insert(&conn, user.tenant, id, standing.customer_id, card_id, &pricing).await? {
                 let offer = quoted(user, id, standing.customer_id, card_id, 1, pricing);
-                let partner_sums = self.partner_sums(&mut conn, user, now).await?;
+                let looked_up = self.look_up(&mut conn, user, &offer, &standing, now).await?;
                 // Given back first: what follows may need one itself.
                 drop(conn);
-                return self.view(user, &offer, &standing, partner_sums, now).await;
+                return self.view(user, &offer, &standing, looked_up, now).await;
             }
         }
         Err(WalletError::Internal("no free offer id was drawn".to_owned()))
@@ -75,7 +77,7 @@ impl Wallet {
         let before =
             offers::find(&conn, user.tenant, &user.reference, id).await?.ok_or(WalletError::NotFound("offer"))?;
         expect_open(&before, now)?;
-        let standing = standing::find(&mut conn, user.tenant, &user.reference, before.card_id, source.code)
+        let standing = standing::find(&mut conn, user.tenant, &user.reference, before.card_id, source.code, now)
             .await?
             .ok_or(WalletError::NotFound("card"))?;
         let priced = self.priced(user, pair, standing.card.scheme, now)?;
@@ -88,9 +90,9 @@ impl Wallet {
             return Err(WalletError::VersionConflict { current: current.version });
         }
         let offer = quoted(user, id, before.customer_id, before.card_id, before.version + 1, pricing);
-        let partner_sums = self.partner_sums(&mut conn, user, now).await?;
+        let looked_up = self.look_up(&mut conn, user, &offer, &standing, now).await?;
         drop(conn);
-        self.view(user, &offer, &standing, partner_sums, now).await
+        self.view(user, &offer, &standing, looked_up, now).await
     }
 
     /// The offer as it stands.
@@ -99,12 +101,35 @@ impl Wallet {
         let mut conn = self.gateway.db.get().await?;
         let offer =
             offers::find(&conn, user.tenant, &user.reference, id).await?.ok_or(WalletError::NotFound("offer"))?;
-        let standing = standing::find(&mut conn, user.tenant, &user.reference, offer.card_id, offer.currency_from)
+        let standing = standing::find(&mut conn, user.tenant, &user.reference, offer.card_id, offer.currency_from, now)
             .await?
             .ok_or(WalletError::NotFound("card"))?;
-        let partner_sums = self.partner_sums(&mut conn, user, now).await?;
+        let looked_up = self.look_up(&mut conn, user, &offer, &standing, now).await?;
         drop(conn);
-        self.view(user, &offer, &standing, partner_sums, now).await
+        self.view(user, &offer, &standing, looked_up, now).await
+    }
+
+    /// What only some installations look up for an offer: nothing where there are neither partner limits nor rules.
+    async fn look_up(
+        &self,
+        conn: &mut diesel_async::AsyncPgConnection,
+        user: &User,
+        offer: &Offer,
+        standing: &Standing,
+        now: DateTime<Utc>,
+    ) -> Result<LookedUp, WalletError> {
+        let partner_sums = self.partner_sums(conn, user, now).await?;
+        let kyc_level = self.kyc_level(user, standing.kyc_level);
+        let judged = Judged { user, offer, card: &standing.card, kyc_level };
+        let rules = match offer.status {
+            OfferStatus::Quoted => {
+                let counts = self.velocity_counts(conn, &[judged], now).await?;
+                self.velocity_results(judged, &counts)?
+            }
+            // It can't be paid, or was: no rule is asked any more.
+            _ => Vec::new(),
+        };
+        Ok(LookedUp { partner_sums, rules })
     }
 
     /// The partner's rolling sums, read without a lock; not read at all where the partner has no limits.
@@ -176,7 +201,7 @@ impl Wallet {
         user: &User,
         offer: &Offer,
         standing: &Standing,
-        partner_sums: Vec<Sums>,
+        looked_up: LookedUp,
         now: DateTime<Utc>,
     ) -> Result<OfferView, WalletError> {
         let gateway = &self.gateway;
@@ -184,15 +209,19 @@ impl Wallet {
             .routes
             .snapshot(&gateway.db, &gateway.assets, &gateway.providers, &gateway.credentials, now)
             .await?;
+        let countries = [standing.card.billing_country.as_deref(), standing.country.as_deref()];
+        let blocked = gateway.blocked_by(&standing.listed, &standing.card.iin, countries);
+        let rules = blocked.map(BlockKind::refusal).into_iter().chain(looked_up.rules).collect();
         let around = Around {
             now,
             kyc_level: self.kyc_level(user, standing.kyc_level),
-            customer_blocked: standing.is_blocked,
+            customer_blocked: standing.is_blocked || blocked == Some(BlockKind::Customer),
             card: self.card_facts(&standing.card),
             scheme: standing.card.scheme,
             customer_sums: sums(Some(&standing.customer_usage), now)?,
             card_sums: sums(Some(&standing.card_usage), now)?,
-            partner_sums,
+            partner_sums: looked_up.partner_sums,
+            rules,
             balance: standing.balance,
             routes: snapshot.routes(user.tenant.mode),
         };
@@ -227,6 +256,12 @@ impl Wallet {
             limit: refusal.and_then(|refusal| refusal.limit).map(|limit| (limit.amount(), limit.asset().code)),
         })
     }
+}
+
+/// What [`Wallet::look_up`] found.
+struct LookedUp {
+    partner_sums: Vec<Sums>,
+    rules: Vec<RuleResult>,
 }
 
 /// Which amount the user fixed.

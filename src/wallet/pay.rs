@@ -38,6 +38,7 @@ impl Wallet {
             Answer::NotFound => Err(WalletError::NotFound("offer")),
             Answer::Version { current } => Err(WalletError::VersionConflict { current }),
             Answer::Refused(refusal) => Err(WalletError::Refused(refusal)),
+            Answer::Unscreened => Err(WalletError::ScreeningUnavailable),
             Answer::Before(offer) => self.wait_for_end(user, *offer, deadline).await,
             Answer::Accepted(request_id) if request_id == pay.request_id => {
                 tokio::select! {

@@ -23,6 +23,7 @@ mod reconcile;
 mod refusals;
 mod requests;
 mod routing;
+mod rules;
 mod scripted;
 mod simulate;
 mod slow_providers;

@@ -143,6 +143,7 @@ impl Waiting {
             Reason::ProcessedMoreThanAsked => Self::more_than_asked().await,
             Reason::LateSuccess => Self::paid_late().await,
             Reason::UnsentAtProvider => unreachable!("a provider's report makes it"),
+            Reason::Screening => unreachable!("a rule makes it, of what was never sent"),
         }
     }
 

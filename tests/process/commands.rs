@@ -249,3 +249,37 @@ async fn reconcile_compares_a_file_and_its_exit_code_says_what_it_found() {
     place.says(&["verify"]).await;
     assert!(!place.run(&["reconcile", "--account", "nobody"]).await.status.success());
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_number_is_listed_from_standard_input_and_an_entry_is_removed_once() {
+    let place = Place::new().await;
+    let signed = ["--by", "ada", "--reason", "a trial"];
+    let file = place.path().join("number.txt");
+    std::fs::write(&file, "4111 1111 1111 1111\n").unwrap();
+    let mut command = place.command(&[&["block", "add", "card"], &signed[..]].concat());
+    let output = command.stdin(std::fs::File::open(&file).unwrap()).output().await.unwrap();
+    let listed = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    assert!(listed.starts_with("blk_") && listed.contains("4111***1111"), "{listed}");
+    let country = place.says(&[&["block", "add", "country", "KP", "--partner", "house"], &signed[..]].concat()).await;
+    assert!(country.contains("country  KP") && country.contains("by cli:ada: a trial"), "{country}");
+    assert_eq!(place.says(&["block", "list"]).await, listed.trim_end());
+    let id = listed.split_whitespace().next().unwrap();
+    let removed = place.says(&[&["block", "remove", id], &signed[..]].concat()).await;
+    assert!(removed.contains("removed"), "{removed}");
+    assert_eq!(place.says(&["block", "list"]).await, "");
+    assert_eq!(place.says(&["block", "list", "--all"]).await, removed);
+    for (arguments, said) in [
+        (vec!["block", "add", "card"], "card number"),
+        (vec!["block", "add", "card", "4111111111111111"], "standard input"),
+        (vec!["block", "add", "iin", "41"], "digits"),
+        (vec!["block", "add", "country", "--until", "2020-01-01T00:00:00Z", "KP"], "lies ahead"),
+        (vec!["block", "remove", "blk_019aa5f0b1c27d3e8f4a5b6c7d8e9f01"], "there is no such entry"),
+        (vec!["cards", "approve", "12345"], "there is no such card"),
+    ] {
+        let output = place.run(&[&arguments[..], &signed[..]].concat()).await;
+        let told = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(!output.status.success() && told.contains(said), "{arguments:?}: {told}");
+    }
+    assert_eq!(place.says(&["cards", "list"]).await, "");
+}

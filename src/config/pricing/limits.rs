@@ -1,13 +1,15 @@
 //! `[pricing.limits]`: from text to the domain's limit rules.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use rust_decimal::Decimal;
 use serde::Deserialize;
 
+use super::velocity::{self, VelocitySettings};
 use super::{ExactText, Reader};
 use crate::domain::asset::{AssetKind, Assets};
 use crate::domain::limit::{LimitRules, Period, PeriodLimits};
+use crate::domain::rate::Pair;
 
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -24,6 +26,9 @@ pub struct LimitSettings {
     pub card: PeriodLimitSettings,
     #[serde(default)]
     pub partner: PeriodLimitSettings,
+    /// How often and how much in a rolling window (docs/rules.md).
+    #[serde(default)]
+    pub velocity: Vec<VelocitySettings>,
 }
 
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -35,7 +40,7 @@ pub struct PeriodLimitSettings {
 }
 
 impl LimitSettings {
-    pub(super) fn read(&self, assets: &Assets, reader: &mut Reader<'_>) -> Option<LimitRules> {
+    pub(super) fn read(&self, assets: &Assets, pairs: &BTreeSet<Pair>, reader: &mut Reader<'_>) -> Option<LimitRules> {
         let Some(reference) = assets.find(&self.reference).filter(|asset| asset.kind == AssetKind::Fiat) else {
             reader.wrong("limits.reference", format!("{:?} is not a fiat currency of pricing.assets", self.reference));
             return None;
@@ -52,6 +57,7 @@ impl LimitSettings {
             customer: self.customer.read("limits.customer", scale, reader),
             card: self.card.read("limits.card", scale, reader),
             partner: self.partner.read("limits.partner", scale, reader),
+            velocity: velocity::read(&self.velocity, pairs, scale, reader),
             offer_min: offer_min?,
             offer_max: offer_max?,
         })

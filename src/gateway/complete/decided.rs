@@ -245,8 +245,11 @@ impl Gateway {
                     Some(Reason::PartlyPaid) => try_again(subject, changes),
                     Some(Reason::ProcessedMoreThanAsked) => self.cut_plan(subject, changes, now)?,
                     Some(Reason::LateSuccess) => self.give_up_paid_late(subject, changes, now)?,
-                    // The last isn't continued.
-                    Some(Reason::NotFoundAtProvider | Reason::FateOpen | Reason::UnsentAtProvider) | None => {}
+                    // What a provider has unsent isn't continued.
+                    Some(
+                        Reason::NotFoundAtProvider | Reason::FateOpen | Reason::UnsentAtProvider | Reason::Screening,
+                    )
+                    | None => {}
                 }
                 ask_anew(subject, around, changes, now);
                 Ok(())

@@ -16,12 +16,14 @@ use super::judge::Judged;
 use super::new_request::{NewCustomer, NewRequest};
 use super::terms::partner_total;
 use crate::domain::asset::AssetCode;
+use crate::domain::block::BlockKind;
 use crate::domain::card::Iin;
 use crate::domain::exact;
 use crate::domain::ids::{CardId, CustomerId, PayoutRequestId, Tenant};
 use crate::domain::ledger::{self, Entry, Holder};
 use crate::domain::payout_request::{Funding, RequestStatus};
 use crate::store::batches::{self, Batch, BatchProblem};
+use crate::store::blocks::{self, Concerned, TwoPrints};
 use crate::store::customers::CustomerDetails;
 use crate::store::events::{self, Event};
 use crate::store::jobs::{self, JobKind, NewJob};
@@ -43,6 +45,8 @@ pub struct Submitted {
 pub(super) struct Prepared {
     row: PayoutRequest,
     card: Option<RequestCard>,
+    /// Of that card's number.
+    prints: Option<TwoPrints>,
     customer: Option<NewCustomer>,
     event: Event,
     hold: Option<Entry>,
@@ -136,9 +140,12 @@ impl Gateway {
     /// Seals the card, and makes the first event and the hold.
     async fn prepare(&self, caller: &Caller, judged: Judged, now: DateTime<Utc>) -> Result<Prepared, Refusal> {
         let Judged { mut row, card, customer, missing } = judged;
-        let card = match card {
-            Some(card) => Some(self.seal_request_card(&row, &card, now).await?),
-            None => None,
+        let (card, prints) = match card {
+            Some(card) => {
+                let prints = self.two_prints(row.tenant(), &card.pan).await?;
+                (Some(self.seal_request_card(&row, &card, now).await?), Some(prints))
+            }
+            None => (None, None),
         };
         let hold = match row.funding {
             Funding::PartnerBalance => Some(hold_of(&row)?),
@@ -162,7 +169,7 @@ impl Gateway {
             }),
         };
         let event = journal::append_by(&self.vault, &mut row, draft, &caller.actor(), now);
-        Ok(Prepared { row, card, customer, event, hold })
+        Ok(Prepared { row, card, prints, customer, event, hold })
     }
 
     /// A card in the vault's envelopes, bound to the request's row.
@@ -203,11 +210,11 @@ impl Gateway {
         now: DateTime<Utc>,
     ) -> Result<Vec<Written>, Refusal> {
         let known = upsert_customers(conn, tenant, prepared, now).await?;
-        let usable = usable_cards(conn, tenant, prepared).await?;
+        let (usable, blocked) = self.usable_cards(conn, tenant, prepared, &known, now).await?;
         let affordable = affordable(conn, tenant, prepared).await?;
         let mut outcomes: Vec<Option<Written>> = Vec::with_capacity(prepared.len());
         let mut rows: Vec<PayoutRequest> = Vec::with_capacity(prepared.len());
-        for (one, affordable) in prepared.iter().zip(affordable) {
+        for ((one, affordable), blocked) in prepared.iter().zip(affordable).zip(blocked) {
             let mut row = one.row.clone();
             let refusal = match one.customer.as_ref().map(|customer| known.get(customer.reference_id.as_str())) {
                 Some(Some((_, true))) => Some(Refusal::conflict("CUSTOMER_BLOCKED", "the customer is blocked")),
@@ -224,6 +231,7 @@ impl Gateway {
                 }
                 _ => None,
             });
+            let refusal = refusal.or_else(|| blocked.map(blocked_refusal));
             let refusal = refusal.or_else(|| (!affordable).then(insufficient_funds));
             outcomes.push(refusal.map(Written::Refused));
             if outcomes.last().is_some_and(Option::is_none) {
@@ -251,6 +259,37 @@ impl Gateway {
             (None, None) => Written::Refused(reference_reused()),
         };
         Ok(prepared.iter().zip(outcomes).map(answer).collect())
+    }
+
+    /// Those of the wallet's cards that are still there, kept there until the transaction ends; and what blocks each request now.
+    async fn usable_cards(
+        &self,
+        conn: &AsyncPgConnection,
+        tenant: Tenant,
+        prepared: &[&Prepared],
+        known: &BTreeMap<String, (CustomerId, bool)>,
+        now: DateTime<Utc>,
+    ) -> Result<(BTreeSet<CardId>, Vec<Option<BlockKind>>), Refusal> {
+        let tokens: BTreeSet<CardId> = prepared.iter().filter_map(|one| one.row.card_id).collect();
+        let prints = prepared.iter().filter_map(|one| one.prints.clone()).collect();
+        let concerned: Vec<Concerned> = prepared
+            .iter()
+            .map(|one| Concerned {
+                card_id: one.row.card_id,
+                number: one.card.as_ref().map(|card| (card.fingerprint.clone(), card.iin.clone())),
+                customer_id: match &one.customer {
+                    Some(customer) => known.get(customer.reference_id.as_str()).map(|(id, _)| *id),
+                    None => one.row.customer_id,
+                },
+            })
+            .collect();
+        let (usable, (), blocked) = tokio::try_join!(
+            biased;
+            async { Ok::<_, Refusal>(cards::lock_usable(conn, tenant, tokens.into_iter().collect()).await?) },
+            async { Ok(blocks::spread(conn, tenant, prints).await?) },
+            async { Ok(self.blocked(conn, tenant, &concerned, now).await?) },
+        )?;
+        Ok((usable.into_iter().collect(), blocked))
     }
 
     /// What stands beside new rows: cards, holds, first events, jobs.
@@ -411,14 +450,14 @@ async fn upsert_customers(
     Ok(found.into_iter().map(|row| (row.reference, (row.id, row.blocked_at.is_some()))).collect())
 }
 
-/// Those of the wallet's cards that are still there, kept there until the transaction ends.
-async fn usable_cards(
-    conn: &AsyncPgConnection,
-    tenant: Tenant,
-    prepared: &[&Prepared],
-) -> Result<BTreeSet<CardId>, Refusal> {
-    let tokens: BTreeSet<CardId> = prepared.iter().filter_map(|one| one.row.card_id).collect();
-    Ok(cards::lock_usable(conn, tenant, tokens.into_iter().collect()).await?.into_iter().collect())
+/// What is told of a payout that the block list keeps from being made.
+pub(super) fn blocked_refusal(by: BlockKind) -> Refusal {
+    match by {
+        BlockKind::Customer => Refusal::conflict("CUSTOMER_BLOCKED", "the customer is blocked"),
+        BlockKind::Card | BlockKind::Iin | BlockKind::Country => {
+            Refusal::conflict("CARD_BLOCKED", "the card, its issuer or a country that it has to do with is blocked")
+        }
+    }
 }
 
 /// Which of several requests the partner's balances carry, one after the other. One alone is left to the ledger to refuse, so that

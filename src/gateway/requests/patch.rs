@@ -11,7 +11,7 @@ use super::super::complete::Changes;
 use super::super::complete::conclude::Conclusion;
 use super::super::{Gateway, GatewayError};
 use super::cancel::{is_over, locked};
-use super::create::{book_holds, dispatch_job};
+use super::create::{blocked_refusal, book_holds, dispatch_job};
 use super::details::details_of;
 use super::ground::Ground;
 use super::new_request::NewRequest;
@@ -22,6 +22,7 @@ use crate::domain::ledger::{self, Holder};
 use crate::domain::moderation::Reason;
 use crate::domain::payout_point::ATTEMPTS;
 use crate::domain::payout_request::{Funding, RequestEvent, RequestStatus};
+use crate::store::blocks::{self, Concerned, TwoPrints};
 use crate::store::jobs::{self, JobKind};
 use crate::store::request_cards::{self, RequestCard};
 use crate::store::requests::{self, PayoutRequest};
@@ -53,6 +54,8 @@ impl Patch {
 struct Change {
     row: PayoutRequest,
     card: Option<RequestCard>,
+    /// Of that card's number.
+    prints: Option<TwoPrints>,
 }
 
 impl Gateway {
@@ -108,7 +111,16 @@ impl Gateway {
             let detail = "amount and description change only of an item of a batch that isn't processed yet";
             return Err(Refusal::conflict("NOT_EDITABLE", detail));
         }
-        let Change { mut row, card } = self.changed(&before, ground, patch, now).await?;
+        let Change { mut row, card, prints } = self.changed(&before, ground, patch, now).await?;
+        if let Some(card) = &card {
+            // A number that was supplied later is held against the list as one that came at once.
+            blocks::spread(conn, row.tenant(), prints.into_iter().collect()).await?;
+            let number = Some((card.fingerprint.clone(), card.iin.clone()));
+            let concerned = Concerned { card_id: None, number, customer_id: row.customer_id };
+            if let Some(by) = self.blocked(conn, row.tenant(), &[concerned], now).await?.into_iter().flatten().next() {
+                return Err(blocked_refusal(by));
+            }
+        }
         let mut changes = Changes::default();
         let mut data = json!({});
         if row.attempts_limit != before.attempts_limit {
@@ -209,11 +221,14 @@ impl Gateway {
         if !problems.0.is_empty() {
             return Err(Refusal::Invalid(problems.0));
         }
-        let card = match plain {
-            Some(card) => Some(self.seal_request_card(&row, &card, now).await?),
-            None => None,
+        let (card, prints) = match plain {
+            Some(card) => {
+                let prints = self.two_prints(row.tenant(), &card.pan).await?;
+                (Some(self.seal_request_card(&row, &card, now).await?), Some(prints))
+            }
+            None => (None, None),
         };
-        Ok(Change { row, card })
+        Ok(Change { row, card, prints })
     }
 
     /// The old hold goes back and the new one is taken, both under the number of the change.

@@ -157,6 +157,7 @@ pub fn case(kind: &str) -> String {
         "late_success" => "Paid after it counted as failed",
         "not_found_at_provider" => "The provider doesn't find a payout that we sent",
         "fate_open" => "The provider doesn't say what became of a payout that we sent",
+        "screening" => "A rule or a screening wants somebody to look before anything is sent",
         "processed_more_than_asked" => "The provider paid more than we asked for",
         "processed_amount_unpayable" => "The provider reports an amount that its currency doesn't have",
         "partly_paid" => "Paid in part, and the rest can't be",

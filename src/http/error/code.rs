@@ -101,6 +101,8 @@ codes! {
     NoRoute = "NO_ROUTE", 312, Payout, SERVICE_UNAVAILABLE;
     /// A provider's callback that can't be verified. No app ever sees it.
     CallbackNotVerified = "CALLBACK_NOT_VERIFIED", 313, Payout, UNAUTHORIZED;
+    /// Nobody can tell now whether the payout may be made. Nothing was changed.
+    ScreeningUnavailable = "SCREENING_UNAVAILABLE", 314, Payout, SERVICE_UNAVAILABLE;
 }
 
 impl Code {
@@ -109,7 +111,7 @@ impl Code {
         match self {
             Code::ServiceUnavailable | Code::RequestInProgress => Some(1),
             Code::RatesUnavailable => Some(2),
-            Code::TooManyRequests => Some(5),
+            Code::TooManyRequests | Code::ScreeningUnavailable => Some(5),
             Code::NoRoute => Some(10),
             _ => None,
         }

@@ -29,6 +29,7 @@ impl From<WalletError> for ApiError {
                 Self::new(Code::AmountTooLarge).with_limit(limit, currency)
             }
             WalletError::Refused(refusal) => refusal.into(),
+            WalletError::ScreeningUnavailable => Self::new(Code::ScreeningUnavailable),
             WalletError::VersionConflict { current } => {
                 Self::new(Code::OfferVersionConflict).with_data(json!({ "version": current }))
             }

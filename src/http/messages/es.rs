@@ -34,6 +34,7 @@ pub const fn message(code: Code) -> &'static str {
         Code::KycRequired => "Verifique primero su identidad.",
         Code::CustomerBlocked => "Los pagos están bloqueados para usted. Contacte con el servicio de atención.",
         Code::RatesUnavailable => "No hay cotización en este momento. Inténtelo de nuevo.",
+        Code::ScreeningUnavailable => "El pago no se puede comprobar en este momento. Inténtelo de nuevo.",
         Code::NoRoute => "El pago no se puede realizar en este momento. Inténtelo más tarde.",
         Code::CallbackNotVerified => "No se ha podido verificar la notificación.",
     }

@@ -34,6 +34,7 @@ pub const fn message(code: Code) -> &'static str {
         Code::KycRequired => "Сначала подтвердите свою личность.",
         Code::CustomerBlocked => "Выплаты для вас заблокированы. Обратитесь в службу поддержки.",
         Code::RatesUnavailable => "Сейчас курс недоступен. Попробуйте ещё раз.",
+        Code::ScreeningUnavailable => "Сейчас выплату невозможно проверить. Попробуйте ещё раз.",
         Code::NoRoute => "Сейчас выплата невозможна. Попробуйте позже.",
         Code::CallbackNotVerified => "Не удалось проверить уведомление.",
     }

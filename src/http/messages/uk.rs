@@ -34,6 +34,7 @@ pub const fn message(code: Code) -> &'static str {
         Code::KycRequired => "Спочатку підтвердьте свою особу.",
         Code::CustomerBlocked => "Виплати для вас заблоковано. Зверніться до служби підтримки.",
         Code::RatesUnavailable => "Наразі курс недоступний. Спробуйте ще раз.",
+        Code::ScreeningUnavailable => "Наразі виплату неможливо перевірити. Спробуйте ще раз.",
         Code::NoRoute => "Наразі виплата неможлива. Спробуйте пізніше.",
         Code::CallbackNotVerified => "Не вдалося перевірити сповіщення.",
     }

@@ -61,6 +61,7 @@ fn codes(operation_id: &str) -> Vec<Code> {
                 Code::VelocityExceeded,
                 Code::InsufficientFunds,
                 Code::NoRoute,
+                Code::ScreeningUnavailable,
             ],
         ],
         "receiveProviderCallback" => &[

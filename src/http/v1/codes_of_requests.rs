@@ -30,6 +30,7 @@ pub const CODES: &[CodeRow] = &[
     row("TOKEN_NOT_TAKEN", 422, "The service pays to no card"),
     row("TOKEN_AND_FIELDS", 422, "A token stands instead of a card's fields"),
     row("CUSTOMER_BLOCKED", 409, "The customer is blocked"),
+    row("CARD_BLOCKED", 409, "The card, its issuer or its country is blocked"),
     row("INVALID_EMAIL", 422, "This is no e-mail address"),
     row("INVALID_COUNTRY", 422, "This is no country"),
     row("INVALID_URL", 422, "This is no address that can be called"),

@@ -54,7 +54,7 @@ pub fn routes(cfg: &mut web::ServiceConfig) {
     responses(
         (status = 201, description = "The payout request.", body = Document<PayoutRequestAttributes>, content_type = "application/vnd.api+json"),
         (status = 200, description = "The same was asked before under the same reference: the original as it is now.", body = Document<PayoutRequestAttributes>, content_type = "application/vnd.api+json"),
-        (status = 409, description = "`REFERENCE_REUSED`, `INSUFFICIENT_FUNDS`, `POINT_DISABLED`, `SERVICE_DISABLED`, `CUSTOMER_BLOCKED`, `RATES_UNAVAILABLE`, `TYPE_MISMATCH`, `REQUEST_IN_PROGRESS`", body = ErrorDocument, content_type = "application/vnd.api+json"),
+        (status = 409, description = "`REFERENCE_REUSED`, `INSUFFICIENT_FUNDS`, `POINT_DISABLED`, `SERVICE_DISABLED`, `CUSTOMER_BLOCKED`, `CARD_BLOCKED`, `RATES_UNAVAILABLE`, `TYPE_MISMATCH`, `REQUEST_IN_PROGRESS`", body = ErrorDocument, content_type = "application/vnd.api+json"),
         (status = 422, description = "What is wrong with the document, each problem at its member: `MISSING`, `UNKNOWN_MEMBER`, `WRONG_TYPE`, `UNKNOWN_POINT`, `UNKNOWN_SERVICE`, `AMOUNT_REQUIRED`, `AMOUNT_TOO_SMALL`, `AMOUNT_TOO_LARGE`, `TOO_PRECISE`, `FIELD_INVALID`, `FIELD_UNKNOWN`, `CARD_EXPIRED`, `CARD_NUMBER`, `MODE_MISMATCH`, and others of docs/errors.md", body = ErrorDocument, content_type = "application/vnd.api+json"),
     )
 )]

@@ -153,7 +153,7 @@ pub fn shown(payout: Payout) -> Resource<PayoutAttributes> {
     responses(
         (status = 201, description = "The payout request that it is made by.", body = Document<PayoutRequestAttributes>, content_type = "application/vnd.api+json"),
         (status = 200, description = "The same was asked before under the same reference: the original as it is now.", body = Document<PayoutRequestAttributes>, content_type = "application/vnd.api+json"),
-        (status = 409, description = "`REFERENCE_REUSED`, `INSUFFICIENT_FUNDS`, `POINT_DISABLED`, `SERVICE_DISABLED`, `CUSTOMER_BLOCKED`, `RATES_UNAVAILABLE`, `TYPE_MISMATCH`, `REQUEST_IN_PROGRESS`", body = ErrorDocument, content_type = "application/vnd.api+json"),
+        (status = 409, description = "`REFERENCE_REUSED`, `INSUFFICIENT_FUNDS`, `POINT_DISABLED`, `SERVICE_DISABLED`, `CUSTOMER_BLOCKED`, `CARD_BLOCKED`, `RATES_UNAVAILABLE`, `TYPE_MISMATCH`, `REQUEST_IN_PROGRESS`", body = ErrorDocument, content_type = "application/vnd.api+json"),
     )
 )]
 pub async fn create(call: PartnerCall, payload: web::Payload) -> Result<HttpResponse, V1Error> {

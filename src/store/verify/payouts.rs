@@ -191,7 +191,16 @@ broken_rows! {
     questions_are_asked, of "staff_case",
     concat!("SELECT ", row_key!("staff_case", "c", "id"), ", 'is an open ' || c.kind || ', and its request isn''t stopped' \
      FROM staff_case c JOIN payout_request r ON (r.partner_id, r.mode, r.id) = (c.partner_id, c.mode, c.request_id) \
-     WHERE c.closed_at IS NULL AND c.kind IN ('not_found_at_provider', 'fate_open', 'partly_paid') AND r.moderation_reason IS NULL")
+     WHERE c.closed_at IS NULL AND c.kind IN ('not_found_at_provider', 'fate_open', 'partly_paid', 'screening') AND r.moderation_reason IS NULL")
+}
+
+broken_rows! {
+    /// Payouts that were sent of requests which waited for a person before anything was to be sent, and which no person let go on.
+    screened_before_sent, of "payout",
+    concat!("SELECT ", row_key!("payout", "p", "id"), ", 'was sent, and its request was stopped for screening' \
+         || COALESCE(', which ended as ' || c.closing, ' and still is') \
+     FROM staff_case c JOIN payout p ON (p.partner_id, p.mode, p.request_id) = (c.partner_id, c.mode, c.request_id) \
+     WHERE c.kind = 'screening' AND c.closing IS DISTINCT FROM 'continue' AND p.sends > 0")
 }
 
 broken_rows! {
