@@ -3,7 +3,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help run test torture contract kms lint fmt bench openapi clean-data ground
+.PHONY: help run test torture contract kms lint audit sbom fmt bench openapi clean-data ground
 
 CARGO ?= cargo
 export CARGO_TERM_PROGRESS_WHEN ?= never
@@ -30,6 +30,12 @@ kms: ## keep the key providers' contract over moto's KMS, from PyPI
 
 lint: ## formatting, clippy, and the dependency checks that are installed
 	@CARGO="$(CARGO)" tools/lint
+
+audit: ## what comes in from outside: licences, sources, doubles, known vulnerabilities (ends with 3 where it can't look)
+	@CARGO="$(CARGO)" tools/audit
+
+sbom: ## write the bill of materials, CycloneDX, to target/sbom
+	@CARGO="$(CARGO)" tools/sbom
 
 fmt: ## format the code
 	$(CARGO) fmt --all

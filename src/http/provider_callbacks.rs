@@ -38,7 +38,7 @@ pub async fn receive(request: HttpRequest, payload: web::Payload) -> Result<Http
     let account_id: ProviderAccountId =
         request.match_info().query("providerAccount").parse().map_err(|_| ApiError::new(Code::NotFound))?;
     let body = body::read(&request, payload, edge.body_bounds()).await?;
-    // The names are in lower case already, as HTTP/2 has them.
+    // The names are in lower case already.
     let headers: Vec<(String, String)> = request
         .headers()
         .iter()
