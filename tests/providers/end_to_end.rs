@@ -216,7 +216,7 @@ pub async fn nothing_is_sent_with_an_edited_address(way: Way) {
     assert_eq!(stage.seen().iter().filter(|seen| seen.is_order()).count(), 0);
     let payouts = joined.world.payouts(&accepted).await;
     assert!(payouts.iter().all(|payout| payout.status == PayoutStatus::Failed), "{payouts:?}");
-    assert_eq!(joined.world.balance(&accepted.user).await.1, Decimal::ZERO, "nothing stays held");
+    assert_eq!(joined.world.balance(&accepted.user).await.1, rust_decimal::Decimal::ZERO, "nothing stays held");
     // Put right, so that everything opens for the look at the whole.
     joined.flip("billing_sealed").await;
     joined.world.finish().await;
