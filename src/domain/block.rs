@@ -70,7 +70,7 @@ impl Listed {
     /// The first kind of entry, in their order, that blocks a payout which has to do with `countries`; one that isn't known blocks nothing.
     pub fn blocks(&self, countries: &[Option<&str>]) -> Option<BlockKind> {
         let is_listed = |country: &&str| self.countries.iter().any(|listed| listed == country);
-        let by_country = countries.iter().flatten().any(|country| is_listed(country));
+        let by_country = countries.iter().flatten().any(is_listed);
         self.named.iter().copied().chain(by_country.then_some(BlockKind::Country)).min()
     }
 }
