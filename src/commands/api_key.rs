@@ -9,9 +9,9 @@ use landfall::app::{App, Database};
 use landfall::config::Settings;
 use landfall::config::gateway::HOUSE;
 use landfall::domain::ids::{ApiKeyId, Mode};
+use landfall::gateway::access::Scope;
 use landfall::gateway::access::audit::Author;
 use landfall::gateway::access::keys::{ApiKey, NewKey, Slice};
-use landfall::gateway::access::{Refusal, Scope};
 
 use super::{Failure, complain, said, system_clock};
 

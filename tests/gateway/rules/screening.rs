@@ -2,6 +2,7 @@
 //! nobody could tell.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use landfall::config::screening::ScreenAt;
 use landfall::domain::ids::{CardId, Mode};
@@ -11,6 +12,7 @@ use landfall::domain::payout_request::RequestStatus;
 use landfall::gateway::access::Refusal;
 use landfall::gateway::access::audit::Author;
 use landfall::gateway::moderation::Choice;
+use landfall::torture::Action;
 use landfall::wallet::User;
 use landfall::wallet::accept::Answer;
 use landfall::wallet::cards::AddCard;
@@ -202,4 +204,42 @@ async fn a_pay_that_a_person_has_to_look_at_is_accepted_and_stopped() {
         matches!(world.accept(&mallory, offer.id).await, Answer::Refused(r) if r.code == RefusalCode::CustomerBlocked)
     );
     at.world.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_process_that_dies_at_the_acceptance_leaves_it_undone_or_done_with_its_stop() {
+    for (step, is_done) in [("before commit", false), ("after commit", true)] {
+        let at = Screened::new(&[ScreenAt::Pay], "Eve Nora Dropper").await;
+        let world = &at.world;
+        let user = world.funded("eve", "3000").await;
+        let card = at.add(&user, "EVE DROPPER").await;
+        let offer = world.offer_to(&user, card, "100").await;
+        let dead = Arc::new(tokio::sync::Notify::new());
+        let told = Arc::clone(&dead);
+        landfall::torture::set_hook(Some(Arc::new(move |place: &str| {
+            let is_there = place.contains("wallet/accept.rs") && place.ends_with(step);
+            is_there.then(|| {
+                told.notify_one();
+                Action::Hang
+            })
+        })));
+        // Dropped where it stands, as a process that died there would leave it.
+        tokio::select! {
+            biased;
+            answer = world.accept(&user, offer.id) => panic!("it went on: {answer:?}"),
+            () = dead.notified() => {}
+        }
+        landfall::torture::set_hook(None);
+        let other = world.another_process(|_| {}, Vec::new()).await;
+        assert!(other.gateway.dispatch(10).await.unwrap().0.is_empty(), "{step}");
+        let answer = world.accept(&user, offer.id).await;
+        assert_eq!(matches!(answer, Answer::Before(_)), is_done, "{step}: {answer:?}");
+        world.step().await;
+        assert!(world.balance(&user).await.1 > dec!(0));
+        assert_eq!(world.test_db.count("SELECT count(*) AS count FROM payout").await, 0);
+        let stopped = "SELECT count(*) AS count FROM payout_request WHERE moderation_reason = 'screening'";
+        assert_eq!(world.test_db.count(stopped).await, 1, "{step}");
+        drop(other);
+        at.world.finish().await;
+    }
 }
