@@ -307,14 +307,12 @@ pub(super) fn is_private(url: &str) -> bool {
 
 impl ProvidersSettings {
     pub fn check(&self, problems: &mut Problems) {
-        self.test.check(problems);
-        self.http.check(problems);
-        for (name, provider) in [
-            ("adyen", &self.adyen),
-            ("tabapay", &self.tabapay),
-            ("worldpay", &self.worldpay),
-            ("checkout", &self.checkout),
-        ] {
+        // Each by its name: one that is added and not checked doesn't compile.
+        let Self { test, http, adyen, tabapay, worldpay, checkout } = self;
+        test.check(problems);
+        http.check(problems);
+        for (name, provider) in [("adyen", adyen), ("tabapay", tabapay), ("worldpay", worldpay), ("checkout", checkout)]
+        {
             provider.check(name, problems);
         }
     }

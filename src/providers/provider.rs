@@ -265,7 +265,7 @@ pub struct Capabilities {
     pub resend: ResendSafety,
     /// The longest reference that it takes, in characters.
     pub reference_length_max: usize,
-    /// The characters that a reference may have.
+    /// The characters that a reference may have. The gateway's are digits and lower-case letters, whatever stands here.
     pub reference_alphabet: &'static str,
     /// How long after a send "not found" means nothing.
     pub settling_time: Duration,
