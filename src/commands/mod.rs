@@ -109,7 +109,7 @@ pub async fn run(cli: Cli) -> ExitCode {
         Command::Config(command) => config::run(&settings, &command),
         Command::Keys(command) => keys::run(&settings, command).await,
         Command::Simulator(arguments) => simulator::run(&settings, arguments).await,
-        Command::Bench(arguments) => bench::run(settings, &arguments).await,
+        Command::Bench(arguments) => Box::pin(bench::run(settings, &arguments)).await,
     };
     match outcome {
         Ok(code) => code,

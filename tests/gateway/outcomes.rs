@@ -3,6 +3,7 @@
 
 use landfall::domain::payout::{PayoutStatus, Resolution};
 use landfall::domain::payout_request::RequestStatus;
+use landfall::gateway::complete::Source;
 use landfall::providers::provider::{Outcome, ProviderIds};
 use landfall::wallet::view::PayStatus;
 use rust_decimal::{Decimal, dec};
