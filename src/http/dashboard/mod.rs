@@ -30,10 +30,12 @@ mod words;
 
 use actix_web::body::MessageBody;
 use actix_web::dev::{Response, ServiceRequest, ServiceResponse};
-use actix_web::http::header;
+use actix_web::http::{Method, header};
 use actix_web::middleware::{DefaultHeaders, Next, from_fn};
-use actix_web::{Error, HttpResponse, web};
+use actix_web::{Error, HttpResponse, Route, web};
 
+use crate::domain::staff::Role;
+use crate::staff::moderation::DECIDES;
 use error::PageError;
 
 /// The largest form that is taken, in bytes: two texts of a thousand characters in any script fit, percent-encoded.
@@ -54,28 +56,66 @@ pub fn routes(config: &mut web::ServiceConfig) {
         .add(("Cross-Origin-Resource-Policy", "same-origin"))
         // Assets say otherwise.
         .add((header::CACHE_CONTROL, "no-store"));
-    let pages = web::scope("/dashboard")
+    let scope = web::scope(PREFIX)
         .wrap(from_fn(keep_own_errors))
         .wrap(headers)
         .app_data(web::FormConfig::default().limit(FORM_BYTES_MAX).error_handler(|_, _| PageError::Form.into()))
         .app_data(web::QueryConfig::default().error_handler(|_, _| PageError::NotFound.into()))
-        .route("", web::get().to(overview::home))
-        .route("/", web::get().to(overview::home))
-        .route("/assets/dashboard.css", web::get().to(assets::style_sheet))
-        .route("/sign-in", web::get().to(sign_in::form))
-        .route("/sign-in", web::post().to(sign_in::submit))
-        .route("/sign-out", web::post().to(sign_in::sign_out))
-        .route("/{mode}", web::get().to(overview::page))
-        .route("/{mode}/offers", web::get().to(offers::page))
-        .route("/{mode}/offers/{partner}/{id}", web::get().to(offer::page))
-        .route("/{mode}/requests", web::get().to(requests::page))
-        .route("/{mode}/requests/{partner}/{id}", web::get().to(request::page))
-        .route("/{mode}/requests/{partner}/{id}/decide", web::post().to(decide::submit))
-        .route("/{mode}/moderation", web::get().to(moderation::page))
-        .route("/{mode}/cases/{id}", web::get().to(case::page))
-        .route("/{mode}/cases/{id}/close", web::post().to(case::submit))
         .default_service(web::to(error::not_found));
-    config.service(web::redirect("/", "/dashboard").see_other()).service(pages);
+    let pages = table().into_iter().fold(scope, |scope, (address, route)| scope.route(address.path, route));
+    config.service(web::redirect("/", PREFIX).see_other()).service(pages);
+}
+
+/// Under which all addresses lie.
+pub const PREFIX: &str = "/dashboard";
+
+/// Whom an address answers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Access {
+    /// Whoever asks.
+    Anybody,
+    /// Somebody with a living session, whose role is this or a higher one.
+    Staff(Role),
+}
+
+/// An address of the dashboard.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Address {
+    pub method: Method,
+    /// Under [`PREFIX`].
+    pub path: &'static str,
+    pub access: Access,
+}
+
+/// Every address. What its access says is done by the handlers and by `staff`; the tests hold them to it.
+pub fn addresses() -> Vec<Address> {
+    table().into_iter().map(|(address, _)| address).collect()
+}
+
+/// Every address with what answers there, in the order in which they are looked for.
+fn table() -> Vec<(Address, Route)> {
+    use Access::{Anybody, Staff};
+    let (view, decide) = (Staff(Role::Viewer), Staff(DECIDES));
+    let get = |path, access, route: Route| (Address { method: Method::GET, path, access }, route.method(Method::GET));
+    let post =
+        |path, access, route: Route| (Address { method: Method::POST, path, access }, route.method(Method::POST));
+    vec![
+        get("", view, web::to(overview::home)),
+        get("/", view, web::to(overview::home)),
+        get("/assets/dashboard.css", Anybody, web::to(assets::style_sheet)),
+        get("/sign-in", Anybody, web::to(sign_in::form)),
+        post("/sign-in", Anybody, web::to(sign_in::submit)),
+        post("/sign-out", view, web::to(sign_in::sign_out)),
+        get("/{mode}", view, web::to(overview::page)),
+        get("/{mode}/offers", view, web::to(offers::page)),
+        get("/{mode}/offers/{partner}/{id}", view, web::to(offer::page)),
+        get("/{mode}/requests", view, web::to(requests::page)),
+        get("/{mode}/requests/{partner}/{id}", view, web::to(request::page)),
+        post("/{mode}/requests/{partner}/{id}/decide", decide, web::to(decide::submit)),
+        get("/{mode}/moderation", view, web::to(moderation::page)),
+        get("/{mode}/cases/{id}", view, web::to(case::page)),
+        post("/{mode}/cases/{id}/close", decide, web::to(case::submit)),
+    ]
 }
 
 /// Takes the error off an answer that it was already turned into: the edge around all routes would put the API's JSON in place of a

@@ -10,6 +10,7 @@ use super::codes::CODES;
 use super::list::{SIZE_DEFAULT, SIZE_MAX};
 use super::media::Media;
 use super::owns;
+use crate::gateway::access::Scope;
 
 /// The security schemes: the key as a bearer's, or as the user of Basic.
 pub fn schemes() -> [(&'static str, SecurityScheme); 2] {
@@ -23,9 +24,8 @@ pub fn schemes() -> [(&'static str, SecurityScheme); 2] {
 /// Adds what all operations of this API have in common to the one at `path` (`GET /v1/api-keys`).
 pub fn complete(path: &str, operation: &mut Operation) {
     let Some((method, path)) = path.split_once(' ').filter(|(_, path)| owns(path)) else { return };
-    let none: [&str; 0] = [];
-    operation.security =
-        Some(vec![SecurityRequirement::new("apiKey", none), SecurityRequirement::new("apiKeyBasic", none)]);
+    let scope = scope_of(operation).map(Scope::as_str);
+    operation.security = Some(["apiKey", "apiKeyBasic"].map(|scheme| SecurityRequirement::new(scheme, scope)).into());
     let mut added = Vec::new();
     if path.contains("{id}") && !has_parameter(operation, "id") {
         let id = ParameterBuilder::new().name("id").parameter_in(ParameterIn::Path).required(Required::True);
@@ -66,6 +66,13 @@ pub fn complete(path: &str, operation: &mut Operation) {
     }
 }
 
+/// The scope that the description begins with: "Needs `payouts:read`". A handler asks for it by itself; that both mean the same is tested
+/// by calling each operation with that scope alone and with all the others.
+fn scope_of(operation: &Operation) -> Option<Scope> {
+    let (name, _) = operation.description.as_deref()?.strip_prefix("Needs `")?.split_once('`')?;
+    name.parse().ok()
+}
+
 fn has_parameter(operation: &Operation, name: &str) -> bool {
     let parameters = operation.parameters.iter().flatten();
     parameters.into_iter().any(|parameter| matches!(parameter, RefOr::T(parameter) if parameter.name == name))
@@ -91,4 +98,18 @@ fn refusal(status: u16) -> Response {
     let content = ContentBuilder::new().schema(Some(schema)).build();
     let description = codes.collect::<Vec<_>>().join(", ");
     ResponseBuilder::new().description(description).content(Media::JsonApi.as_str(), content).build()
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn every_operation_names_one_scope() {
+        let api = serde_json::to_value(crate::http::openapi::openapi()).unwrap();
+        for (path, item) in api["paths"].as_object().unwrap().iter().filter(|(path, _)| super::owns(path)) {
+            for (method, operation) in item.as_object().unwrap() {
+                let scopes = operation["security"][0]["apiKey"].as_array().map(Vec::len);
+                assert_eq!(scopes, Some(1), "{method} {path}: its description begins with \"Needs `a:scope`\"");
+            }
+        }
+    }
 }

@@ -29,7 +29,7 @@ async fn made(partner: &Partner<'_>, collection: &str, kind: &str, attributes: V
 }
 
 /// A partner's own of each kind, as their documents.
-async fn own(partner: &Partner<'_>) -> Vec<Value> {
+pub async fn own(partner: &Partner<'_>) -> Vec<Value> {
     let account = made(
         partner,
         "provider-accounts",
