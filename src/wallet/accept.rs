@@ -129,6 +129,10 @@ impl Wallet {
                 .into_iter()
                 .map(|row| ((row.0.tenant(), row.0.id), row))
                 .collect();
+        // What only strangers ask for is nobody's here: of its owner nothing is locked or opened.
+        let owned: BTreeSet<(Tenant, OfferId, &str)> =
+            pays.iter().map(|pay| (pay.user.tenant, pay.offer_id, pay.user.reference.as_str())).collect();
+        found.retain(|(tenant, id), (_, customer, _)| owned.contains(&(*tenant, *id, customer.reference.as_str())));
         let open: Vec<&Offer> =
             found.values().map(|(offer, ..)| offer).filter(|offer| offer.status == OfferStatus::Quoted).collect();
         let mut ground = self.lock_ground(conn, &open, now).await?;
