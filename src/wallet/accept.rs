@@ -135,11 +135,15 @@ impl Wallet {
         let now = self.now();
         let keys: BTreeSet<(Tenant, OfferId)> = pays.iter().map(|pay| (pay.user.tenant, pay.offer_id)).collect();
         let keys: Vec<_> = keys.into_iter().collect();
-        let found: BTreeMap<(Tenant, OfferId), ForAcceptance> = offers::lock_for_acceptance(conn, &keys, now)
+        let mut found: BTreeMap<(Tenant, OfferId), ForAcceptance> = offers::lock_for_acceptance(conn, &keys, now)
             .await?
             .into_iter()
             .map(|row| ((row.offer.tenant(), row.offer.id), row))
             .collect();
+        // What only strangers ask for is nobody's here: of its owner nothing is locked or opened.
+        let owned: BTreeSet<(Tenant, OfferId, &str)> =
+            pays.iter().map(|pay| (pay.user.tenant, pay.offer_id, pay.user.reference.as_str())).collect();
+        found.retain(|(tenant, id), row| owned.contains(&(*tenant, *id, row.customer.reference.as_str())));
         let open: Vec<&Offer> =
             found.values().map(|row| &row.offer).filter(|offer| offer.status == OfferStatus::Quoted).collect();
         let judged: Vec<Judged<'_>> =

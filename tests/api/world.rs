@@ -93,6 +93,15 @@ impl World {
     }
 
     pub async fn with_adapters(change: impl FnOnce(&mut Settings), adapters: Vec<Arc<dyn Provider>>) -> Self {
+        Self::built(change, adapters, true).await
+    }
+
+    /// Without workers: what is to be sent is sent by the test, and nothing is written but by requests.
+    pub async fn without_workers(change: impl FnOnce(&mut Settings)) -> Self {
+        Self::built(change, Vec::new(), false).await
+    }
+
+    async fn built(change: impl FnOnce(&mut Settings), adapters: Vec<Arc<dyn Provider>>, works: bool) -> Self {
         let clock = ManualClock::at(SystemClock.now());
         let dir = tempfile::tempdir().unwrap();
         let mut settings = Settings::load(None).unwrap();
@@ -106,7 +115,7 @@ impl World {
         let test_db = TestDb::new().await;
         let db = test_db.db();
         let app = Arc::new(App::build_with(settings, Arc::new(clock.clone()), db, adapters).await.unwrap());
-        let background = app.start(true);
+        let background = app.start(works);
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         let parts = Parts {

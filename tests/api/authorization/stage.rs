@@ -97,7 +97,8 @@ fn document(kind: &str, attributes: Value) -> (&'static str, String) {
 
 impl Stage {
     pub async fn new() -> Self {
-        let world = World::with(|settings| {
+        let world = World::without_workers(|settings| {
+            settings.wallet.pay_wait_secs = 1;
             let jwks_file = settings.data_dir.join("jwks.json");
             let keys = json!({ "keys": [Signer::rsa().jwk("rsa"), Signer::ec().jwk("ec")] });
             std::fs::write(&jwks_file, keys.to_string()).unwrap();
@@ -143,7 +144,7 @@ impl Stage {
         stage
     }
 
-    /// Waits until what was under way is written. The clock stands still, so nothing becomes due after that.
+    /// Waits until what was under way is written. Nothing works in the background, so nothing follows.
     pub async fn rest(&self) {
         // The first use of a key is noted, later ones of this minute aren't.
         for key in self.keys.living() {
@@ -296,6 +297,11 @@ impl Stage {
         partner.funded("USD", "100").await;
         let wallet_point = world.point().await;
         let paid = partner.asked(sample(&wallet_point)).await;
+        let gateway = &world.app.gateway;
+        for task in gateway.dispatch(16).await.unwrap().0 {
+            let report = gateway.send(&task).await.unwrap();
+            gateway.complete(&[report]).await.unwrap();
+        }
         partner.until(&paid["id"], "processed").await;
         let payouts = partner.get(&format!("{}/payouts", path_of(&paid))).await.data(200);
         let request = partner.asked(with(&manual(&wallet_point), "reference_id", json!("mine"))).await;
