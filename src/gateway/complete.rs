@@ -45,6 +45,9 @@ pub enum Source {
     Withheld {
         epoch: i32,
         sends: i16,
+        /// When it was begun. What is begun again has the same count of sends and a job of the same epoch: a report that comes twice must
+        /// not be taken for one about the next try, which may be under way.
+        begun_at: Option<DateTime<Utc>>,
     },
     Inquiry,
     Callback,
@@ -60,7 +63,7 @@ impl Source {
     /// The invoke job's epoch and the so-many-th send that it was done under.
     const fn lease(self) -> Option<(i32, i16)> {
         match self {
-            Source::Send { epoch, sends } | Source::Withheld { epoch, sends } => Some((epoch, sends)),
+            Source::Send { epoch, sends } | Source::Withheld { epoch, sends, .. } => Some((epoch, sends)),
             Source::Inquiry | Source::Callback | Source::Reconciliation | Source::Reclaimed | Source::Staff => None,
         }
     }
@@ -124,13 +127,16 @@ impl Gateway {
                 let request_id = subject.request.id;
                 for report in reports.iter().filter(|report| report.request_id == request_id) {
                     let current = epochs.get(&(JobKind::Invoke.as_str().to_owned(), report.payout_id.0)).copied();
-                    let sent =
-                        subject.payouts.iter().find(|payout| payout.id == report.payout_id).map(|payout| payout.sends);
-                    let is_stale = report
-                        .source
-                        .lease()
-                        .is_some_and(|(epoch, sends)| current != Some(epoch) || sent != Some(sends))
-                        && !torture::is_off(Rule::LeaseEpoch);
+                    let payout = subject.payouts.iter().find(|payout| payout.id == report.payout_id);
+                    let sent = payout.map(|payout| payout.sends);
+                    let is_of_another_try = matches!(report.source, Source::Withheld { begun_at, .. }
+                        if payout.is_none_or(|payout| payout.sent_at != begun_at));
+                    let is_stale = is_of_another_try
+                        || report
+                            .source
+                            .lease()
+                            .is_some_and(|(epoch, sends)| current != Some(epoch) || sent != Some(sends))
+                            && !torture::is_off(Rule::LeaseEpoch);
                     let standing = Standing { is_stale, is_settled: settled.contains(&report.payout_id) };
                     self.apply(&mut subject, report, standing, &mut changes, now)?;
                 }

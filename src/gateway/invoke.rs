@@ -167,7 +167,7 @@ impl Gateway {
     /// The report of a send that we don't begin, for a reason of ours: nothing left, no provider is to blame, and it is begun again later.
     /// Whoever has taken the job over meanwhile isn't contradicted by it.
     pub fn withheld(&self, task: &SendTask, why: &str) -> Report {
-        let source = Source::Withheld { epoch: task.epoch, sends: task.payout.sends };
+        let source = Source::Withheld { epoch: task.epoch, sends: task.payout.sends, begun_at: task.payout.sent_at };
         // What stands in our own row is no fault of a provider's.
         self.report(&task.payout, source, Outcome::NotSent { why: why.to_owned(), is_unfit: true })
     }

@@ -150,6 +150,31 @@ async fn a_payout_whose_turn_came_too_late_is_known_as_not_sent_and_goes_out_lat
     world.finish().await;
 }
 
+/// Whoever isn't told that its COMMIT came through reports again, however late: the next try is under way by then, under a job and a count of
+/// sends that look the same.
+#[tokio::test(flavor = "multi_thread")]
+async fn that_a_send_was_withheld_says_nothing_of_the_next_one() {
+    let world = World::new().await;
+    let accepted = world.accepted("alice", PAID, "100").await;
+    let (tasks, _) = world.app.gateway.dispatch(10).await.unwrap();
+    world.advance(50_000);
+    let withheld = world.app.gateway.send(&tasks[0]).await.expect("it says that it didn't send");
+    world.app.gateway.complete(std::slice::from_ref(&withheld)).await.unwrap();
+    world.advance(60_000);
+    let (again, _) = world.app.gateway.dispatch(10).await.unwrap();
+    assert_eq!((again.len(), again[0].epoch, again[0].payout.sends), (1, tasks[0].epoch, 1));
+
+    world.app.gateway.complete(&[withheld]).await.unwrap();
+    assert_eq!(world.payouts(&accepted).await[0].status, PayoutStatus::Invoking, "the next one is under way");
+    world.advance(5_000);
+    assert!(world.app.gateway.dispatch(10).await.unwrap().0.is_empty(), "and isn't begun beside itself");
+    let report = world.app.gateway.send(&again[0]).await.unwrap();
+    world.app.gateway.complete(&[report]).await.unwrap();
+    let payouts = world.payouts(&accepted).await;
+    assert_eq!(payouts.iter().map(|p| (p.status, p.sends)).collect::<Vec<_>>(), [(PayoutStatus::Processed, 1)]);
+    world.finish().await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn what_a_provider_says_counts_once_however_often_it_comes() {
     let world = World::new().await;
