@@ -310,7 +310,8 @@ impl Partner {
             "point_id": self.point.to_string(), "point_currency": "EUR", "service": "card_eur", "service_amount": "10",
             "reference_id": format!("order-{}", self.orders.fetch_add(1, Ordering::Relaxed)),
             "fields": {"card_number": "4111111111111111", "card_expiry_month": "12", "card_expiry_year": "2035",
-                "card_holder": "ADA LOVELACE"},
+                "card_holder": "ADA LOVELACE", "address": "274 Brannan St", "city": "San Francisco", "state": "CA",
+                "zip": "94107", "country_code": "US"},
         }}});
         let response = self.client.post(&*self.url).bearer_auth(&self.key).json(&asked).send().await?;
         let status = response.status();
