@@ -3,7 +3,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help run test torture contract kms lint audit sbom fmt bench openapi clean-data ground
+.PHONY: help run test torture contract kms fuzz lint audit sbom fmt bench openapi clean-data ground
 
 CARGO ?= cargo
 export CARGO_TERM_PROGRESS_WHEN ?= never
@@ -27,6 +27,9 @@ contract: ## judge the adapters' requests by the providers' specifications (SPEC
 
 kms: ## keep the key providers' contract over moto's KMS, from PyPI
 	@CARGO="$(CARGO)" tools/kms
+
+fuzz: ## every parser of outside bytes under libFuzzer (SECS=60 each, TARGETS=all)
+	@CARGO="$(CARGO)" SECS="$(SECS)" TARGETS="$(TARGETS)" tools/fuzz
 
 lint: ## formatting, clippy, and the dependency checks that are installed
 	@CARGO="$(CARGO)" tools/lint

@@ -27,6 +27,9 @@ pub mod app;
 pub mod clock;
 pub mod config;
 pub mod domain;
+#[cfg(feature = "torture")]
+#[allow(clippy::panic, clippy::indexing_slicing, reason = "a find is a panic")]
+pub mod fuzz;
 pub mod gateway;
 pub mod http;
 pub mod providers;

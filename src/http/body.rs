@@ -28,9 +28,9 @@ impl Body {
         text.is_empty() || text == b"{}"
     }
 
-    #[cfg(test)]
-    pub fn of(text: &str) -> Self {
-        Self(Zeroizing::new(text.as_bytes().to_vec()))
+    #[cfg(any(test, feature = "torture"))]
+    pub fn of(bytes: impl AsRef<[u8]>) -> Self {
+        Self(Zeroizing::new(bytes.as_ref().to_vec()))
     }
 }
 

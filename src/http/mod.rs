@@ -9,6 +9,8 @@ pub mod dashboard;
 pub mod error;
 mod exact_number;
 mod fields;
+#[cfg(feature = "torture")]
+pub(crate) mod fuzz;
 mod idempotency;
 mod key_uses;
 mod messages;

@@ -245,6 +245,14 @@ impl Burst {
     }
 }
 
+/// The ticks of one message.
+#[cfg(feature = "torture")]
+pub(super) fn read_message(text: &str, pairs: &BTreeMap<String, Pair>) -> Vec<Tick> {
+    let mut burst = Burst::default();
+    burst.read(text, pairs);
+    burst.latest.into_values().collect()
+}
+
 fn broken(error: &Error) -> SourceError {
     SourceError::Unavailable(clipped(&error.to_string()))
 }

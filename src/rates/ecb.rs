@@ -56,7 +56,7 @@ impl RateSource for EcbSource {
 }
 
 /// Cubes within cubes: one with the time around those with a currency and its rate.
-fn read(body: &[u8], pairs: &[Pair]) -> Result<Fetched, SourceError> {
+pub(super) fn read(body: &[u8], pairs: &[Pair]) -> Result<Fetched, SourceError> {
     let malformed = |what: &str| SourceError::Malformed(what.to_owned());
     let text = std::str::from_utf8(body).map_err(|_| malformed("not UTF-8"))?;
     // No DTD: nothing refers to anything, inside or out.

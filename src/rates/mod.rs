@@ -13,6 +13,8 @@ pub mod consensus;
 pub mod cross;
 pub mod ecb;
 pub mod fixed;
+#[cfg(feature = "torture")]
+pub(crate) mod fuzz;
 pub mod health;
 pub mod kraken;
 mod listener;

@@ -12,6 +12,8 @@ mod context;
 mod dek;
 mod envelope;
 mod error;
+#[cfg(feature = "torture")]
+pub(crate) mod fuzz;
 pub mod keys;
 mod mac;
 mod ring;

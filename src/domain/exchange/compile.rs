@@ -8,6 +8,7 @@ use serde_json::{Map, Value};
 
 use super::{ExchangeScheme, Rule, RuleKind, SOURCE_FIXED};
 use crate::domain::asset::{AssetCode, Assets};
+use crate::domain::card::strike_numbers;
 use crate::domain::exact::{self, AmountError, Rounding};
 use crate::domain::rate::{Pair, Price, Spread};
 
@@ -96,7 +97,9 @@ struct Reader<'a> {
 
 impl Reader<'_> {
     fn problem(&mut self, pointer: impl Into<String>, code: ProblemCode, detail: impl Into<String>) {
-        self.problems.push(Problem { pointer: pointer.into(), code, detail: detail.into() });
+        // It names what it doesn't know, which may be anything.
+        let detail = strike_numbers(&detail.into()).into_owned();
+        self.problems.push(Problem { pointer: pointer.into(), code, detail });
     }
 
     fn body(&mut self, body: &Value) -> Vec<Rule> {

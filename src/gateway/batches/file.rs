@@ -107,6 +107,7 @@ pub(super) fn read(content: &[u8]) -> Result<Vec<Row>, Problem> {
     };
     let columns = columns(&header)?;
     let mut rows = Vec::new();
+    let mut lines = Lines { content, at: 0, line: 1 };
     for record in records {
         let record = record.map_err(|_| refused("UNREADABLE", "the file can't be read as CSV"))?;
         if record.iter().all(str::is_empty) {
@@ -115,7 +116,7 @@ pub(super) fn read(content: &[u8]) -> Result<Vec<Row>, Problem> {
         if rows.len() == ROWS_MAX {
             return Err(refused("TOO_MANY_ROWS", format!("a batch has at most {ROWS_MAX} rows")));
         }
-        let line = record.position().map_or(1, |position| line_of(content, position));
+        let line = record.position().map_or(1, |position| lines.of(position));
         let problem = (record.len() != columns.len())
             .then(|| format!("has {} columns, the header has {}", record.len(), columns.len()));
         let values = columns.iter().cloned().zip(record.iter()).filter(|(_, value)| !value.is_empty());
@@ -125,13 +126,31 @@ pub(super) fn read(content: &[u8]) -> Result<Vec<Row>, Problem> {
     if rows.is_empty() { Err(refused("EMPTY_FILE", "the file has no rows")) } else { Ok(rows) }
 }
 
-/// The line on which a record begins: its position is where the one before ended, and empty lines may lie between.
-fn line_of(content: &[u8], position: &csv::Position) -> i32 {
-    let from = usize::try_from(position.byte()).unwrap_or(usize::MAX);
-    let rest = content.get(from..).unwrap_or_default();
-    let empty = rest.iter().take_while(|byte| matches!(byte, b'\n' | b'\r')).filter(|byte| **byte == b'\n').count();
-    let line = position.line().saturating_add(u64::try_from(empty).unwrap_or(0));
-    i32::try_from(line).unwrap_or(i32::MAX)
+/// Counts lines as editors do: each of `\n`, `\r\n` and a `\r` alone ends one. The reader of CSV ends rows at all three, and counts the first.
+struct Lines<'a> {
+    content: &'a [u8],
+    at: usize,
+    line: i32,
+}
+
+impl Lines<'_> {
+    /// The line on which a record begins that comes after those asked for before: its position is where the one before ended, and empty
+    /// lines may lie between.
+    fn of(&mut self, position: &csv::Position) -> i32 {
+        let from = usize::try_from(position.byte()).unwrap_or(usize::MAX).min(self.content.len());
+        let rest = self.content.get(from..).unwrap_or_default();
+        let begins = from + rest.iter().take_while(|byte| matches!(byte, b'\n' | b'\r')).count();
+        while self.at < begins {
+            let ends = match self.content.get(self.at) {
+                Some(b'\n') => true,
+                Some(b'\r') => self.content.get(self.at + 1) != Some(&b'\n'),
+                _ => false,
+            };
+            self.line = self.line.saturating_add(i32::from(ends));
+            self.at += 1;
+        }
+        self.line
+    }
 }
 
 /// The separator that the first line has most of, outside quotes; a comma if it has none.

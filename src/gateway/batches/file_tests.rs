@@ -24,7 +24,7 @@ fn separators_quotes_marks_and_line_ends_are_all_the_same_file() {
         (4, vec![("service".into(), "test_usd".into()), ("service_amount".into(), "2".into())]),
     ];
     for separator in [",", ";", "\t"] {
-        for (mark, end) in [("", "\n"), ("\u{feff}", "\r\n")] {
+        for (mark, end) in [("", "\n"), ("\u{feff}", "\r\n"), ("", "\r")] {
             let text = ["service|service_amount|description", "test_usd| 1 |\"a,b;c\"", "", "test_usd|2|", "||", ""];
             let text = format!("{mark}{}", text.join(end)).replace('|', separator);
             assert_eq!(rows(&text), expected, "{separator:?} {end:?}");

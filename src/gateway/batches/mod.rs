@@ -4,6 +4,8 @@
 mod file;
 #[cfg(test)]
 mod file_tests;
+#[cfg(feature = "torture")]
+pub(crate) mod fuzz;
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 

@@ -9,6 +9,8 @@ mod claims;
 mod development;
 mod error;
 mod extractor;
+#[cfg(feature = "torture")]
+pub(super) mod fuzz;
 mod jwks;
 mod keys;
 mod token;

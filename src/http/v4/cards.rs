@@ -43,7 +43,7 @@ pub struct AddCardRequest {
 }
 
 impl AddCardRequest {
-    fn read(body: &Body) -> Result<AddCard, ApiError> {
+    pub(in crate::http) fn read(body: &Body) -> Result<AddCard, ApiError> {
         let known = ["cardNumber", "cardHolder", "cardExpirationYear", "cardExpirationMonth"];
         let fields = Fields::read(body, &known)?;
         let request = Self {
@@ -116,7 +116,7 @@ pub struct BillingAddressRequest {
 }
 
 impl BillingAddressRequest {
-    fn read(body: &Body) -> Result<BillingAddress, ApiError> {
+    pub(in crate::http) fn read(body: &Body) -> Result<BillingAddress, ApiError> {
         let fields = Fields::read(body, &["address", "city", "countryCode", "zip", "state"])?;
         let request = Self {
             address: fields.text("address")?,

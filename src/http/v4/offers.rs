@@ -92,7 +92,7 @@ fn amount_to_schema() -> Schema {
 }
 
 impl CreateOfferRequest {
-    fn read(body: &Body) -> Result<(OfferInput, CardId), ApiError> {
+    pub(in crate::http) fn read(body: &Body) -> Result<(OfferInput, CardId), ApiError> {
         let fields = Fields::read(body, &["amount", "amountTo", "fromCurrency", "toCurrency", "cardId"])?;
         let request = Self {
             amount: fields.number("amount", AMOUNT_CHARS_MAX)?,
@@ -108,7 +108,7 @@ impl CreateOfferRequest {
 }
 
 impl UpdateOfferRequest {
-    fn read(body: &Body) -> Result<OfferInput, ApiError> {
+    pub(in crate::http) fn read(body: &Body) -> Result<OfferInput, ApiError> {
         let fields = Fields::read(body, &["amount", "amountTo", "fromCurrency", "toCurrency"])?;
         let request = Self {
             amount: fields.number("amount", AMOUNT_CHARS_MAX)?,

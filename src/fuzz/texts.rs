@@ -1,0 +1,93 @@
+//! Texts that people and files bring: card numbers, amounts, tables, reports.
+
+use chrono::{DateTime, Utc};
+use rust_decimal::Decimal;
+
+use super::assert_tells_no_number;
+use crate::domain::card::{
+    CardExpiry, HolderName, Iin, IinDigits, IinTable, IssuerTable, Pan, masked_pan, strike_numbers,
+};
+use crate::domain::exact::parse_amount;
+use crate::gateway::reconciliation::file;
+
+/// Amounts come with the scale and the digits that their currency has: the first byte says which.
+const SCALES: [(u8, u8); 5] = [(0, 15), (2, 15), (3, 12), (8, 18), (18, 10)];
+
+fn noon() -> DateTime<Utc> {
+    DateTime::from_timestamp(1_800_000_000, 0).unwrap_or_default()
+}
+
+/// A number, an expiry and a holder's name, line by line; and the text as one that is to be struck of numbers.
+pub(super) fn card_number(data: &[u8]) {
+    let Ok(text) = std::str::from_utf8(data) else { return };
+    let mut lines = text.lines();
+    if let Ok(pan) = Pan::parse(lines.next().unwrap_or_default()) {
+        let digits = pan.expose();
+        assert!((12..=19).contains(&digits.len()) && digits.bytes().all(|byte| byte.is_ascii_digit()));
+        assert!(!format!("{pan:?}").contains(digits), "it shows itself");
+        let masked = masked_pan(&Iin::of(&pan, IinDigits::Six), pan.last_four());
+        assert!(!masked.contains(digits), "the mask shows the number");
+        let known = IinTable::builtin().identify(&pan);
+        assert!(known.is_err() || IinTable::builtin().rules(&pan).is_some());
+        if pan.passes_luhn() && digits.len() >= 13 {
+            assert!(!strike_numbers(digits).contains(digits), "it isn't struck");
+        }
+        assert_eq!(Pan::parse(digits).ok().map(|again| again.expose().to_owned()).as_deref(), Some(digits));
+    }
+    let (year, month) = lines.next().unwrap_or_default().split_once('-').unwrap_or_default();
+    if let Ok(expiry) = CardExpiry::parse(year, month, noon()) {
+        assert!(!expiry.is_past(noon()));
+    }
+    let name = lines.next().unwrap_or_default();
+    if let Ok(holder) = HolderName::parse(name) {
+        assert_eq!(HolderName::parse(holder.expose()).ok().map(|again| again.expose() == holder.expose()), Some(true));
+    }
+    let struck = strike_numbers(text);
+    assert_eq!(strike_numbers(&struck), struck, "what is struck stays as it is");
+    let planted = format!("{text}; 4111 1111 1111 1111; {text}");
+    assert!(strike_numbers(&planted).contains("; [card number]; "), "a number among others is struck");
+}
+
+pub(super) fn amount(data: &[u8]) {
+    let Some((which, text)) = data.split_first() else { return };
+    let Ok(text) = std::str::from_utf8(text) else { return };
+    let (scale, digits) = SCALES[usize::from(*which) % SCALES.len()];
+    let Ok(amount) = parse_amount(text, scale, digits) else { return };
+    assert!(amount >= Decimal::ZERO && amount.scale() == u32::from(scale), "{text} is {amount}");
+    assert!(amount.trunc().to_string().len() <= usize::from(digits), "{text} is {amount}");
+    // By another reader.
+    let read = Decimal::from_str_exact(text).or_else(|_| Decimal::from_scientific(text));
+    if let Ok(read) = read {
+        assert_eq!(read, amount, "{text}");
+    }
+    assert_eq!(parse_amount(&amount.to_string(), scale, digits), Ok(amount));
+}
+
+/// The tables of issuers and schemes, which operators bring.
+pub(super) fn iin_table(data: &[u8]) {
+    let Ok(text) = std::str::from_utf8(data) else { return };
+    if let Ok(table) = IssuerTable::parse(text) {
+        for iin in ["4", "411111", "41111111", "4111111111111111111"] {
+            let _ = table.find(iin);
+        }
+    }
+    if let (Ok(table), Ok(pan)) = (IinTable::parse(text), Pan::parse("4111111111111111")) {
+        let _ = (table.rules(&pan), table.identify(&pan));
+    }
+}
+
+pub(super) fn report_csv(data: &[u8]) {
+    match file::read(data) {
+        Ok(rows) => {
+            for row in rows {
+                assert!(row.amount_processed >= Decimal::ZERO && row.amount_returned >= Decimal::ZERO, "{row:?}");
+            }
+        }
+        Err(lines) => {
+            assert!(!lines.is_empty());
+            for line in lines {
+                assert_tells_no_number("a bad line", &line.to_string());
+            }
+        }
+    }
+}
