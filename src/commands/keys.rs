@@ -126,7 +126,7 @@ fn print(summary: &FileSummary) {
 
 async fn check(settings: &Settings) -> Result<(), Failure> {
     let vault = &settings.vault;
-    if vault.provider == VaultProvider::File {
+    if vault.provider == VaultProvider::File || vault.moved_from == Some(VaultProvider::File) {
         check_files(settings)?;
     }
     let provider = open_provider(vault, &settings.data_dir, system_clock()).await?;

@@ -13,6 +13,9 @@ use crate::domain::card::IinDigits;
 pub struct VaultSettings {
     /// Who holds the key-encryption key.
     pub provider: VaultProvider,
+    /// Who held it before: what that one wrapped still opens, and the MAC keys stay there for good.
+    #[serde(default)]
+    pub moved_from: Option<VaultProvider>,
     /// How many leading digits of a card number are stored in the clear: 6 or 8.
     pub iin_digits: u32,
     /// After so many days a data key is followed by the next; 0: for its age never.
@@ -161,10 +164,15 @@ impl VaultSettings {
                 problems.add(key, "without a user, a password or parameters: credentials are named apart");
             }
         }
-        match self.provider {
-            VaultProvider::File => self.file.check(live, data_dir, problems),
-            VaultProvider::Vault => self.transit.check(live, problems),
-            VaultProvider::AwsKms => self.aws_kms.check(live, problems),
+        if self.moved_from == Some(self.provider) {
+            problems.add("vault.moved_from", "must not be the provider that is used now");
+        }
+        for provider in std::iter::once(self.provider).chain(self.moved_from) {
+            match provider {
+                VaultProvider::File => self.file.check(live, data_dir, problems),
+                VaultProvider::Vault => self.transit.check(live, problems),
+                VaultProvider::AwsKms => self.aws_kms.check(live, problems),
+            }
         }
     }
 
@@ -365,9 +373,16 @@ mod tests {
         for (bad, key) in [
             ("vault.dek_max_age_days = 3651", "vault.dek_max_age_days"),
             ("vault.reseal_per_sec = 0", "vault.reseal_per_sec"),
+            ("vault.moved_from = \"file\"", "vault.moved_from"),
             ("vault.retire_grace_secs = 299", "vault.retire_grace_secs"),
         ] {
             assert_eq!(problems(bad, false), [key]);
+        }
+        // Both providers are looked at.
+        let both = "vault = { provider = \"vault\", moved_from = \"file\" }";
+        let wrong = problems(both, true);
+        for key in ["vault.transit.address", "vault.file.components"] {
+            assert!(wrong.iter().any(|wrong| wrong == key), "{wrong:?}");
         }
         assert_eq!(problems("vault.dek_max_age_days = 0", true).len(), 2, "the two of key files");
     }
