@@ -513,9 +513,10 @@ async fn a_compromised_key_seals_nothing_more_and_is_destroyed_while_everybody_g
         })
     };
     tokio::time::sleep(Duration::from_millis(50)).await;
+    let by = author(tenant);
     let (one, two) = tokio::join!(
-        world.app.gateway.compromise_key(&author(tenant), 1, "a stolen laptop", |_| {}),
-        stale.gateway.compromise_key(&author(tenant), 1, "a stolen laptop", |_| {}),
+        world.app.gateway.compromise_key(&by, 1, "a stolen laptop", |_| {}),
+        stale.gateway.compromise_key(&by, 1, "a stolen laptop", |_| {}),
     );
     let mut outcomes = [one.unwrap(), two.unwrap()];
     outcomes.sort_by_key(|one| *one == Retirement::Already);
