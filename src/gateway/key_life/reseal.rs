@@ -225,7 +225,8 @@ impl Gateway {
         for row in due {
             match self.sealed_anew(table, &row).await {
                 Ok(Some(values)) => anew.push(Anew { row, values }),
-                Ok(None) => {}
+                // Sealed anew by somebody else since it was read, if its key is over already.
+                Ok(None) | Err(VaultError::RetiredDek(_)) => {}
                 Err(error) if error.may_pass() => return Err(error.into()),
                 Err(error) => {
                     done.failed += 1;
