@@ -26,6 +26,8 @@ CREATE TABLE reseal_pass (
     due bigint NOT NULL DEFAULT 0 CHECK (due >= 0),
     resealed bigint NOT NULL DEFAULT 0 CHECK (resealed >= 0),
     failed bigint NOT NULL DEFAULT 0 CHECK (failed >= 0),
+    -- Of the pass before.
+    failed_before bigint NOT NULL DEFAULT 0 CHECK (failed_before >= 0),
     -- Of all passes.
     resealed_total bigint NOT NULL DEFAULT 0 CHECK (resealed_total >= 0)
 );

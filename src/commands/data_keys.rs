@@ -166,7 +166,11 @@ async fn status(app: &App, which: &Which) -> Result<ExitCode, Failure> {
     if let (Some(started_at), None) = (pass.started_at, pass.finished_at) {
         println!(
             "pass {} since {started_at:.0}: {} values were due, {} rows are done, {} don't open; it is at {}",
-            pass.pass, pass.due, pass.resealed, pass.failed, pass.table_name
+            pass.pass,
+            pass.due,
+            pass.resealed,
+            pass.unopened(),
+            pass.table_name
         );
     }
     Ok(ExitCode::SUCCESS)

@@ -279,13 +279,13 @@ pub async fn count(conn: &mut AsyncPgConnection, keys: Option<&[DekId]>) -> Quer
 statement! {
     struct LockPass {} => PassSql
       = "SELECT pass, started_at, finished_at, table_name, after_id, after_partner_id, after_mode, next_at, due, resealed, failed, \
-             resealed_total FROM reseal_pass WHERE id = 1 FOR UPDATE"
+             failed_before, resealed_total FROM reseal_pass WHERE id = 1 FOR UPDATE"
 }
 
 statement! {
     struct FindPass {} => PassSql
       = "SELECT pass, started_at, finished_at, table_name, after_id, after_partner_id, after_mode, next_at, due, resealed, failed, \
-             resealed_total FROM reseal_pass WHERE id = 1"
+             failed_before, resealed_total FROM reseal_pass WHERE id = 1"
 }
 
 type PassSql = (
@@ -297,6 +297,7 @@ type PassSql = (
     Nullable<SqlUuid>,
     Nullable<Text>,
     Timestamptz,
+    BigInt,
     BigInt,
     BigInt,
     BigInt,
@@ -321,10 +322,23 @@ pub struct Pass {
     /// Rows.
     pub resealed: i64,
     pub failed: i64,
+    pub failed_before: i64,
     pub resealed_total: i64,
 }
 
 impl Pass {
+    /// Rows that don't open, as far as is known: while a pass is under way, the one before knows best.
+    pub fn unopened(&self) -> i64 {
+        if self.finished_at.is_some() { self.failed } else { self.failed.max(self.failed_before) }
+    }
+
+    /// Begins the next pass, with so many values under old keys.
+    pub fn begin(&mut self, due: i64, now: DateTime<Utc>) {
+        (self.pass, self.started_at, self.finished_at) = (self.pass + 1, Some(now), None);
+        (self.due, self.resealed, self.failed_before, self.failed) = (due, 0, self.failed, 0);
+        self.go_on(SealedTable::ALL[0], None);
+    }
+
     /// The place after which it goes on in its table.
     pub fn place(&self, table: SealedTable) -> Place {
         match (&self.after_id, self.after_partner_id, self.after_mode) {
@@ -348,8 +362,9 @@ statement! {
         finished_at: Option<DateTime<Utc>> as Nullable<Timestamptz>, table_name: String as Text, after_id: Option<String> as Nullable<Text>,
         after_partner_id: Option<PartnerId> as Nullable<SqlUuid>, after_mode: Option<Mode> as Nullable<Text>,
         next_at: DateTime<Utc> as Timestamptz, due: i64 as BigInt, resealed: i64 as BigInt, failed: i64 as BigInt,
+        failed_before: i64 as BigInt,
     } = "UPDATE reseal_pass SET pass = ?, started_at = ?, finished_at = ?, table_name = ?, after_id = ?, after_partner_id = ?, \
-             after_mode = ?, next_at = ?, due = ?, resealed = ?, failed = ? WHERE id = 1"
+             after_mode = ?, next_at = ?, due = ?, resealed = ?, failed = ?, failed_before = ? WHERE id = 1"
 }
 
 statement! {
@@ -381,6 +396,7 @@ pub async fn save_pass(conn: &AsyncPgConnection, pass: &Pass) -> QueryResult<()>
         due: pass.due,
         resealed: pass.resealed,
         failed: pass.failed,
+        failed_before: pass.failed_before,
     }
     .execute(&mut &*conn)
     .await?;

@@ -19,8 +19,9 @@ use crate::vault::{Context, DekId, RecordId, Sealed, SealedTable, VaultError};
 const LOOK_ROWS: i64 = 2_000;
 /// The most rows that one transaction writes: whoever wants one of them waits that long.
 const WRITE_ROWS: usize = 100;
-/// How long the next pass waits where one has sealed nothing though something is due: it is locked, or doesn't open.
-const PAUSE_SECS: i64 = 30;
+/// How long the next pass waits where one has sealed nothing before its last part though something is due: it is locked, or doesn't open,
+/// or that part is all there is. Looking at everything over and over would help nobody.
+const PAUSE_SECS: i64 = 10;
 /// How often a run in the foreground looks again at rows that it can't seal anew, and how long it waits in between.
 const LOOKS_MAX: u32 = 20;
 const LOOK_PAUSE: Duration = Duration::from_millis(500);
@@ -107,9 +108,7 @@ impl Gateway {
                 let Some(due) = due_at_first.filter(|_| pass.pass == seen.pass) else {
                     return Ok(Part::Wait(Duration::ZERO));
                 };
-                (pass.pass, pass.started_at, pass.finished_at) = (pass.pass + 1, Some(now), None);
-                (pass.due, pass.resealed, pass.failed) = (due, 0, 0);
-                pass.go_on(SealedTable::ALL[0], None);
+                pass.begin(due, now);
             }
             let Some(table) = SealedTable::named(&pass.table_name) else {
                 // A table that a later version of the program knows: that one goes on with it.
@@ -127,7 +126,7 @@ impl Gateway {
                 (None, None) => {
                     ends_pass = true;
                     pass.finished_at = Some(now);
-                    if pass.due > 0 && pass.resealed == 0 && page.due.is_empty() {
+                    if pass.due > 0 && pass.resealed == 0 {
                         pass.next_at = now + TimeDelta::seconds(PAUSE_SECS);
                     }
                 }

@@ -144,7 +144,7 @@ fn tell_keys(told: &mut Told, counted: &Counted) {
     let due = told.gauges("reseal_pass_due_values", "Values under old keys when the last pass began");
     set(&due, Labels::new(), pass.due);
     let failed = told.gauges("reseal_pass_failed_rows", "Rows of the last pass that don't open");
-    set(&failed, Labels::new(), pass.failed);
+    set(&failed, Labels::new(), pass.unopened());
     let resealed = Family::<Labels, Counter>::default();
     told.registry.register("resealed_rows", "Rows that were sealed anew", resealed.clone());
     resealed.get_or_create(&Labels::new()).inc_by(u64::try_from(pass.resealed_total).unwrap_or(0));
@@ -271,6 +271,7 @@ mod tests {
                 due: 40,
                 resealed: 9,
                 failed: 1,
+                failed_before: 0,
                 resealed_total: 12,
             },
         };
