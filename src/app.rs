@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
@@ -20,6 +21,7 @@ use crate::domain::exchange::BidAsk;
 use crate::domain::ids::{Mode, ProviderAccountId};
 use crate::domain::rate::Pair;
 use crate::gateway::account_calls::AccountCalls;
+use crate::gateway::key_life::KeyPolicy;
 use crate::gateway::prices::MarketPrices;
 use crate::gateway::route_book::RouteBook;
 use crate::gateway::screening::Screening;
@@ -195,7 +197,7 @@ impl App {
             .map_err(|error| StartError::Providers(error.to_string()))?;
         for code in providers.codes() {
             let send_timeout =
-                providers.get(code).map_or(std::time::Duration::ZERO, |provider| provider.capabilities().send_timeout);
+                providers.get(code).map_or(Duration::ZERO, |provider| provider.capabilities().send_timeout);
             if settings.worker.lease() < send_timeout.saturating_mul(2) {
                 return Err(StartError::Lease {
                     provider: code.to_owned(),
@@ -224,6 +226,7 @@ impl App {
             iin_digits: settings.vault.iin_kept(),
             screening: open_screening(&settings.screening).await?,
             issuers: Arc::new(open_issuers(settings.gateway.issuers_file.as_deref())?),
+            keys: KeyPolicy::of(&settings.vault),
             lease: settings.worker.lease(),
             account_calls: AccountCalls::new(settings.worker.account_calls_max),
             credentials,
@@ -263,7 +266,24 @@ impl App {
         let (stop, stopping) = watch::channel(false);
         let rates = self.rates.start(stopping.clone());
         let workers = works.then(|| worker::start(Arc::clone(&self.gateway), self.settings.worker.clone(), stopping));
-        Background { stop, rates, workers, _lanes: self.wallet.start_accepting() }
+        let mut lanes = self.wallet.start_accepting();
+        lanes.spawn(forget_retired_keys(Arc::clone(&self.vault)));
+        Background { stop, rates, workers, _lanes: lanes }
+    }
+}
+
+/// How often a process asks whether keys that it knows were destroyed.
+const RETIRED_KEYS_POLL: Duration = Duration::from_secs(60);
+
+/// Wipes keys from this process's memory once they are destroyed in the database.
+async fn forget_retired_keys(vault: Arc<Vault>) {
+    loop {
+        tokio::time::sleep(RETIRED_KEYS_POLL).await;
+        match vault.forget_retired().await {
+            Ok(0) => {}
+            Ok(count) => tracing::info!(count, "retired data keys were wiped from memory"),
+            Err(error) => tracing::warn!(%error, "it can't be told which data keys are retired"),
+        }
     }
 }
 

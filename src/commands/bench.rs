@@ -6,6 +6,7 @@ mod gateway;
 mod hanging;
 mod load;
 mod pgbench;
+mod rotation;
 
 use std::net::{SocketAddr, TcpListener};
 use std::path::Path;
@@ -40,6 +41,12 @@ pub struct Arguments {
     /// How many payouts hang at once, one measurement each (with `--scenarios hanging`).
     #[arg(long, value_delimiter = ',', default_value = "1000,4000")]
     in_flight: Vec<usize>,
+    /// How many cards are sealed anew (with `--scenarios rotation`).
+    #[arg(long, default_value_t = 100_000)]
+    cards: usize,
+    /// How many of them in a second: `vault.reseal_per_sec` of the server (with `--scenarios rotation`).
+    #[arg(long, default_value_t = 1_000, value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    reseal_per_sec: u32,
     /// How long each other endpoint is measured, in seconds.
     #[arg(long, default_value_t = 1)]
     endpoint_seconds: u64,
@@ -55,6 +62,9 @@ enum Scenario {
     Endpoints,
     /// The server's memory while a provider that hangs holds payouts in flight. Has a server and a database of its own.
     Hanging,
+    /// A rotation of data keys: how long sealing cards anew takes, and what it does to the API's latencies. Has a server and a database of
+    /// its own.
+    Rotation,
 }
 
 /// What is measured for numbers of clients: how many payouts a second.
@@ -75,7 +85,9 @@ pub async fn run(mut settings: Settings, arguments: &Arguments) -> Result<ExitCo
         .insert("3".to_owned(), landfall::config::pricing::ExactText(OVERRIDES[0].1.to_owned()));
     gateway::configure(&mut settings);
     let hangs = arguments.scenarios.contains(&Scenario::Hanging);
-    let loads = arguments.scenarios.iter().any(|scenario| *scenario != Scenario::Hanging);
+    let rotates = arguments.scenarios.contains(&Scenario::Rotation);
+    let is_load = |scenario: &Scenario| !matches!(scenario, Scenario::Hanging | Scenario::Rotation);
+    let loads = arguments.scenarios.iter().any(is_load);
     let outcome = async {
         let mut is_clean = true;
         if loads {
@@ -85,7 +97,14 @@ pub async fn run(mut settings: Settings, arguments: &Arguments) -> Result<ExitCo
             let dir = dir.join("hanging");
             std::fs::create_dir_all(&dir)?;
             is_clean &=
-                hanging::run(Settings { data_dir: dir.clone(), ..settings }, &dir, &arguments.in_flight).await?;
+                hanging::run(Settings { data_dir: dir.clone(), ..settings.clone() }, &dir, &arguments.in_flight)
+                    .await?;
+        }
+        if rotates {
+            let dir = dir.join("rotation");
+            std::fs::create_dir_all(&dir)?;
+            let settings = Settings { data_dir: dir.clone(), ..settings };
+            is_clean &= rotation::run(settings, &dir, arguments.cards, arguments.reseal_per_sec).await?;
         }
         Ok(is_clean)
     }

@@ -1,4 +1,4 @@
-//! `keys`: the vault's key files, and whether the key provider is ready.
+//! `keys`: the vault's key files, whether the key provider is ready, and the life of data keys ([`super::data_keys`]).
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -44,9 +44,36 @@ pub enum Command {
     /// Open the configured key provider, wrap and unwrap a key, and print the names and check values of its keys. Ends with
     /// 1 when it isn't ready.
     Check,
+    /// Every data key with its state, check value, dates, messages and the rows that name it, and how far sealing anew has come.
+    Status(super::data_keys::Which),
+    /// Begin a new epoch: what is sealed from now on is under a new data key, and workers seal anew what is under old ones.
+    Rotate(super::data_keys::Rotate),
+    /// Seal anew here and now what is under old data keys, without waiting for workers. May be broken off and begun again.
+    Reseal(super::data_keys::Reseal),
+    /// Wrap data keys under the provider's current key-encryption key. May be broken off and begun again.
+    Rewrap(super::data_keys::Signed),
+    /// Destroy data keys that no row names and whose time of grace is over. Ends with 1 when one that was named is still wanted.
+    Retire(super::data_keys::Retire),
+    /// A data key may be known to somebody: never seal under it again, seal anew at full rate, and destroy it.
+    Compromise(super::data_keys::Compromise),
 }
 
-pub async fn run(settings: &Settings, command: Command) -> Result<ExitCode, Failure> {
+pub async fn run(settings: Settings, command: Command) -> Result<ExitCode, Failure> {
+    use super::data_keys::{self, Work};
+    let command = match command {
+        Command::Status(which) => return data_keys::run(settings, Work::Status(which)).await,
+        Command::Rotate(rotate) => return data_keys::run(settings, Work::Rotate(rotate)).await,
+        Command::Reseal(reseal) => return data_keys::run(settings, Work::Reseal(reseal)).await,
+        Command::Rewrap(signed) => return data_keys::run(settings, Work::Rewrap(signed)).await,
+        Command::Retire(retire) => return data_keys::run(settings, Work::Retire(retire)).await,
+        Command::Compromise(compromise) => return data_keys::run(settings, Work::Compromise(compromise)).await,
+        command => command,
+    };
+    run_files(&settings, command).await
+}
+
+/// What needs no database.
+async fn run_files(settings: &Settings, command: Command) -> Result<ExitCode, Failure> {
     match command {
         Command::Generate { out } => {
             let id = generate_file(&out, false)?;
@@ -62,6 +89,12 @@ pub async fn run(settings: &Settings, command: Command) -> Result<ExitCode, Fail
             println!("added the key-encryption key {}", add_kek(&path)?);
         }
         Command::Check => check(settings).await?,
+        Command::Status(_)
+        | Command::Rotate(_)
+        | Command::Reseal(_)
+        | Command::Rewrap(_)
+        | Command::Retire(_)
+        | Command::Compromise(_) => return Err("this command needs the database".into()),
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -93,7 +126,7 @@ fn print(summary: &FileSummary) {
 
 async fn check(settings: &Settings) -> Result<(), Failure> {
     let vault = &settings.vault;
-    if vault.provider == VaultProvider::File {
+    if vault.provider == VaultProvider::File || vault.moved_from == Some(VaultProvider::File) {
         check_files(settings)?;
     }
     let provider = open_provider(vault, &settings.data_dir, system_clock()).await?;

@@ -6,6 +6,7 @@ mod bench;
 mod block;
 mod cards;
 mod config;
+mod data_keys;
 mod demo;
 mod keys;
 mod moderation;
@@ -107,7 +108,7 @@ pub async fn run(cli: Cli) -> ExitCode {
         Command::Block(command) => block::run(settings, command).await,
         Command::Moderation(command) => moderation::run(settings, command).await,
         Command::Config(command) => config::run(&settings, &command),
-        Command::Keys(command) => keys::run(&settings, command).await,
+        Command::Keys(command) => Box::pin(keys::run(settings, command)).await,
         Command::Simulator(arguments) => simulator::run(&settings, arguments).await,
         Command::Bench(arguments) => Box::pin(bench::run(settings, &arguments)).await,
     };

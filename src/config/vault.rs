@@ -13,8 +13,17 @@ use crate::domain::card::IinDigits;
 pub struct VaultSettings {
     /// Who holds the key-encryption key.
     pub provider: VaultProvider,
+    /// Who held it before: what that one wrapped still opens, and the MAC keys stay there for good.
+    #[serde(default)]
+    pub moved_from: Option<VaultProvider>,
     /// How many leading digits of a card number are stored in the clear: 6 or 8.
     pub iin_digits: u32,
+    /// After so many days a data key is followed by the next; 0: for its age never.
+    pub dek_max_age_days: u32,
+    /// How many rows all workers together seal anew in a second after a rotation.
+    pub reseal_per_sec: u32,
+    /// How long nothing must have been sealed under a data key before it may be retired, in seconds.
+    pub retire_grace_secs: u32,
     pub file: KeyFileSettings,
     pub transit: TransitSettings,
     pub aws_kms: KmsSettings,
@@ -134,6 +143,16 @@ impl VaultSettings {
         if let Err(error) = IinDigits::try_from(self.iin_digits) {
             problems.add("vault.iin_digits", error.to_string());
         }
+        if self.dek_max_age_days > 3_650 {
+            problems.add("vault.dek_max_age_days", "from 0 (never) to 3650 days");
+        }
+        if !(1..=100_000).contains(&self.reseal_per_sec) {
+            problems.add("vault.reseal_per_sec", "from 1 to 100000 rows");
+        }
+        // A process asks once a minute which key is primary, and what it read before that it may still open and write.
+        if !(300..=31_536_000).contains(&self.retire_grace_secs) {
+            problems.add("vault.retire_grace_secs", "from 300 seconds to a year");
+        }
         // Whichever is chosen: all of it is printed.
         for (key, url) in [
             ("vault.transit.address", Some(&self.transit.address)),
@@ -145,10 +164,15 @@ impl VaultSettings {
                 problems.add(key, "without a user, a password or parameters: credentials are named apart");
             }
         }
-        match self.provider {
-            VaultProvider::File => self.file.check(live, data_dir, problems),
-            VaultProvider::Vault => self.transit.check(live, problems),
-            VaultProvider::AwsKms => self.aws_kms.check(live, problems),
+        if self.moved_from == Some(self.provider) {
+            problems.add("vault.moved_from", "must not be the provider that is used now");
+        }
+        for provider in std::iter::once(self.provider).chain(self.moved_from) {
+            match provider {
+                VaultProvider::File => self.file.check(live, data_dir, problems),
+                VaultProvider::Vault => self.transit.check(live, problems),
+                VaultProvider::AwsKms => self.aws_kms.check(live, problems),
+            }
         }
     }
 
@@ -342,6 +366,25 @@ mod tests {
         }
         assert_eq!(problems("vault.iin_digits = 8", false), Vec::<String>::new());
         assert_eq!(settings("vault.iin_digits = 8").unwrap().iin_kept(), IinDigits::Eight);
+    }
+
+    #[test]
+    fn the_life_of_keys_has_its_bounds() {
+        for (bad, key) in [
+            ("vault.dek_max_age_days = 3651", "vault.dek_max_age_days"),
+            ("vault.reseal_per_sec = 0", "vault.reseal_per_sec"),
+            ("vault.moved_from = \"file\"", "vault.moved_from"),
+            ("vault.retire_grace_secs = 299", "vault.retire_grace_secs"),
+        ] {
+            assert_eq!(problems(bad, false), [key]);
+        }
+        // Both providers are looked at.
+        let both = "vault = { provider = \"vault\", moved_from = \"file\" }";
+        let wrong = problems(both, true);
+        for key in ["vault.transit.address", "vault.file.components"] {
+            assert!(wrong.iter().any(|wrong| wrong == key), "{wrong:?}");
+        }
+        assert_eq!(problems("vault.dek_max_age_days = 0", true).len(), 2, "the two of key files");
     }
 
     #[test]

@@ -3,7 +3,10 @@
 use super::{Gateway, GatewayError};
 use crate::store::metrics;
 
-pub use crate::store::metrics::{Counted, DeadJob, DueJob, LatestRun, ModeratedRequest, OpenCase, OpenPayout};
+pub use crate::store::metrics::{
+    Counted, DataKeyCount, DeadJob, DueJob, LatestRun, ModeratedRequest, OpenCase, OpenPayout,
+};
+pub use crate::store::sealed::Pass;
 
 impl Gateway {
     /// Counts what is open, what waits, and how the last reconciliations ended.

@@ -20,6 +20,7 @@ pub mod housekeeping;
 pub mod inquire;
 pub mod invoke;
 pub mod journal;
+pub mod key_life;
 pub mod manage;
 pub mod metrics;
 pub mod moderation;
@@ -76,6 +77,8 @@ pub struct Gateway {
     pub screening: screening::Screening,
     /// What the first digits of a card tell of its issuer, for routing and the block list.
     pub issuers: Arc<IssuerTable>,
+    /// How data keys live.
+    pub keys: key_life::KeyPolicy,
     /// How long claimed work is ours.
     pub lease: Duration,
     /// Calls to provider accounts under way in this process.
@@ -109,6 +112,8 @@ pub enum GatewayError {
     Corrupt(String),
     #[error("a provider account's credentials: {0}")]
     Credentials(#[from] manage::credentials::CredentialsError),
+    #[error("data keys: {0}")]
+    Keys(#[source] Box<key_life::KeyLifeError>),
     #[error("no provider account {0}")]
     NoProviderAccount(ProviderAccountId),
 }

@@ -59,6 +59,11 @@ impl DbError {
         matches!(self, DbError::Collision(_) | DbError::Unavailable(_))
     }
 
+    /// Whether a value was sealed under a key that seals nothing any more. Sealed under the tenant's primary key, it would be taken.
+    pub fn is_seal_refused(&self) -> bool {
+        matches!(self, DbError::Refused(rule) if rule == "sealed_under_a_key_in_use")
+    }
+
     /// Whether the unique constraint `name` refused the row.
     pub fn is_conflict_on(&self, name: &str) -> bool {
         matches!(self, DbError::Conflict(constraint) if constraint == name)

@@ -5,6 +5,7 @@ use diesel::QueryResult;
 use diesel::sql_types::{BigInt, Bool, Integer, Nullable, Text, Timestamptz};
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
 
+use super::sealed::{self, Pass};
 use super::statement::statement;
 use crate::domain::ids::Mode;
 
@@ -56,6 +57,17 @@ statement! {
          ORDER BY a.mode, p.code, a.code"
 }
 
+statement! {
+    // Few rows: one a partner, mode and epoch.
+    struct DataKeys {} -> pub DataKeyCount {
+        state: String as Text, count: i64 as BigInt, since: DateTime<Utc> as Timestamptz, messages_max: i64 as BigInt,
+    } = "SELECT state, count(*), min(created_at), max(message_count) FROM ( \
+             SELECT created_at, message_count, CASE WHEN retired_at IS NOT NULL THEN 'retired' WHEN compromised_at IS NOT NULL THEN 'compromised' \
+                 WHEN lead(epoch) OVER (PARTITION BY partner_id, mode ORDER BY epoch) IS NULL THEN 'primary' \
+                 WHEN drained_at IS NOT NULL THEN 'drained' ELSE 'draining' END AS state FROM dek) d \
+         GROUP BY state ORDER BY state"
+}
+
 /// All of it, at one time.
 #[derive(Clone, Debug)]
 pub struct Counted {
@@ -66,6 +78,8 @@ pub struct Counted {
     pub due: Vec<DueJob>,
     pub dead: Vec<DeadJob>,
     pub runs: Vec<LatestRun>,
+    pub keys: Vec<DataKeyCount>,
+    pub reseal: Pass,
 }
 
 /// Counts.
@@ -78,5 +92,7 @@ pub async fn count(conn: &AsyncPgConnection, now: DateTime<Utc>) -> QueryResult<
         due: DueJobs { now }.load(&mut &*conn).await?,
         dead: DeadJobs {}.load(&mut &*conn).await?,
         runs: LatestRuns {}.load(&mut &*conn).await?,
+        keys: DataKeys {}.load(&mut &*conn).await?,
+        reseal: sealed::find_pass(conn).await?,
     })
 }

@@ -50,6 +50,7 @@ pub mod route_statistics;
 pub mod routes;
 mod scheme_table;
 pub mod screenings;
+pub mod sealed;
 pub mod services;
 mod slice;
 mod sql_types;

@@ -147,6 +147,31 @@ impl Vault {
         self.ring.rotate(tenant).await
     }
 
+    /// A key for the epoch after `epoch`, which nothing keeps yet: whoever writes its row down makes it primary.
+    pub async fn make_epoch(&self, tenant: Tenant, epoch: i32) -> Result<DekRow, VaultError> {
+        self.ring.make_epoch(tenant, epoch).await
+    }
+
+    /// The next seal for `tenant` asks which key is primary.
+    pub async fn forget_primary(&self, tenant: Tenant) {
+        self.ring.forget_primary(tenant).await;
+    }
+
+    /// The same where this process takes one of `old` for primary.
+    pub async fn forget_primary_among(&self, tenant: Tenant, old: &[DekId]) {
+        self.ring.forget_primary_among(tenant, old).await;
+    }
+
+    /// Wipes keys from this process's memory that were destroyed in the database; answers how many.
+    pub async fn forget_retired(&self) -> Result<usize, VaultError> {
+        self.ring.forget_retired().await
+    }
+
+    /// The key-encryption key that wraps now.
+    pub async fn kek_id(&self) -> Result<String, KeyError> {
+        self.provider.kek_id().await
+    }
+
     /// The row's key under the provider's current key-encryption key, read back; `None` if it is already.
     pub async fn rewrap(&self, row: &DekRow) -> Result<Option<WrappedDek>, VaultError> {
         self.ring.rewrap(row).await

@@ -27,7 +27,7 @@ impl fmt::Display for DekId {
     }
 }
 
-/// A data key as a row keeps it. The primary key of a tenant is the one with the highest epoch.
+/// A data key as a row keeps it. The primary key of a tenant is the one with the highest epoch. A retired key's row has nothing wrapped.
 #[derive(Clone, Debug)]
 pub struct DekRow {
     pub id: DekId,
@@ -40,6 +40,11 @@ pub struct DekRow {
 }
 
 impl DekRow {
+    /// Whether the key was destroyed.
+    pub fn is_retired(&self) -> bool {
+        self.wrapped.bytes.is_empty()
+    }
+
     /// What the wrapped key is bound to.
     pub fn context(&self) -> DekContext {
         DekContext { dek_id: self.id, tenant: self.tenant, epoch: self.epoch }
@@ -62,6 +67,9 @@ pub trait DekStore: Send + Sync + 'static {
     async fn insert_primary(&self, row: DekRow) -> Result<DekRow, DekStoreError>;
 
     async fn get(&self, id: DekId) -> Result<Option<DekRow>, DekStoreError>;
+
+    /// Those of the keys that were destroyed.
+    async fn retired(&self, ids: Vec<DekId>) -> Result<Vec<DekId>, DekStoreError>;
 
     /// Adds `reserved` to the messages that were sealed, or may be, under `id`: answers the total. Atomic; a reservation whose answer
     /// was lost is simply made again, since counting too many does no harm.

@@ -11,6 +11,9 @@ pub enum VaultError {
     Envelope(#[from] EnvelopeError),
     #[error("data key {0} is not known")]
     UnknownDek(DekId),
+    /// Whatever named it was sealed anew before: whoever holds an old copy of the row reads it again.
+    #[error("data key {0} is retired: it is destroyed, and nothing names it any more")]
+    RetiredDek(DekId),
     /// Invariant 8: rows of two tenants never share a key.
     #[error("data key {0} belongs to another partner or mode")]
     ForeignDek(DekId),
@@ -37,7 +40,7 @@ impl VaultError {
     pub fn may_pass(&self) -> bool {
         match self {
             Self::Keys(error) => error.may_pass(),
-            Self::Store(_) | Self::WrongKey(_) => true,
+            Self::Store(_) | Self::WrongKey(_) | Self::RetiredDek(_) => true,
             Self::Envelope(_)
             | Self::UnknownDek(_)
             | Self::ForeignDek(_)

@@ -17,6 +17,7 @@ pub(crate) mod fuzz;
 pub mod keys;
 mod mac;
 mod ring;
+mod sealed;
 mod secret;
 mod standing;
 #[cfg(test)]
@@ -29,4 +30,5 @@ pub use dek::{DekId, DekRow, DekStore, DekStoreError};
 pub use envelope::{EnvelopeError, Sealed};
 pub use error::VaultError;
 pub use mac::{EVENT_CHAIN_START, Fingerprint};
+pub use sealed::{CALLBACK_KEYS_COLUMN, CREDENTIALS_COLUMN, SEALED_COLUMNS_MAX, SealedColumn, SealedTable};
 pub use secret::{RandomError, SecretKey32};

@@ -103,6 +103,9 @@ impl KeyRing {
                 let row = self.store.get(id).await?.ok_or(VaultError::UnknownDek(id))?;
                 // Before anything is unwrapped: another tenant's key is not even asked for.
                 owned(tenant, &row)?;
+                if row.is_retired() {
+                    return Err(VaultError::RetiredDek(id));
+                }
                 self.dek(&row).await?
             }
         };
@@ -120,9 +123,60 @@ impl KeyRing {
         Ok(row.id)
     }
 
+    /// A key for the epoch after `epoch`, which nothing keeps yet: whoever writes its row down makes it primary.
+    pub async fn make_epoch(&self, tenant: Tenant, epoch: i32) -> Result<DekRow, VaultError> {
+        let context =
+            DekContext { dek_id: DekId::new(), tenant, epoch: epoch.checked_add(1).ok_or(VaultError::NoPrimary)? };
+        let made = self.provider.generate_dek(&context).await?;
+        let row = DekRow {
+            id: context.dek_id,
+            tenant,
+            epoch: context.epoch,
+            wrapped: made.wrapped,
+            check: KeyCheckValue::of(&made.key),
+        };
+        // Unwrapped once before it is kept: a key that doesn't come back would take cards with it.
+        self.unwrap(&row).await?;
+        Ok(row)
+    }
+
+    /// The tenant's primary key is asked for again before anything else is sealed: the one known here seals no more, or is about to.
+    pub async fn forget_primary(&self, tenant: Tenant) {
+        let slot = self.slot(tenant);
+        *slot.lock().await = None;
+    }
+
+    /// The same where one of `old` is taken for primary here.
+    pub async fn forget_primary_among(&self, tenant: Tenant, old: &[DekId]) {
+        let slot = self.slot(tenant);
+        let mut slot = slot.lock().await;
+        if slot.as_ref().is_some_and(|primary| old.contains(&primary.dek.id)) {
+            *slot = None;
+        }
+    }
+
+    /// Wipes keys that were destroyed where they are kept. Answers how many this process had.
+    pub async fn forget_retired(&self) -> Result<usize, VaultError> {
+        let known: Vec<DekId> = self.deks.read().unwrap_or_else(PoisonError::into_inner).keys().copied().collect();
+        if known.is_empty() {
+            return Ok(0);
+        }
+        let retired = self.store.retired(known).await?;
+        for id in &retired {
+            let dek = self.deks.write().unwrap_or_else(PoisonError::into_inner).remove(id);
+            let Some(tenant) = dek.map(|dek| dek.tenant) else { continue };
+            let slot = self.slot(tenant);
+            let mut slot = slot.lock().await;
+            if slot.as_ref().is_some_and(|primary| primary.dek.id == *id) {
+                *slot = None;
+            }
+        }
+        Ok(retired.len())
+    }
+
     /// The row's key under the provider's current key-encryption key; `None` if it is already.
     pub async fn rewrap(&self, row: &DekRow) -> Result<Option<WrappedDek>, VaultError> {
-        if row.wrapped.kek_id == self.provider.kek_id().await? {
+        if row.is_retired() || row.wrapped.kek_id == self.provider.kek_id().await? {
             return Ok(None);
         }
         let wrapped = self.provider.rewrap(&row.wrapped, &row.context()).await?;
@@ -167,18 +221,7 @@ impl KeyRing {
 
     /// The row of the epoch after `epoch`: ours, or that of whoever was first.
     async fn next_epoch(&self, tenant: Tenant, epoch: i32) -> Result<DekRow, VaultError> {
-        let context =
-            DekContext { dek_id: DekId::new(), tenant, epoch: epoch.checked_add(1).ok_or(VaultError::NoPrimary)? };
-        let made = self.provider.generate_dek(&context).await?;
-        let row = DekRow {
-            id: context.dek_id,
-            tenant,
-            epoch: context.epoch,
-            wrapped: made.wrapped,
-            check: KeyCheckValue::of(&made.key),
-        };
-        // Unwrapped once before it is kept: a key that doesn't come back would take cards with it.
-        self.unwrap(&row).await?;
+        let row = self.make_epoch(tenant, epoch).await?;
         let row = self.store.insert_primary(row).await?;
         owned(tenant, &row)?;
         Ok(row)

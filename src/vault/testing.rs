@@ -58,6 +58,11 @@ impl DekStore for MemoryDeks {
         Ok(self.state.lock().unwrap().rows.values().find(|row| row.id == id).cloned())
     }
 
+    async fn retired(&self, ids: Vec<DekId>) -> Result<Vec<DekId>, DekStoreError> {
+        let rows = self.rows();
+        Ok(rows.iter().filter(|row| row.is_retired() && ids.contains(&row.id)).map(|row| row.id).collect())
+    }
+
     async fn count_messages(&self, id: DekId, reserved: i64) -> Result<i64, DekStoreError> {
         tokio::task::yield_now().await;
         let mut state = self.state.lock().unwrap();
@@ -81,6 +86,10 @@ impl DekStore for BrokenDeks {
     }
 
     async fn get(&self, _: DekId) -> Result<Option<DekRow>, DekStoreError> {
+        Err(broken())
+    }
+
+    async fn retired(&self, _: Vec<DekId>) -> Result<Vec<DekId>, DekStoreError> {
         Err(broken())
     }
 

@@ -123,6 +123,7 @@ fn blames_the_row(error: &VaultError) -> bool {
         | VaultError::UnknownDek(_)
         | VaultError::ForeignDek(_)
         | VaultError::WrongKey(_)
+        | VaultError::RetiredDek(_)
         | VaultError::NotACard
         | VaultError::NotAnAddress => true,
         VaultError::Keys(error) => {

@@ -9,6 +9,7 @@ mod card_numbers;
 mod cards;
 mod deposits;
 mod events;
+mod keys;
 mod ledger;
 mod offers;
 mod partners;
@@ -71,6 +72,7 @@ async fn check(
     deposits::check(conn, &mut report).await?;
     cards::check(conn, vault, &mut report).await?;
     partners::check(conn, vault, &mut report).await?;
+    keys::check(conn, &mut report).await?;
     card_numbers::check(conn, &mut report).await?;
     tenants::check(conn, &mut report).await?;
     events::check(conn, vault, &mut report).await?;

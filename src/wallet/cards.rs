@@ -84,11 +84,14 @@ impl Wallet {
             let owner = CardOwner { tenant: user.tenant, customer_id: Some(customer.id), record: RecordId::from(id) };
             let sealed = self.gateway.vault.seal_card(&owner, &checked.pan, &checked.holder).await?;
             let written = match known {
-                Some(id) => self.renew(user, id, &checked, sealed).await?,
-                None => self.insert(user, customer.id, id, &checked, sealed, &fingerprint).await?,
+                Some(id) => self.renew(user, id, &checked, sealed).await,
+                None => self.insert(user, customer.id, id, &checked, sealed, &fingerprint).await,
             };
-            if written {
-                return self.card(user, customer.id, id).await;
+            match written {
+                Ok(true) => return self.card(user, customer.id, id).await,
+                Ok(false) => {}
+                Err(error) if error.is_seal_refused() => self.gateway.vault.forget_primary(user.tenant).await,
+                Err(error) => return Err(error),
             }
         }
         Err(WalletError::Internal("a card could not be written: it keeps changing".to_owned()))
@@ -211,12 +214,20 @@ impl Wallet {
         let (address, country) = checked_address(input)?;
         let customer_id = self.customer_of(user, "card").await?;
         let owner = CardOwner { tenant: user.tenant, customer_id: Some(customer_id), record: RecordId::from(id) };
-        let sealed = self.gateway.vault.seal_billing(&owner, &address).await?;
-        let set = {
-            let mut conn = self.gateway.db.get().await?;
-            cards::set_billing(&mut conn, user.tenant, customer_id, id, sealed.0, &country, self.now()).await?
-        };
-        if set { self.card(user, customer_id, id).await } else { Err(WalletError::NotFound("card")) }
+        for _ in 0..ATTEMPTS {
+            let sealed = self.gateway.vault.seal_billing(&owner, &address).await?;
+            let set = {
+                let mut conn = self.gateway.db.get().await?;
+                cards::set_billing(&mut conn, user.tenant, customer_id, id, sealed.0, &country, self.now()).await
+            };
+            match set.map_err(WalletError::from) {
+                Ok(true) => return self.card(user, customer_id, id).await,
+                Ok(false) => return Err(WalletError::NotFound("card")),
+                Err(error) if error.is_seal_refused() => self.gateway.vault.forget_primary(user.tenant).await,
+                Err(error) => return Err(error),
+            }
+        }
+        Err(WalletError::Internal("an address could not be written: its key keeps changing".to_owned()))
     }
 
     /// Hides a card at once; its number is destroyed when no open payout needs it.

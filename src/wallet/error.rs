@@ -6,6 +6,7 @@ use crate::domain::asset::AssetCode;
 use crate::domain::offer::Refusal;
 use crate::gateway::GatewayError;
 use crate::store::error::DbError;
+use crate::store::retry::TransactionError;
 use crate::vault::VaultError;
 
 #[derive(Debug, thiserror::Error)]
@@ -64,9 +65,14 @@ impl WalletError {
     pub fn not_valid(field: &'static str, what: impl Into<String>) -> Self {
         WalletError::NotValid { field, what: what.into() }
     }
+
+    /// Whether the database took nothing because it was sealed under a key that seals nothing any more: sealed again, it would.
+    pub(super) fn is_seal_refused(&self) -> bool {
+        self.db_error().is_some_and(DbError::is_seal_refused)
+    }
 }
 
-impl crate::store::retry::TransactionError for WalletError {
+impl TransactionError for WalletError {
     fn db_error(&self) -> Option<&DbError> {
         match self {
             WalletError::Db(error) | WalletError::Gateway(GatewayError::Db(error)) => Some(error),

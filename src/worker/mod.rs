@@ -27,10 +27,11 @@ enum Work {
     SyncBalance,
     CheckAccount,
     Reconcile,
+    Reseal,
 }
 
 impl Work {
-    const ALL: [Work; 7] = [
+    const ALL: [Work; 8] = [
         Work::Dispatch,
         Work::Invoke,
         Work::Inquire,
@@ -38,6 +39,7 @@ impl Work {
         Work::SyncBalance,
         Work::CheckAccount,
         Work::Reconcile,
+        Work::Reseal,
     ];
 }
 
@@ -147,7 +149,9 @@ impl Worker {
         match work {
             Work::Dispatch => Some(self.gateway.dispatch_hint.notified()),
             Work::Callback => Some(self.gateway.callback_hint.notified()),
-            Work::Invoke | Work::Inquire | Work::SyncBalance | Work::CheckAccount | Work::Reconcile => None,
+            Work::Invoke | Work::Inquire | Work::SyncBalance | Work::CheckAccount | Work::Reconcile | Work::Reseal => {
+                None
+            }
         }
     }
 
@@ -160,6 +164,7 @@ impl Worker {
             Work::SyncBalance => self.sync_balances().await,
             Work::CheckAccount => self.check_accounts().await,
             Work::Reconcile => self.reconcile().await,
+            Work::Reseal => self.gateway.reseal_step().await,
         }
     }
 
@@ -167,7 +172,9 @@ impl Worker {
     fn poll(&self, work: Work) -> Duration {
         match work {
             Work::Dispatch | Work::Invoke | Work::Inquire | Work::Callback => self.settings.poll(),
-            Work::SyncBalance | Work::CheckAccount | Work::Reconcile => self.settings.poll().max(SELDOM_POLL),
+            Work::SyncBalance | Work::CheckAccount | Work::Reconcile | Work::Reseal => {
+                self.settings.poll().max(SELDOM_POLL)
+            }
         }
     }
 

@@ -11,6 +11,7 @@ mod awkward;
 mod batches;
 mod fate_open;
 mod housekeeping;
+mod key_life;
 mod key_outage;
 mod late_returns;
 mod late_truth;

@@ -283,3 +283,58 @@ async fn a_number_is_listed_from_standard_input_and_an_entry_is_removed_once() {
     }
     assert_eq!(place.says(&["cards", "list"]).await, "");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_data_key_is_followed_drained_by_the_server_and_ends_and_one_in_use_does_not() {
+    let mut place = Place::new().await;
+    place.set("LANDFALL__VAULT__RESEAL_PER_SEC", "1000");
+    let server = place.serve("api,worker").await;
+    let token = place.says(&["token", "--user", "alice", "--kyc", "2"]).await;
+    let refused = async |arguments: &[&str], why: &str| {
+        let output = place.run(arguments).await;
+        let told = String::from_utf8_lossy(&output.stderr).into_owned() + &String::from_utf8_lossy(&output.stdout);
+        assert!(!output.status.success() && told.contains(why), "{arguments:?}: {told}");
+    };
+    let demo = ["--partner", "demo", "--mode", "test"];
+    let signed = [&demo[..], &["--by", "ops"]].concat();
+    refused(&[&["keys", "rotate"], &signed[..]].concat(), "there is no data key yet").await;
+    server.offer(&token).await;
+
+    let first = place.says(&[&["keys", "status"], &demo[..]].concat()).await;
+    assert!(first.contains("demo/test epoch 1") && first.contains("  primary  check value "), "{first}");
+    assert!(first.contains("seals 1 in card.holder_sealed, 1 in card.pan_sealed"), "{first}");
+    assert!(first.contains("0 values are under old keys"), "{first}");
+    refused(&["keys", "rotate", "--by", "ops"], "name a partner").await;
+    refused(&["keys", "rotate", "--all", "--by", "o p s"], "--by is a name").await;
+    refused(&["keys", "status", "--partner", "nobody"], "there is no partner nobody").await;
+    refused(&["keys", "retire", "--by", "ops", "--epoch", "1"], "name both").await;
+    refused(&[&["keys", "retire", "--epoch", "1"], &signed[..]].concat(), "primary key: begin a new epoch first").await;
+    refused(&[&["keys", "retire", "--epoch", "9"], &signed[..]].concat(), "there is no such epoch").await;
+
+    let rotated = place.says(&[&["keys", "rotate"], &signed[..]].concat()).await;
+    assert!(rotated.starts_with("demo/test epoch 1 is followed by "), "{rotated}");
+    // The server's worker does it; the command finds what is left, if anything is.
+    for _ in 0..200 {
+        if place.test_db.count("SELECT count(*) FROM dek WHERE drained_at IS NOT NULL").await == 1 {
+            break;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+    }
+    let second = place.says(&[&["keys", "status"], &demo[..]].concat()).await;
+    assert!(second.contains("  drained  ") && second.contains("may be retired "), "{second}");
+    assert!(place.says(&[&["keys", "reseal"], &demo[..]].concat()).await.contains("nothing is under an old key"));
+    refused(&[&["keys", "retire", "--epoch", "1"], &signed[..]].concat(), "may be retired ").await;
+    assert!(place.says(&[&["keys", "rewrap"], &signed[..]].concat()).await.contains("0 keys were rewrapped"));
+
+    let compromise = [&["keys", "compromise", "--epoch", "2", "--reason", "a trial"], &signed[..]].concat();
+    let ended = place.says(&compromise).await;
+    assert!(ended.contains("demo/test epoch 2 is compromised"), "{ended}");
+    let third = place.says(&[&["keys", "status"], &demo[..]].concat()).await;
+    assert!(third.contains("demo/test epoch 3") && third.contains("  retired  "), "{third}");
+    assert!(place.run(&["verify"]).await.status.success());
+    // The server goes on with its card under the third key, and tells of all three.
+    server.offer(&token).await;
+    let metrics = reqwest::get(format!("http://{}/metrics", server.address)).await.unwrap().text().await.unwrap();
+    assert!(metrics.contains("landfall_data_keys{state=\"retired\"} 1"), "{metrics}");
+    assert!(server.stop().await.success());
+}

@@ -61,6 +61,11 @@ impl Measured {
         u64::try_from(self.micros.len()).unwrap_or(0).saturating_mul(1_000) / millis
     }
 
+    /// A percentile in microseconds; 0 where nothing was measured.
+    pub fn micros(&self, percent: usize) -> u64 {
+        self.micros.len().checked_sub(1).and_then(|last| self.micros.get(last * percent / 100)).copied().unwrap_or(0)
+    }
+
     /// A percentile in milliseconds, as text.
     pub fn millis(&self, percent: usize) -> String {
         let Some(last) = self.micros.len().checked_sub(1) else { return "-".to_owned() };

@@ -14,12 +14,8 @@ use super::Attributes;
 use super::form::Form;
 use crate::domain::ids::{ProviderAccountId, Tenant};
 use crate::providers::provider::{CredentialField, CredentialKind};
-use crate::vault::{Context, Sealed, Vault, VaultError};
+use crate::vault::{CALLBACK_KEYS_COLUMN, CREDENTIALS_COLUMN, Context, Sealed, Vault, VaultError};
 
-/// The column that the ciphertext is bound to.
-pub const COLUMN: &str = "provider_credentials";
-/// The same for keys that were replaced: one column's ciphertext doesn't open as the other's.
-const EARLIER_COLUMN: &str = "provider_callback_keys";
 /// How many sets of replaced keys are kept at once; the oldest go first.
 pub const EARLIER_KEYS_MAX: usize = 4;
 /// The longest credential: a private key in PEM fits.
@@ -85,7 +81,7 @@ pub async fn seal(
     let exposed: BTreeMap<&str, &str> =
         credentials.iter().map(|(name, secret)| (name.as_str(), secret.expose_secret())).collect();
     let plaintext = Zeroizing::new(serde_json::to_vec(&exposed).map_err(|_| CredentialsError::Malformed)?);
-    Ok(vault.seal(&place(owner, id, COLUMN), &plaintext).await?.0)
+    Ok(vault.seal(&place(owner, id, CREDENTIALS_COLUMN), &plaintext).await?.0)
 }
 
 /// Opens what was sealed for the row of account `id`.
@@ -95,7 +91,7 @@ pub async fn open(
     id: ProviderAccountId,
     sealed: &[u8],
 ) -> Result<Credentials, CredentialsError> {
-    let plaintext = vault.open(&place(owner, id, COLUMN), &Sealed(sealed.to_vec())).await?;
+    let plaintext = vault.open(&place(owner, id, CREDENTIALS_COLUMN), &Sealed(sealed.to_vec())).await?;
     let exposed: BTreeMap<String, String> =
         serde_json::from_slice(&plaintext).map_err(|_| CredentialsError::Malformed)?;
     Ok(exposed.into_iter().map(|(name, secret)| (name, SecretString::from(secret))).collect())
@@ -113,7 +109,7 @@ pub async fn seal_earlier(
     let exposed: Vec<EarlierSealed<'_>> =
         keys.iter().map(|set| EarlierSealed { until: set.until, credentials: secrets(&set.credentials) }).collect();
     let plaintext = Zeroizing::new(serde_json::to_vec(&exposed).map_err(|_| CredentialsError::Malformed)?);
-    Ok(vault.seal(&place(owner, id, EARLIER_COLUMN), &plaintext).await?.0)
+    Ok(vault.seal(&place(owner, id, CALLBACK_KEYS_COLUMN), &plaintext).await?.0)
 }
 
 /// Opens what [`seal_earlier`] sealed.
@@ -123,7 +119,7 @@ pub async fn open_earlier(
     id: ProviderAccountId,
     sealed: &[u8],
 ) -> Result<Vec<EarlierKeys>, CredentialsError> {
-    let plaintext = vault.open(&place(owner, id, EARLIER_COLUMN), &Sealed(sealed.to_vec())).await?;
+    let plaintext = vault.open(&place(owner, id, CALLBACK_KEYS_COLUMN), &Sealed(sealed.to_vec())).await?;
     let exposed: Vec<EarlierSealed<'_>> =
         serde_json::from_slice(&plaintext).map_err(|_| CredentialsError::Malformed)?;
     let secret = |(name, value): (Cow<'_, str>, Cow<'_, str>)| (name.into_owned(), value.into_owned().into());

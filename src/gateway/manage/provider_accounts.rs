@@ -79,20 +79,52 @@ impl Gateway {
         }
         let credentials = self.fill_account(&mut form, &mut account, provider.as_ref(), Some(Credentials::new()));
         form.finish()?;
-        self.seal_credentials(&mut account, credentials).await?;
-        transaction(&self.db, async |conn| {
-            provider_accounts::insert(conn, &account).await?;
-            noted(conn, caller, "provider_account.create", id, None, Some(told(&account)), now).await
-        })
-        .await
-        .map_err(|refusal| code_taken(refusal, "provider_account_code_partner_id_mode_key"))?;
+        self.seal_credentials(&mut account, credentials.clone()).await?;
+        let written = self.write_new_account(caller, &account, now).await;
+        if written.as_ref().is_err_and(Refusal::is_seal_refused) {
+            self.vault.forget_primary(caller.tenant).await;
+            self.seal_credentials(&mut account, credentials).await?;
+            self.write_new_account(caller, &account, now).await?;
+        } else {
+            written?;
+        }
         self.routes.forget();
         Ok(account)
+    }
+
+    async fn write_new_account(
+        &self,
+        caller: &Caller,
+        account: &ProviderAccount,
+        now: DateTime<Utc>,
+    ) -> Result<(), Refusal> {
+        let id = account.id;
+        transaction(&self.db, async |conn| {
+            provider_accounts::insert(conn, account).await?;
+            noted(conn, caller, "provider_account.create", id, None, Some(told(account)), now).await
+        })
+        .await
+        .map_err(|refusal| code_taken(refusal, "provider_account_code_partner_id_mode_key"))
     }
 
     /// Changes what was given of a provider account. Credentials that are named are replaced, or removed by null; the others stay.
     /// New ones are in force at the next send, without a restart; callbacks under a key that is replaced are taken for a while longer.
     pub async fn change_provider_account(
+        &self,
+        caller: &Caller,
+        id: ProviderAccountId,
+        given: &Attributes,
+    ) -> Result<ProviderAccount, Refusal> {
+        match self.try_change_provider_account(caller, id, given).await {
+            Err(refusal) if refusal.is_seal_refused() => {
+                self.vault.forget_primary(caller.tenant).await;
+                self.try_change_provider_account(caller, id, given).await
+            }
+            other => other,
+        }
+    }
+
+    async fn try_change_provider_account(
         &self,
         caller: &Caller,
         id: ProviderAccountId,

@@ -74,6 +74,21 @@ impl Gateway {
         asked: &[NewRequest],
         batch: Option<&BatchDraft>,
     ) -> Result<Vec<Answer>, Refusal> {
+        match self.try_create_with(caller, asked, batch).await {
+            Err(refusal) if refusal.is_seal_refused() => {
+                self.vault.forget_primary(caller.tenant).await;
+                self.try_create_with(caller, asked, batch).await
+            }
+            other => other,
+        }
+    }
+
+    async fn try_create_with(
+        &self,
+        caller: &Caller,
+        asked: &[NewRequest],
+        batch: Option<&BatchDraft>,
+    ) -> Result<Vec<Answer>, Refusal> {
         let now = self.clock.now();
         let tenant = caller.tenant;
         let ground = {

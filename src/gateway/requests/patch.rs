@@ -75,7 +75,14 @@ impl Gateway {
             self.submission_ground(&mut conn, tenant, &asked).await?
         };
         let actor = caller.actor();
-        let row = transaction(&self.db, async |conn| self.patch_in(conn, &ground, id, patch, &actor).await).await?;
+        let patched = transaction(&self.db, async |conn| self.patch_in(conn, &ground, id, patch, &actor).await).await;
+        let row = match patched {
+            Err(refusal) if refusal.is_seal_refused() => {
+                self.vault.forget_primary(tenant).await;
+                transaction(&self.db, async |conn| self.patch_in(conn, &ground, id, patch, &actor).await).await?
+            }
+            other => other?,
+        };
         if takes_a_part(&row) {
             self.conclude(&[Conclusion { tenant, request_id: id, no_route: None }]).await?;
             let conn = self.db.get().await?;

@@ -124,6 +124,32 @@ fn tell_rates(told: &mut Told, rates: &[WatchedRates]) {
     }
 }
 
+/// Data keys, and how far the pass has come that seals anew what is under old ones.
+fn tell_keys(told: &mut Told, counted: &Counted) {
+    let keys = told.gauges("data_keys", "Data keys: primary, draining, drained, compromised, retired");
+    let oldest = told.gauges("data_key_oldest_age_seconds", "How old the oldest of them is");
+    let messages = told.gauges("data_key_messages_max", "The most messages that one of them has sealed");
+    for state in ["primary", "draining", "drained", "compromised", "retired"] {
+        set(&keys, vec![("state", state.to_owned())], 0);
+    }
+    for key in &counted.keys {
+        let labels = vec![("state", key.state.clone())];
+        set(&keys, labels.clone(), key.count);
+        set(&oldest, labels.clone(), (counted.at - key.since).num_seconds().max(0));
+        set(&messages, labels, key.messages_max);
+    }
+    let pass = &counted.reseal;
+    let running = told.gauges("reseal_pass_running", "Whether a pass over everything sealed is under way");
+    set(&running, Labels::new(), i64::from(pass.finished_at.is_none()));
+    let due = told.gauges("reseal_pass_due_values", "Values under old keys when the last pass began");
+    set(&due, Labels::new(), pass.due);
+    let failed = told.gauges("reseal_pass_failed_rows", "Rows of the last pass that don't open");
+    set(&failed, Labels::new(), pass.unopened());
+    let resealed = Family::<Labels, Counter>::default();
+    told.registry.register("resealed_rows", "Rows that were sealed anew", resealed.clone());
+    resealed.get_or_create(&Labels::new()).inc_by(u64::try_from(pass.resealed_total).unwrap_or(0));
+}
+
 /// `keys`: the key provider, and whether it works.
 fn told(counted: &Counted, rates: &[WatchedRates], keys: (&str, bool)) -> Result<String, std::fmt::Error> {
     let age = |since: DateTime<Utc>| (counted.at - since).num_seconds().max(0);
@@ -191,6 +217,7 @@ fn told(counted: &Counted, rates: &[WatchedRates], keys: (&str, bool)) -> Result
         }
     }
 
+    tell_keys(&mut told, counted);
     tell_rates(&mut told, rates);
     let up = told
         .gauges("key_provider_up", "Whether the key provider works: 0 while only keys that are unwrapped already do");
@@ -207,7 +234,7 @@ mod tests {
 
     use super::*;
     use crate::domain::ids::Mode;
-    use crate::gateway::metrics::{LatestRun, OpenCase, OpenPayout};
+    use crate::gateway::metrics::{DataKeyCount, LatestRun, OpenCase, OpenPayout, Pass};
 
     #[test]
     fn counts_and_ages_are_told_with_their_labels() {
@@ -231,6 +258,22 @@ mod tests {
                 differing: 0,
                 succeeded_at: Some(since),
             }],
+            keys: vec![DataKeyCount { state: "draining".to_owned(), count: 3, since, messages_max: 2_048 }],
+            reseal: Pass {
+                pass: 2,
+                started_at: Some(since),
+                finished_at: None,
+                table_name: "card".to_owned(),
+                after_id: None,
+                after_partner_id: None,
+                after_mode: None,
+                next_at: at,
+                due: 40,
+                resealed: 9,
+                failed: 1,
+                failed_before: 0,
+                resealed_total: 12,
+            },
         };
         let text = told(&counted, &[], ("vault", false)).unwrap();
         for line in [
@@ -239,6 +282,14 @@ mod tests {
             "landfall_payout_oldest_age_seconds{status=\"unknown\",mode=\"live\"} 600",
             "landfall_reconciliation_finished_timestamp_seconds{account=\"a\",owner=\"house\",mode=\"test\"} 400",
             "landfall_reconciliation_failed{account=\"a\",owner=\"house\",mode=\"test\"} 1",
+            "landfall_data_keys{state=\"draining\"} 3",
+            "landfall_data_keys{state=\"compromised\"} 0",
+            "landfall_data_key_oldest_age_seconds{state=\"draining\"} 600",
+            "landfall_data_key_messages_max{state=\"draining\"} 2048",
+            "landfall_reseal_pass_running 1",
+            "landfall_reseal_pass_due_values 40",
+            "landfall_reseal_pass_failed_rows 1",
+            "landfall_resealed_rows_total 12",
             "landfall_key_provider_up{provider=\"vault\"} 0",
             "# EOF",
         ] {

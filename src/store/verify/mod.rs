@@ -8,6 +8,7 @@ pub mod audit;
 pub mod cards;
 pub mod deposits;
 pub mod events;
+pub mod keys;
 pub mod ledger;
 pub mod limits;
 pub mod offers;

@@ -7,6 +7,7 @@ pub(crate) mod contract;
 mod file;
 mod key_file;
 mod kms;
+mod moved;
 mod probe;
 mod provider;
 mod secret_file;
@@ -22,22 +23,36 @@ pub use components::{FileSummary, component_summary, joined_summary, key_file_su
 pub use file::FileKeys;
 pub use key_file::{KeyFileError, SetName, add_kek, generate_file, make_component};
 pub use kms::KmsKeys;
+pub use moved::MovedKeys;
 pub use provider::{DekContext, GeneratedDek, KeyError, KeyProvider, MacKey, MacPurpose, WrappedDek};
 pub use transit::TransitKeys;
 
 use crate::clock::Clock;
 use crate::config::vault::{VaultProvider, VaultSettings};
 
-/// The provider that the configuration names. `data_dir` is where relative paths start.
+/// The provider that the configuration names, over the former one where it names one. `data_dir` is where relative paths start.
 pub async fn open_provider(
     settings: &VaultSettings,
     data_dir: &Path,
     clock: Arc<dyn Clock>,
 ) -> Result<Arc<dyn KeyProvider>, KeyError> {
-    match settings.provider {
+    let now = open_one(settings.provider, settings, data_dir, &clock).await?;
+    match settings.moved_from {
+        Some(before) => Ok(Arc::new(MovedKeys::new(now, open_one(before, settings, data_dir, &clock).await?))),
+        None => Ok(now),
+    }
+}
+
+async fn open_one(
+    provider: VaultProvider,
+    settings: &VaultSettings,
+    data_dir: &Path,
+    clock: &Arc<dyn Clock>,
+) -> Result<Arc<dyn KeyProvider>, KeyError> {
+    match provider {
         VaultProvider::File => Ok(Arc::new(open_files(settings, data_dir)?)),
         VaultProvider::Vault => Ok(Arc::new(TransitKeys::open(&settings.transit).await?)),
-        VaultProvider::AwsKms => Ok(Arc::new(KmsKeys::open(&settings.aws_kms, clock).await?)),
+        VaultProvider::AwsKms => Ok(Arc::new(KmsKeys::open(&settings.aws_kms, Arc::clone(clock)).await?)),
     }
 }
 

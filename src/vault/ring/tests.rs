@@ -169,6 +169,43 @@ async fn rewrapping_changes_the_outer_key_only() {
 }
 
 #[tokio::test]
+async fn a_key_that_was_destroyed_is_wiped_and_named() {
+    let (fixture, tenant) = (Fixture::new(), tenant());
+    let (ring, other) = (fixture.ring(Limits::default()), fixture.ring(Limits::default()));
+    let old = ring.for_seal(tenant).await.unwrap().id;
+    assert_eq!(other.for_seal(tenant).await.unwrap().id, old);
+    let new = ring.rotate(tenant).await.unwrap();
+    assert_eq!((ring.forget_retired().await.unwrap(), ring.for_open(tenant, old).await.is_ok()), (0, true));
+    let row = fixture.store.rows().remove(0);
+    let wrapped = WrappedDek { bytes: Vec::new(), ..row.wrapped.clone() };
+    fixture.store.overwrite(DekRow { wrapped, ..row });
+    for ring in [&ring, &other] {
+        assert_eq!(ring.forget_retired().await.unwrap(), 1);
+        let refused = ring.for_open(tenant, old).await;
+        assert!(matches!(&refused, Err(error @ VaultError::RetiredDek(id)) if *id == old && error.may_pass()));
+        // One that took it for primary asks again.
+        assert_eq!(ring.for_seal(tenant).await.unwrap().id, new);
+    }
+    let retired = fixture.store.rows().remove(0);
+    assert_eq!(ring.rewrap(&retired).await.unwrap(), None, "nothing is there to wrap");
+}
+
+#[tokio::test]
+async fn a_primary_is_asked_for_again_where_it_is_one_of_the_old() {
+    let (fixture, tenant) = (Fixture::new(), tenant());
+    let (here, stale) = (fixture.ring(Limits::default()), fixture.ring(Limits::default()));
+    let old = stale.for_seal(tenant).await.unwrap().id;
+    let new = here.rotate(tenant).await.unwrap();
+    stale.forget_primary_among(tenant, &[new]).await;
+    assert_eq!(stale.for_seal(tenant).await.unwrap().id, old);
+    stale.forget_primary_among(tenant, &[old]).await;
+    assert_eq!(stale.for_seal(tenant).await.unwrap().id, new);
+    stale.forget_primary_among(tenant, &[old]).await;
+    assert_eq!(stale.for_seal(tenant).await.unwrap().id, new);
+    assert_eq!(fixture.store.messages(new), 1_024, "what is right isn't read again");
+}
+
+#[tokio::test]
 async fn a_provider_that_is_down_stops_nothing_whose_key_is_known() {
     let (fixture, ours) = (Fixture::new(), tenant());
     let provider = Switched::over(&fixture.path);

@@ -1,0 +1,79 @@
+//! Everything that is sealed, in one list: which tables, which columns, and as what each value is bound to its row. Whoever seals something
+//! in a new place writes it here: what isn't in the list is neither sealed anew nor counted before a key is destroyed. A test compares it
+//! with the schema (`tests/gateway/key_life.rs`), and each of these tables has a trigger that knows which keys may seal.
+
+use super::card_vault::{BILLING_COLUMN, HOLDER_COLUMN, PAN_COLUMN};
+
+/// The column, as ciphertexts are bound to it, of a provider account's credentials.
+pub const CREDENTIALS_COLUMN: &str = "provider_credentials";
+/// The same for keys of callbacks that were replaced: one column's ciphertext doesn't open as the other's.
+pub const CALLBACK_KEYS_COLUMN: &str = "provider_callback_keys";
+
+/// The most sealed columns that a table has.
+pub const SEALED_COLUMNS_MAX: usize = 3;
+
+/// A table with sealed columns.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum SealedTable {
+    /// Cards of the wallet's users, bound to their customer and number.
+    Card,
+    /// Cards that came in with partners' requests, bound to the request.
+    RequestCard,
+    /// Accounts at providers, bound to the account.
+    ProviderAccount,
+}
+
+/// A column of sealed values.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SealedColumn {
+    /// In the table.
+    pub name: &'static str,
+    /// What its ciphertexts are bound to (`Context::column`).
+    pub bound_as: &'static str,
+}
+
+const fn column(name: &'static str, bound_as: &'static str) -> SealedColumn {
+    SealedColumn { name, bound_as }
+}
+
+impl SealedTable {
+    /// In the order in which they are sealed anew.
+    pub const ALL: [SealedTable; 3] = [SealedTable::ProviderAccount, SealedTable::RequestCard, SealedTable::Card];
+
+    pub const fn name(self) -> &'static str {
+        match self {
+            SealedTable::Card => "card",
+            SealedTable::RequestCard => "request_card",
+            SealedTable::ProviderAccount => "provider_account",
+        }
+    }
+
+    /// At most [`SEALED_COLUMNS_MAX`].
+    pub const fn columns(self) -> &'static [SealedColumn] {
+        const CARD: [SealedColumn; 3] = [
+            column("pan_sealed", PAN_COLUMN),
+            column("holder_sealed", HOLDER_COLUMN),
+            column("billing_sealed", BILLING_COLUMN),
+        ];
+        const REQUEST_CARD: [SealedColumn; 2] =
+            [column("pan_sealed", PAN_COLUMN), column("holder_sealed", HOLDER_COLUMN)];
+        const PROVIDER_ACCOUNT: [SealedColumn; 2] =
+            [column("credentials_sealed", CREDENTIALS_COLUMN), column("callback_keys_sealed", CALLBACK_KEYS_COLUMN)];
+        match self {
+            SealedTable::Card => &CARD,
+            SealedTable::RequestCard => &REQUEST_CARD,
+            SealedTable::ProviderAccount => &PROVIDER_ACCOUNT,
+        }
+    }
+
+    /// The table of that name.
+    pub fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|table| table.name() == name)
+    }
+
+    /// The table after this one.
+    pub fn next(self) -> Option<Self> {
+        let at = Self::ALL.iter().position(|table| *table == self)?;
+        Self::ALL.get(at + 1).copied()
+    }
+}
