@@ -4,17 +4,21 @@
 pub mod auth;
 mod body;
 mod call;
+mod connections;
 mod context;
 pub mod dashboard;
 pub mod error;
 mod exact_number;
 mod fields;
+mod gate;
 mod idempotency;
 mod key_uses;
+mod limits;
 mod messages;
 pub mod openapi;
 pub mod ops;
 mod provider_callbacks;
+mod proxies;
 mod routes;
 mod v1;
 mod v4;
@@ -37,12 +41,8 @@ use crate::staff::desk::Desk;
 use crate::wallet::Wallet;
 use auth::Authenticator;
 use call::Edge;
-use key_uses::KeyUses;
+use connections::Connections;
 use ops::Probe;
-
-/// How long an idle connection is kept. Load balancers commonly close theirs after 60 seconds; the first to close
-/// loses.
-const KEEP_ALIVE: Duration = Duration::from_secs(75);
 
 /// What the server answers with.
 pub struct Parts {
@@ -61,10 +61,11 @@ pub struct Parts {
 /// on the caller's runtime, which must outlive the server.
 pub fn serve(parts: Parts, listener: TcpListener) -> io::Result<Server> {
     let Parts { settings, roles, wallet, gateway, authenticator, staff, desk, probes } = parts;
-    let client_timeout = Duration::from_millis(settings.client_timeout_ms);
+    let (client_timeout, keep_alive) = (settings.client_timeout(), Duration::from_millis(settings.keep_alive_ms));
     let (workers, shutdown_secs) = (settings.workers, settings.shutdown_timeout_secs);
-    let edge =
-        Arc::new(Edge { settings, runtime: tokio::runtime::Handle::current(), probes, key_uses: KeyUses::default() });
+    let edge = Arc::new(Edge::new(settings, tokio::runtime::Handle::current(), probes));
+    let connections = Arc::clone(&edge.connections);
+    tokio::spawn(Connections::watch(Arc::downgrade(&connections)));
     let app = move || {
         App::new()
             .app_data(Arc::clone(&edge))
@@ -78,9 +79,10 @@ pub fn serve(parts: Parts, listener: TcpListener) -> io::Result<Server> {
     };
     let server = HttpServer::new(app)
         .workers(workers)
-        .keep_alive(KEEP_ALIVE)
+        .keep_alive(keep_alive)
         .client_request_timeout(client_timeout)
         .client_disconnect_timeout(Duration::from_secs(1))
+        .on_connect(move |connection, data| connections.connected(connection, data))
         .shutdown_timeout(shutdown_secs)
         .disable_signals()
         .listen(listener)?;

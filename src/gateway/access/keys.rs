@@ -17,9 +17,10 @@ use subtle::ConstantTimeEq;
 use zeroize::Zeroizing;
 
 use super::audit::{self, Action, Author};
-use super::networks::Network;
+
 use super::{Caller, Problem, Refusal, Scope};
 use crate::config::gateway::HOUSE;
+use crate::config::networks::Network;
 use crate::domain::ids::{ApiKeyId, Mode, Tenant};
 use crate::gateway::{Gateway, GatewayError};
 pub use crate::store::Slice;

@@ -2,7 +2,6 @@
 
 pub mod audit;
 pub mod keys;
-pub mod networks;
 
 use std::borrow::Cow;
 use std::collections::BTreeSet;

@@ -30,6 +30,7 @@ use crate::http::call::{Answer, Edge};
 use crate::http::context::RequestContext;
 use crate::http::error::{ApiError, FieldProblem};
 use crate::http::idempotency::{self, IdempotencyKey, KeyedRequest, OnceId};
+use crate::http::proxies::Origin;
 use crate::wallet::Wallet;
 
 /// No header longer than this is looked at: a key has 57 characters.
@@ -57,11 +58,12 @@ impl FromRequest for PartnerCall {
             let gateway: Arc<Gateway> = Edge::part(&request)?;
             let wallet: Arc<Wallet> = Edge::part(&request)?;
             let key = key_of(request.headers()).ok_or_else(|| refused(&KeyRefused::Malformed))?;
-            let address = request.peer_addr().map(|peer| peer.ip());
-            let known = gateway.authenticate_key(&key, address).await.map_err(|error| match error {
+            let origin = Origin::of(&request);
+            let known = gateway.authenticate_key(&key, origin.caller).await.map_err(|error| match error {
                 KeyRefused::Failed(error) => error.into(),
                 error => refused(&error),
             })?;
+            edge.limits.key.take(known.caller.key_id.0).map_err(ApiError::from)?;
             edge.note_key_use(&gateway, &known.caller, known.last_used_at);
             let media = Media::negotiate(request.headers()).ok_or_else(|| V1Error::new("NOT_ACCEPTABLE"))?;
             let context = RequestContext::from_request(&request);

@@ -32,6 +32,7 @@ pub const CODES: &[CodeRow] = &[
     row("REQUEST_TOO_LARGE", 413, "The body is too large"),
     row("UNSUPPORTED_MEDIA_TYPE", 415, "The body is of another media type or coding"),
     row("TOO_MANY_REQUESTS", 429, "Too many requests"),
+    row("HEADERS_TOO_LARGE", 431, "The target and the headers are too large together"),
     // What the document says.
     row("MISSING", 422, "A value is missing"),
     row("WRONG_TYPE", 422, "A value is of another JSON type"),
