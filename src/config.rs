@@ -146,7 +146,7 @@ impl Settings {
         self.auth.check(self.is_live(), &mut problems);
         self.rates.check(self.is_live(), &mut problems);
         self.pricing.check(&mut problems);
-        self.providers.check(&mut problems);
+        self.providers.check(self.is_live(), &mut problems);
         self.http.check(&mut problems);
         self.telemetry.check(&mut problems);
         self.wallet.check(&mut problems);

@@ -109,6 +109,8 @@ pub enum GatewayError {
     Corrupt(String),
     #[error("a provider account's credentials: {0}")]
     Credentials(#[from] manage::credentials::CredentialsError),
+    #[error("an API key's signing secret: {0}")]
+    Signing(#[from] crate::vault::VaultError),
     #[error("no provider account {0}")]
     NoProviderAccount(ProviderAccountId),
 }

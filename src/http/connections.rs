@@ -52,6 +52,9 @@ pub struct Line {
     connections: Arc<Connections>,
 }
 
+/// Stands in a connection's data where it was one too many: what came on it before it was closed is answered with nothing but that.
+pub struct Surplus;
+
 /// A request that is being answered on a line.
 pub struct Busy(Arc<Line>);
 
@@ -76,12 +79,14 @@ impl Connections {
             Ok(socket) => TcpStream::from(socket),
             Err(error) => {
                 tracing::warn!(%error, "a connection can't be watched: there are too few file descriptors");
+                data.insert(Surplus);
                 return;
             }
         };
         let address = stream.peer_addr().ok().map(|peer| peer.ip().to_canonical());
         let Some(id) = self.admit(address) else {
             tracing::warn!("a connection was closed: there are too many");
+            data.insert(Surplus);
             // It may be gone already.
             let _ = socket.shutdown(Shutdown::Both);
             return;

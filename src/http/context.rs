@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 
 use actix_web::body::{BoxBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
+use actix_web::error::InternalError;
 use actix_web::http::ConnectionType;
 use actix_web::http::StatusCode;
 use actix_web::http::header::{
@@ -224,7 +225,10 @@ impl Shape {
             }
             Shape::Staff => {
                 let error = known(error).unwrap_or_else(|| ApiError::internal(error));
-                (error.code.status(), PageError::from(&error).into())
+                let page = PageError::from(&error);
+                let mut response = page.error_response();
+                security_headers(response.headers_mut(), &context);
+                (error.code.status(), InternalError::from_response(page.to_string(), response).into())
             }
         }
     }

@@ -14,7 +14,7 @@ use futures_util::stream;
 use futures_util::{Stream, StreamExt};
 
 use super::call::Edge;
-use super::connections::{Busy, Line};
+use super::connections::{Busy, Line, Surplus};
 use super::error::{ApiError, Code};
 use super::proxies::Origin;
 
@@ -40,7 +40,8 @@ impl Passed {
         let origin = Origin::find(request, &edge.settings);
         request.extensions_mut().insert(origin);
         let under_way = edge.requests.fetch_add(1, Ordering::Relaxed);
-        let checked = check(request, &edge, origin, under_way);
+        let is_surplus = request.conn_data::<Surplus>().is_some();
+        let checked = if is_surplus { Err(too_much()) } else { check(request, &edge, origin, under_way) };
         (Self { edge: Some(edge), line }, checked)
     }
 
@@ -60,6 +61,10 @@ impl Drop for Passed {
     }
 }
 
+fn too_much() -> ApiError {
+    ApiError::new(Code::ServiceUnavailable)
+}
+
 fn check(request: &ServiceRequest, edge: &Edge, origin: Origin, under_way: usize) -> Result<(), ApiError> {
     let settings = &edge.settings;
     let target_bytes = request.uri().path_and_query().map_or(0, |target| target.as_str().len());
@@ -72,7 +77,7 @@ fn check(request: &ServiceRequest, edge: &Edge, origin: Origin, under_way: usize
     }
     if under_way >= settings.requests_max {
         tracing::warn!(under_way, "a request was turned away: there is too much to do");
-        return Err(ApiError::new(Code::ServiceUnavailable));
+        return Err(too_much());
     }
     if let Some(address) = origin.subject() {
         edge.limits.address.take(address)?;

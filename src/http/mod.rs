@@ -88,3 +88,15 @@ pub fn serve(parts: Parts, listener: TcpListener) -> io::Result<Server> {
         .listen(listener)?;
     Ok(server.run())
 }
+
+/// A server on `listener` that answers `/metrics` alone, for a port of its own. Run as [`serve`]'s.
+pub fn serve_metrics(wallet: Arc<Wallet>, gateway: Arc<Gateway>, listener: TcpListener) -> io::Result<Server> {
+    let app = move || {
+        App::new()
+            .app_data(Arc::clone(&wallet))
+            .app_data(Arc::clone(&gateway))
+            .wrap(from_fn(context::edge))
+            .configure(routes::metrics_alone)
+    };
+    Ok(HttpServer::new(app).workers(1).disable_signals().shutdown_timeout(1).listen(listener)?.run())
+}
