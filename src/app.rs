@@ -379,7 +379,7 @@ fn builtin_adapters(
     let of = &settings.providers;
     Ok(vec![
         Arc::clone(sandbox) as Arc<dyn Provider>,
-        Arc::new(HttpProvider::with_transport(&of.http, over())),
+        Arc::new(HttpProvider::new(&of.http).map_err(|error| StartError::Providers(error.to_string()))?),
         Arc::new(AdyenProvider::new(&of.adyen, over())),
         Arc::new(CheckoutProvider::new(&of.checkout, over())),
         Arc::new(TabapayProvider::with_clock(&of.tabapay, over(), Arc::clone(clock))),

@@ -8,6 +8,7 @@ pub mod auth;
 pub mod database;
 pub mod gateway;
 pub mod http;
+pub mod networks;
 pub mod pricing;
 pub mod providers;
 pub mod rate_sources;
@@ -20,6 +21,7 @@ pub mod worker;
 
 use std::fmt;
 use std::path::{Path, PathBuf};
+use std::str::FromStr;
 
 use serde::Deserialize;
 
@@ -81,19 +83,23 @@ impl fmt::Display for Problems {
 }
 
 /// A list, or the same as text with commas, which is what the environment can hold.
-fn list_or_text<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Vec<Mode>, D::Error> {
+fn list_or_text<'de, D, T>(deserializer: D) -> Result<Vec<T>, D::Error>
+where
+    D: serde::Deserializer<'de>,
+    T: FromStr<Err: fmt::Display>,
+{
     #[derive(Deserialize)]
     #[serde(untagged)]
     enum Either {
-        List(Vec<Mode>),
+        List(Vec<String>),
         Text(String),
     }
+    let refused = |text: &str, error: T::Err| serde::de::Error::custom(format!("{text:?}: {error}"));
+    let parse = |text: &str| text.trim().parse().map_err(|error| refused(text, error));
     match Either::deserialize(deserializer)? {
-        Either::List(modes) => Ok(modes),
-        Either::Text(text) => text
-            .split(',')
-            .map(|mode| mode.trim().parse().map_err(|_| serde::de::Error::custom(format!("no mode: {mode:?}"))))
-            .collect(),
+        Either::List(items) => items.iter().map(|item| parse(item)).collect(),
+        Either::Text(text) if text.trim().is_empty() => Ok(Vec::new()),
+        Either::Text(text) => text.split(',').map(parse).collect(),
     }
 }
 
@@ -140,7 +146,7 @@ impl Settings {
         self.auth.check(self.is_live(), &mut problems);
         self.rates.check(self.is_live(), &mut problems);
         self.pricing.check(&mut problems);
-        self.providers.check(&mut problems);
+        self.providers.check(self.is_live(), &mut problems);
         self.http.check(&mut problems);
         self.telemetry.check(&mut problems);
         self.wallet.check(&mut problems);

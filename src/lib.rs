@@ -12,6 +12,7 @@
 //! | [`store`] | PostgreSQL through diesel; rows never leave it |
 //! | [`vault`] | envelope encryption of card data, the key ring, fingerprints |
 //! | [`providers`] | payout provider adapters behind one trait |
+//! | [`outgoing`] | the guard around calls to addresses that somebody else has named |
 //! | [`rates`] | rate sources behind one trait, and the board that quotes read |
 //! | [`screening`] | who tells whether something may be paid to somebody, behind one trait |
 //! | [`simulator`] | a provider with a bank of its own, behind a published API, that misbehaves as it is told |
@@ -32,6 +33,7 @@ pub mod domain;
 pub mod fuzz;
 pub mod gateway;
 pub mod http;
+pub mod outgoing;
 pub mod providers;
 pub mod rates;
 pub mod screening;

@@ -19,7 +19,8 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("store", &["domain", "clock", "config", "vault", "providers", "torture"]),
     // Requests to a key service are signed by the time.
     ("vault", &["domain", "config", "clock"]),
-    ("providers", &["domain", "config", "clock"]),
+    ("providers", &["domain", "config", "clock", "outgoing"]),
+    ("outgoing", &["config"]),
     ("rates", &["domain", "config", "clock"]),
     // The provider's side: it shares the behaviour table and the report's row with `providers`, and knows nothing of ours.
     ("simulator", &["domain", "config", "clock", "providers"]),

@@ -56,6 +56,9 @@ pub struct CreateArguments {
     /// After how many days it ends. None: never.
     #[arg(long, value_parser = clap::value_parser!(i64).range(1..=3650))]
     days: Option<i64>,
+    /// Its requests have to be signed. The secret that they are signed with is printed on a line of its own.
+    #[arg(long)]
+    signed: bool,
 }
 
 pub async fn run(settings: Settings, command: Command) -> Result<ExitCode, Failure> {
@@ -107,10 +110,14 @@ async fn create(app: &App, arguments: CreateArguments) -> Result<ExitCode, Failu
         scopes,
         allowed_ips: arguments.allowed_ips,
         expires_at: arguments.days.map(|days| app.clock.now() + TimeDelta::days(days)),
+        signing_required: arguments.signed,
     };
     let (key, secret) = app.gateway.make_key(&author, is_house, new).await.map_err(said)?;
     complain(&format!("made {} {}: keep what follows, it can't be shown again", key.id, key.name));
     println!("{}", secret.expose());
+    if let Some(signing) = &secret.signing {
+        println!("{}", signing.expose());
+    }
     Ok(ExitCode::SUCCESS)
 }
 

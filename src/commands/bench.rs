@@ -24,8 +24,15 @@ use super::{Failure, system_clock};
 use load::{Endpoint, Measured, Target};
 
 /// What the server and this process share beyond the defaults: nobody runs into a limit.
-const OVERRIDES: [(&str, &str); 2] =
-    [("LANDFALL__PRICING__LIMITS__KYC_YEARLY__3", "1000000000000"), ("LANDFALL__TELEMETRY__LEVEL", "warn")];
+const OVERRIDES: [(&str, &str); 6] = [
+    ("LANDFALL__PRICING__LIMITS__KYC_YEARLY__3", "1000000000000"),
+    ("LANDFALL__TELEMETRY__LEVEL", "warn"),
+    ("LANDFALL__HTTP__RATE_LIMITS__ADDRESS__PER_MINUTE", "0"),
+    ("LANDFALL__HTTP__RATE_LIMITS__USER__PER_MINUTE", "0"),
+    ("LANDFALL__HTTP__RATE_LIMITS__KEY__PER_MINUTE", "0"),
+    // The provider that hangs is this process.
+    ("LANDFALL__PROVIDERS__HTTP__INNER_NETWORKS", "127.0.0.0/8"),
+];
 
 #[derive(Args)]
 pub struct Arguments {

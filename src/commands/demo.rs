@@ -113,6 +113,7 @@ async fn partner(app: &App) -> Result<Partner, Failure> {
         scopes: Scope::ALL.into_iter().collect(),
         allowed_ips: Vec::new(),
         expires_at: Some(app.clock.now() + TimeDelta::hours(24)),
+        signing_required: false,
     };
     let (key, secret) = app.gateway.make_key(&Author::command(tenant), false, new).await.map_err(said)?;
     let caller = Caller { tenant, key_id: key.id, scopes: key.scopes, is_house: false, origin: None };

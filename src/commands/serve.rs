@@ -42,6 +42,8 @@ pub struct Server {
     background: Background,
     handle: actix_web::dev::ServerHandle,
     serving: tokio::task::JoinHandle<std::io::Result<()>>,
+    /// The metrics' own server, where they have one.
+    metrics: Option<actix_web::dev::ServerHandle>,
 }
 
 impl Server {
@@ -61,7 +63,8 @@ impl Server {
                 wallet: api,
                 partners: api,
                 provider_callbacks: api,
-                docs: api,
+                docs: api && app.settings.http.docs,
+                metrics: app.settings.http.metrics && app.settings.http.metrics_listen.is_none(),
                 dashboard: roles.contains(&Role::Dashboard),
             },
             wallet: Arc::clone(&app.wallet),
@@ -71,25 +74,56 @@ impl Server {
             desk: Arc::clone(&app.desk),
             probes: app.probes(),
         };
-        let listener = std::net::TcpListener::bind(app.settings.http.listen).map_err(|error| {
-            format!("can't listen on {}: {error} (another address: --listen 127.0.0.1:8081)", app.settings.http.listen)
-        })?;
+        raise_file_limit(app.settings.http.connections_max);
+        let listener = bind(app.settings.http.listen)?;
+        let metrics = match app.settings.http.metrics_listen {
+            Some(listen) => {
+                let (wallet, gateway) = (Arc::clone(&app.wallet), Arc::clone(&app.gateway));
+                let server = http::serve_metrics(wallet, gateway, bind(listen)?)?;
+                let handle = server.handle();
+                tokio::spawn(server);
+                Some(handle)
+            }
+            None => None,
+        };
         let address = listener.local_addr()?;
         let serving = http::serve(parts, listener)?;
         let handle = serving.handle();
         let serving = tokio::spawn(serving);
         tracing::info!(%address, "serving");
-        Ok(Self { app, address, database, background, handle, serving })
+        Ok(Self { app, address, database, background, handle, serving, metrics })
     }
 
     /// Ends in order: no new requests, no new work, what is under way, the database.
     pub async fn stop(self) -> Result<(), Failure> {
         self.handle.stop(true).await;
         self.serving.await??;
+        if let Some(metrics) = self.metrics {
+            metrics.stop(true).await;
+        }
         self.background.stopped().await;
         drop(self.app);
         self.database.close().await;
         Ok(())
+    }
+}
+
+fn bind(address: SocketAddr) -> Result<std::net::TcpListener, Failure> {
+    std::net::TcpListener::bind(address).map_err(|error| {
+        format!("can't listen on {address}: {error} (another address: --listen 127.0.0.1:8081)").into()
+    })
+}
+
+/// A connection takes two file descriptors. Many service managers begin with 1024 of them and allow more to those who ask.
+fn raise_file_limit(connections_max: usize) {
+    use nix::sys::resource::{Resource, getrlimit, setrlimit};
+    let Ok((soft, hard)) = getrlimit(Resource::RLIMIT_NOFILE) else { return };
+    if soft < hard && setrlimit(Resource::RLIMIT_NOFILE, hard, hard).is_err() {
+        tracing::warn!(soft, hard, "the limit of open files can't be raised");
+    }
+    let wanted = u64::try_from(connections_max).unwrap_or(u64::MAX).saturating_mul(2);
+    if hard < wanted {
+        tracing::warn!(hard, wanted, "there are fewer file descriptors than http.connections_max needs");
     }
 }
 

@@ -9,6 +9,7 @@ use rust_decimal::Decimal;
 use serde::Deserialize;
 
 use super::Problems;
+use super::networks::Network;
 use crate::domain::asset::AssetCode;
 
 #[derive(Clone, Debug, Deserialize)]
@@ -55,6 +56,9 @@ pub struct HttpProviderSettings {
     pub posting_lag_ms: u64,
     /// Whether an order may be sent again after an ambiguous answer.
     pub resend: Resend,
+    /// Networks that are no part of the internet and may be called all the same. None where live mode is served.
+    #[serde(deserialize_with = "super::list_or_text")]
+    pub inner_networks: Vec<Network>,
 }
 
 /// What the provider does with a reference that it has already.
@@ -306,7 +310,11 @@ pub(super) fn is_private(url: &str) -> bool {
 }
 
 impl ProvidersSettings {
-    pub fn check(&self, problems: &mut Problems) {
+    pub fn check(&self, is_live: bool, problems: &mut Problems) {
+        if is_live && !self.http.inner_networks.is_empty() {
+            problems
+                .add("providers.http.inner_networks", "live mode calls nothing inside for accounts: leave it empty");
+        }
         // Each by its name: one that is added and not checked doesn't compile.
         let Self { test, http, adyen, tabapay, worldpay, checkout } = self;
         test.check(problems);
@@ -339,8 +347,19 @@ mod tests {
             .and_then(|all| all.get("providers"))
             .map_err(|error| error.to_string())?;
         let mut problems = Problems::default();
-        settings.check(&mut problems);
+        settings.check(false, &mut problems);
         Ok(problems)
+    }
+
+    #[test]
+    fn live_mode_calls_nothing_inside_for_accounts() {
+        let mut settings = ProvidersSettings::shipped();
+        settings.http.inner_networks = vec!["127.0.0.0/8".parse().unwrap()];
+        for (is_live, named) in [(false, vec![]), (true, vec!["providers.http.inner_networks"])] {
+            let mut problems = Problems::default();
+            settings.check(is_live, &mut problems);
+            assert_eq!(problems.0.iter().map(|problem| problem.key.as_str()).collect::<Vec<_>>(), named);
+        }
     }
 
     #[test]

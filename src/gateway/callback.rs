@@ -18,6 +18,9 @@ use crate::store::retry::transaction;
 /// The longest body that is kept, in bytes.
 const BODY_BYTES_MAX: usize = 16 * 1024;
 
+/// How many callbacks of an account are kept that can't be verified: the newest.
+const STRAYS_KEPT: i64 = 100;
+
 /// What became of a callback.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Received {
@@ -25,6 +28,8 @@ pub enum Received {
     Stored,
     /// It can't be verified: it is not believed, but what it names is asked about.
     NotVerified,
+    /// The same, and there are too many of those: nothing is done about it.
+    Unheeded,
     /// It can't be read.
     Malformed,
     NoSuchAccount,
@@ -37,6 +42,17 @@ impl Gateway {
         account_id: ProviderAccountId,
         headers: &[(String, String)],
         body: &[u8],
+    ) -> Result<Received, GatewayError> {
+        self.receive_callback_from(account_id, headers, body, || true).await
+    }
+
+    /// The same for one from outside: `heeds_stray` is asked whether one that can't be verified is still to be looked at.
+    pub async fn receive_callback_from(
+        &self,
+        account_id: ProviderAccountId,
+        headers: &[(String, String)],
+        body: &[u8],
+        heeds_stray: impl FnOnce() -> bool + Send,
     ) -> Result<Received, GatewayError> {
         let now = self.clock.now();
         let snapshot = self.routes.snapshot(&self.db, &self.assets, &self.providers, &self.credentials, now).await?;
@@ -60,6 +76,7 @@ impl Gateway {
         };
         let (verified, mut reports, references) = match read {
             Ok(reports) => (true, serde_json::to_value(&reports).unwrap_or_default(), Vec::new()),
+            Err(CallbackError::NotVerified { .. }) if !heeds_stray() => return Ok(Received::Unheeded),
             Err(CallbackError::NotVerified { references }) => (false, json!(references), references),
             Err(CallbackError::Malformed(_) | CallbackError::NotSupported) => return Ok(Received::Malformed),
         };
@@ -90,6 +107,10 @@ impl Gateway {
             };
             let id = callback.id;
             let is_new = callbacks::insert(conn, callback, now).await?;
+            if is_new && !verified {
+                // Anybody can send them.
+                callbacks::prune_strays(conn, account_id, STRAYS_KEPT).await?;
+            }
             if is_new && verified {
                 jobs::insert(conn, &[job(tenant, JobKind::Callback, id, now)], now).await?;
             } else if is_new {

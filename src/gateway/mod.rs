@@ -114,6 +114,8 @@ pub enum GatewayError {
     Credentials(#[from] manage::credentials::CredentialsError),
     #[error("data keys: {0}")]
     Keys(#[source] Box<key_life::KeyLifeError>),
+    #[error("an API key's signing secret: {0}")]
+    Signing(#[from] crate::vault::VaultError),
     #[error("no provider account {0}")]
     NoProviderAccount(ProviderAccountId),
 }

@@ -3,7 +3,7 @@
 
 use std::future::Future;
 use std::sync::Arc;
-use std::time::Duration;
+use std::sync::atomic::AtomicUsize;
 
 use actix_web::dev::Payload;
 use actix_web::http::StatusCode;
@@ -15,10 +15,12 @@ use serde::de::DeserializeOwned;
 
 use super::auth::{KycSource, WalletUser};
 use super::body::{self, Body, BodyBounds};
+use super::connections::Connections;
 use super::context::RequestContext;
 use super::error::{ApiError, Code, FieldProblem};
 use super::idempotency::{self, IdempotencyKey, KeyedRequest};
 use super::key_uses::KeyUses;
+use super::limits::RateLimits;
 use super::ops::Probe;
 use crate::config::http::HttpSettings;
 use crate::gateway::Gateway;
@@ -35,14 +37,27 @@ pub struct Edge {
     pub probes: Vec<Probe>,
     /// When the uses of API keys were last noted by this process.
     pub key_uses: KeyUses,
+    pub limits: RateLimits,
+    pub connections: Arc<Connections>,
+    /// How many requests are being answered.
+    pub requests: AtomicUsize,
 }
 
 impl Edge {
-    pub fn body_bounds(&self) -> BodyBounds {
-        BodyBounds {
-            bytes_max: self.settings.body_bytes_max,
-            timeout: Duration::from_millis(self.settings.client_timeout_ms),
+    pub fn new(settings: HttpSettings, runtime: tokio::runtime::Handle, probes: Vec<Probe>) -> Self {
+        Self {
+            runtime,
+            probes,
+            key_uses: KeyUses::default(),
+            limits: RateLimits::new(&settings.rate_limits),
+            connections: Connections::new(&settings),
+            requests: AtomicUsize::new(0),
+            settings,
         }
+    }
+
+    pub fn body_bounds(&self) -> BodyBounds {
+        BodyBounds { bytes_max: self.settings.body_bytes_max, timeout: self.settings.client_timeout() }
     }
 
     /// What the process needs is put into the app's data when it starts.
@@ -81,6 +96,7 @@ impl FromRequest for Call {
             let WalletUser(who) = WalletUser::extract(&request).await.map_err(|failure| ApiError::from(&failure))?;
             let edge: Arc<Edge> = Edge::part(&request)?;
             let wallet: Arc<Wallet> = Edge::part(&request)?;
+            edge.limits.user.take((&who.partner_code, who.mode.as_str(), &who.subject))?;
             check_sdk_version(&request, edge.settings.sdk_version_required)?;
             let kyc = match who.kyc {
                 KycSource::FromRecord => None,

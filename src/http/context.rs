@@ -5,23 +5,29 @@
 
 use std::fmt;
 use std::panic::AssertUnwindSafe;
-use std::time::Instant;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use actix_web::body::{BoxBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
+use actix_web::error::InternalError;
+use actix_web::http::ConnectionType;
 use actix_web::http::StatusCode;
 use actix_web::http::header::{
     ACCEPT_LANGUAGE, CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue,
-    REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
+    REFERRER_POLICY, STRICT_TRANSPORT_SECURITY, X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
 };
 use actix_web::middleware::Next;
-use actix_web::{Error, HttpMessage};
+use actix_web::{Error, HttpMessage, ResponseError};
 use futures_util::FutureExt;
 use tracing::Instrument;
 use uuid::Uuid;
 
 use super::auth::AuthFailure;
+use super::call::Edge;
+use super::dashboard::{self, PageError};
 use super::error::{ApiError, Code};
+use super::gate::{self, Passed};
 use super::messages::Language;
 use super::v1;
 use super::v1::error::V1Error;
@@ -29,8 +35,11 @@ use super::v1::media::Media;
 
 const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 const REQUEST_ID_CHARS_MAX: usize = 64;
+/// No card number has fewer digits.
+const CARD_DIGITS_MIN: usize = 12;
 
-/// A request's id: the caller's own where it is one, else a new UUID. 1 to 64 characters of `A-Za-z0-9._-`.
+/// A request's id: the caller's own where it is one, else a new UUID. 1 to 64 characters of `A-Za-z0-9._-`, and no twelve digits in a row
+/// but in a UUID.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RequestId(String);
 
@@ -38,12 +47,33 @@ impl RequestId {
     fn choose(inbound: Option<&str>) -> Self {
         let taken = inbound.filter(|id| {
             (1..=REQUEST_ID_CHARS_MAX).contains(&id.len())
-                && id.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-'))
-                // An id that could be a card number must not reach the log.
-                && id.bytes().any(|b| b.is_ascii_alphabetic())
+                && id.bytes().all(|b| b.is_ascii_alphanumeric() || is_separator(b))
+                // An id that could hold a card number must not reach the log.
+                && (is_uuid(id) || digits_in_a_row(id) < CARD_DIGITS_MIN)
         });
         Self(taken.map_or_else(|| Uuid::new_v4().to_string(), str::to_owned))
     }
+}
+
+const fn is_separator(byte: u8) -> bool {
+    matches!(byte, b'.' | b'_' | b'-')
+}
+
+/// A UUID of one of the standard's versions. Its digits are nobody's card number, however many come in a row.
+fn is_uuid(id: &str) -> bool {
+    let is_of_standard = |uuid: Uuid| uuid.get_variant() == uuid::Variant::RFC4122 && uuid.get_version().is_some();
+    id.len() == uuid::fmt::Hyphenated::LENGTH && Uuid::try_parse(id).is_ok_and(is_of_standard)
+}
+
+/// The longest run of digits, separators between them left out.
+fn digits_in_a_row(id: &str) -> usize {
+    let mut longest = 0_usize;
+    let mut run = 0_usize;
+    for byte in id.bytes().filter(|byte| !is_separator(*byte)) {
+        run = if byte.is_ascii_digit() { run.saturating_add(1) } else { 0 };
+        longest = longest.max(run);
+    }
+    longest
 }
 
 impl fmt::Display for RequestId {
@@ -57,11 +87,13 @@ impl fmt::Display for RequestId {
 pub struct RequestContext {
     pub id: RequestId,
     pub language: Language,
+    /// For how long the caller's browser is told to come over TLS alone; 0: it isn't told.
+    hsts_secs: u32,
 }
 
 impl RequestContext {
     pub fn new(inbound_id: Option<&str>, language: Language) -> Self {
-        Self { id: RequestId::choose(inbound_id), language }
+        Self { id: RequestId::choose(inbound_id), language, hsts_secs: 0 }
     }
 
     fn of(headers: &HeaderMap) -> Self {
@@ -89,53 +121,95 @@ pub fn security_headers(headers: &mut HeaderMap, context: &RequestContext) {
     set(REFERRER_POLICY, "no-referrer");
     set(CACHE_CONTROL, "no-store");
     set(CONTENT_SECURITY_POLICY, "default-src 'none'; frame-ancestors 'none'");
+    if context.hsts_secs > 0 {
+        set(STRICT_TRANSPORT_SECURITY, &format!("max-age={}", context.hsts_secs));
+    }
 }
 
 /// The middleware around every route.
 pub async fn edge(
-    request: ServiceRequest,
+    mut request: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
 ) -> Result<ServiceResponse<BoxBody>, Error> {
     let started = Instant::now();
-    let context = RequestContext::of(request.headers());
+    let mut context = RequestContext::of(request.headers());
+    let time_limit = match request.app_data::<Arc<Edge>>() {
+        Some(edge) => {
+            context.hsts_secs = edge.settings.hsts_max_age_secs;
+            Duration::from_millis(edge.settings.request_timeout_ms)
+        }
+        None => Duration::MAX,
+    };
     request.extensions_mut().insert(context.clone());
     let shape = Shape::of(&request);
     let span = tracing::info_span!("request", request_id = %context.id, method = %request.method());
+    let (passed, entered) = Passed::enter(&request);
+    if let Err(refused) = entered {
+        let _entered = span.enter();
+        tracing::info!(status = refused.code.status().as_u16(), "turned away");
+        passed.is_last();
+        let mut answer = in_shape(request.error_response(refused), shape, &context);
+        security_headers(answer.response_mut().headers_mut(), &context);
+        answer.response_mut().head_mut().set_connection_type(ConnectionType::Close);
+        return Ok(answer);
+    }
+    if matches!(shape, Shape::Staff) {
+        gate::bound_body(&mut request);
+    }
 
-    let answered = AssertUnwindSafe(next.call(request)).catch_unwind().instrument(span.clone()).await;
+    let answering = AssertUnwindSafe(next.call(request)).catch_unwind().instrument(span.clone());
+    let answered = tokio::time::timeout(time_limit, answering).await;
 
     let _entered = span.enter();
     let ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
     let answer = match answered {
-        Ok(Ok(answer)) => answer.map_into_boxed_body(),
-        Ok(Err(error)) => {
+        Ok(Ok(Ok(answer))) => answer.map_into_boxed_body(),
+        Ok(Ok(Err(error))) => {
             let (status, error) = shape.of_failure(&error, context);
             tracing::info!(status = status.as_u16(), ms, "answered");
             return Err(error);
         }
         // The hook has written the panic down; the caller is told nothing of it.
-        Err(_) => {
+        Ok(Err(_)) => {
             tracing::error!(status = 500, ms, "a handler panicked");
             return Err(shape.of_failure(&ApiError::new(Code::Common).into(), context).1);
+        }
+        // A write goes on by itself.
+        Err(_) => {
+            tracing::error!(status = 503, ms, "a request took too long");
+            return Err(shape.of_failure(&ApiError::new(Code::ServiceUnavailable).into(), context).1);
         }
     };
     let mut answer = in_shape(answer, shape, &context);
     security_headers(answer.response_mut().headers_mut(), &context);
+    let status = answer.status();
+    if status == StatusCode::REQUEST_TIMEOUT || status == StatusCode::PAYLOAD_TOO_LARGE {
+        // What is left of the body isn't waited for.
+        passed.is_last();
+        answer.response_mut().head_mut().set_connection_type(ConnectionType::Close);
+    }
     let route = answer.request().match_pattern().unwrap_or_else(|| "none".into());
-    tracing::info!(route, status = answer.status().as_u16(), ms, "answered");
+    tracing::info!(route, status = status.as_u16(), ms, "answered");
     Ok(answer)
 }
 
-/// The form of an API's errors.
+/// The form of an API's errors, or of the dashboard's.
 #[derive(Clone, Copy)]
 enum Shape {
     Wallet,
     Partners(Media),
+    Staff,
 }
 
 impl Shape {
     fn of(request: &ServiceRequest) -> Self {
-        if v1::owns(request.path()) { Shape::Partners(Media::of_error(request.headers())) } else { Shape::Wallet }
+        if v1::owns(request.path()) {
+            Shape::Partners(Media::of_error(request.headers()))
+        } else if dashboard::owns(request.path()) {
+            Shape::Staff
+        } else {
+            Shape::Wallet
+        }
     }
 
     /// What leaves the app as an error is answered by the server, which asks it for its answer.
@@ -148,6 +222,13 @@ impl Shape {
             Shape::Partners(media) => {
                 let error = known_to_partners(error).unwrap_or_else(|| V1Error::internal(error));
                 (error.status, error.in_context(context, media).into())
+            }
+            Shape::Staff => {
+                let error = known(error).unwrap_or_else(|| ApiError::internal(error));
+                let page = PageError::from(&error);
+                let mut response = page.error_response();
+                security_headers(response.headers_mut(), &context);
+                (error.code.status(), InternalError::from_response(page.to_string(), response).into())
             }
         }
     }
@@ -170,6 +251,7 @@ fn in_shape(answer: ServiceResponse<BoxBody>, shape: Shape, context: &RequestCon
             let error = error.and_then(known_to_partners).unwrap_or_else(|| by_status(status).into());
             error.render(context, media)
         }
+        Shape::Staff => PageError::from(&error.and_then(known).unwrap_or_else(|| by_status(status))).error_response(),
     };
     answer.into_response(response)
 }
@@ -206,8 +288,30 @@ mod tests {
 
     #[test]
     fn a_request_id_is_taken_only_when_it_is_one() {
-        assert_eq!(RequestId::choose(Some("abc-1.2_3")).to_string(), "abc-1.2_3");
-        for bad in ["", "a b", "a\n", "é", "<x>", "4907000000003896", "4907-0000-0000-3896", &"a".repeat(65)] {
+        for good in [
+            "abc-1.2_3",
+            "20261122",
+            "order-12345678901",
+            "4bf92f3577b34da6a3ce929d0e0e4736",
+            "01234567-8901-7123-8901-234567890123",
+        ] {
+            assert_eq!(RequestId::choose(Some(good)).to_string(), good);
+        }
+        for bad in [
+            "",
+            "a b",
+            "a\n",
+            "é",
+            "<x>",
+            &"a".repeat(65),
+            "4907000000003896",
+            "4907-0000-0000-3896",
+            "a4111111111111111",
+            "4111111111111111f",
+            "card_4111.1111-1111_1111",
+            "x-411111111111",
+            "41111111-1111-1111-1111-111111111111",
+        ] {
             assert_ne!(RequestId::choose(Some(bad)).to_string(), bad, "{bad:?}");
         }
     }

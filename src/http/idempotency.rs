@@ -47,6 +47,10 @@ impl IdempotencyKey {
             _ => Err(ApiError::field(Self::HEADER, FieldProblem::Length)),
         }
     }
+
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
 }
 
 /// A request with its key: whose it is, what is to be done, and the MAC of its body.

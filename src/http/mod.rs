@@ -4,6 +4,7 @@
 pub mod auth;
 mod body;
 mod call;
+mod connections;
 mod context;
 pub mod dashboard;
 pub mod error;
@@ -11,12 +12,15 @@ mod exact_number;
 mod fields;
 #[cfg(feature = "torture")]
 pub(crate) mod fuzz;
+mod gate;
 mod idempotency;
 mod key_uses;
+mod limits;
 mod messages;
 pub mod openapi;
 pub mod ops;
 mod provider_callbacks;
+mod proxies;
 mod routes;
 mod v1;
 mod v4;
@@ -39,12 +43,8 @@ use crate::staff::desk::Desk;
 use crate::wallet::Wallet;
 use auth::Authenticator;
 use call::Edge;
-use key_uses::KeyUses;
+use connections::Connections;
 use ops::Probe;
-
-/// How long an idle connection is kept. Load balancers commonly close theirs after 60 seconds; the first to close
-/// loses.
-const KEEP_ALIVE: Duration = Duration::from_secs(75);
 
 /// What the server answers with.
 pub struct Parts {
@@ -63,10 +63,11 @@ pub struct Parts {
 /// on the caller's runtime, which must outlive the server.
 pub fn serve(parts: Parts, listener: TcpListener) -> io::Result<Server> {
     let Parts { settings, roles, wallet, gateway, authenticator, staff, desk, probes } = parts;
-    let client_timeout = Duration::from_millis(settings.client_timeout_ms);
+    let (client_timeout, keep_alive) = (settings.client_timeout(), Duration::from_millis(settings.keep_alive_ms));
     let (workers, shutdown_secs) = (settings.workers, settings.shutdown_timeout_secs);
-    let edge =
-        Arc::new(Edge { settings, runtime: tokio::runtime::Handle::current(), probes, key_uses: KeyUses::default() });
+    let edge = Arc::new(Edge::new(settings, tokio::runtime::Handle::current(), probes));
+    let connections = Arc::clone(&edge.connections);
+    tokio::spawn(Connections::watch(Arc::downgrade(&connections)));
     let app = move || {
         App::new()
             .app_data(Arc::clone(&edge))
@@ -80,11 +81,24 @@ pub fn serve(parts: Parts, listener: TcpListener) -> io::Result<Server> {
     };
     let server = HttpServer::new(app)
         .workers(workers)
-        .keep_alive(KEEP_ALIVE)
+        .keep_alive(keep_alive)
         .client_request_timeout(client_timeout)
         .client_disconnect_timeout(Duration::from_secs(1))
+        .on_connect(move |connection, data| connections.connected(connection, data))
         .shutdown_timeout(shutdown_secs)
         .disable_signals()
         .listen(listener)?;
     Ok(server.run())
+}
+
+/// A server on `listener` that answers `/metrics` alone, for a port of its own. Run as [`serve`]'s.
+pub fn serve_metrics(wallet: Arc<Wallet>, gateway: Arc<Gateway>, listener: TcpListener) -> io::Result<Server> {
+    let app = move || {
+        App::new()
+            .app_data(Arc::clone(&wallet))
+            .app_data(Arc::clone(&gateway))
+            .wrap(from_fn(context::edge))
+            .configure(routes::metrics_alone)
+    };
+    Ok(HttpServer::new(app).workers(1).disable_signals().shutdown_timeout(1).listen(listener)?.run())
 }

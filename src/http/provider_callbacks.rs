@@ -9,6 +9,7 @@ use utoipa::ToSchema;
 use super::body;
 use super::call::Edge;
 use super::error::{ApiError, Code, FieldProblem};
+use super::proxies::Origin;
 use crate::domain::ids::ProviderAccountId;
 use crate::gateway::Gateway;
 use crate::gateway::callback::Received;
@@ -44,11 +45,14 @@ pub async fn receive(request: HttpRequest, payload: web::Payload) -> Result<Http
         .iter()
         .filter_map(|(name, value)| Some((name.as_str().to_owned(), value.to_str().ok()?.to_owned())))
         .collect();
-    let received =
-        edge.outlive(async move { gateway.receive_callback(account_id, &headers, body.bytes()).await }).await??;
+    let (origin, limits) = (Origin::of(&request), Arc::clone(&edge));
+    let heeds_stray = move || origin.subject().is_none_or(|from| limits.limits.stray_callback.take(from).is_ok());
+    let receive = async move { gateway.receive_callback_from(account_id, &headers, body.bytes(), heeds_stray).await };
+    let received = edge.outlive(receive).await??;
     match received {
         Received::Stored => Ok(HttpResponse::Ok().json(CallbackReceived { status: "stored" })),
         Received::NotVerified => Err(ApiError::new(Code::CallbackNotVerified)),
+        Received::Unheeded => Err(ApiError::new(Code::TooManyRequests)),
         Received::Malformed => Err(ApiError::field("", FieldProblem::Value)),
         Received::NoSuchAccount => Err(ApiError::new(Code::NotFound)),
     }

@@ -15,18 +15,21 @@ pub struct Roles {
     pub provider_callbacks: bool,
     /// `/docs` and `/openapi.yaml`.
     pub docs: bool,
+    pub metrics: bool,
     pub dashboard: bool,
 }
 
 impl Roles {
     pub const ALL: Roles =
-        Roles { wallet: true, partners: true, provider_callbacks: true, docs: true, dashboard: true };
+        Roles { wallet: true, partners: true, provider_callbacks: true, docs: true, metrics: true, dashboard: true };
 }
 
 pub fn routes(cfg: &mut web::ServiceConfig, roles: Roles) {
     cfg.service(resource("/health/live", "GET, HEAD", [web::get().to(health::live), web::head().to(health::live)]))
-        .service(resource("/health/ready", "GET, HEAD", [web::get().to(health::ready), web::head().to(health::ready)]))
-        .service(resource("/metrics", "GET", [web::get().to(metrics::metrics)]));
+        .service(resource("/health/ready", "GET, HEAD", [web::get().to(health::ready), web::head().to(health::ready)]));
+    if roles.metrics {
+        metrics_alone(cfg);
+    }
     if roles.wallet {
         wallet(cfg);
     }
@@ -47,6 +50,11 @@ pub fn routes(cfg: &mut web::ServiceConfig, roles: Roles) {
             .configure(docs::configure);
     }
     cfg.default_service(web::to(not_found));
+}
+
+/// `/metrics`, wherever it is served.
+pub fn metrics_alone(cfg: &mut web::ServiceConfig) {
+    cfg.service(resource("/metrics", "GET", [web::get().to(metrics::metrics)]));
 }
 
 fn wallet(cfg: &mut web::ServiceConfig) {

@@ -3,10 +3,13 @@
 //! nothing is sent twice.
 
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
 use zeroize::Zeroizing;
+
+use crate::outgoing::Guard;
 
 /// The longest that a connection may take to be made.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
@@ -83,19 +86,29 @@ pub trait Transport: Send + Sync + 'static {
 #[derive(Clone, Debug)]
 pub struct TcpTransport {
     client: reqwest::Client,
+    /// Where the base URLs aren't configuration's.
+    guard: Option<Arc<Guard>>,
 }
 
 impl TcpTransport {
     pub fn new() -> Result<Self, reqwest::Error> {
-        let client = reqwest::Client::builder()
-            .connect_timeout(CONNECT_TIMEOUT)
-            // Neither a redirect nor a retry may send an order again.
-            .redirect(reqwest::redirect::Policy::none())
-            .retry(reqwest::retry::never())
-            .referer(false)
-            .build()?;
-        Ok(Self { client })
+        Ok(Self { client: built(reqwest::Client::builder())?, guard: None })
     }
+
+    /// One that calls nothing but what `guard` permits.
+    pub fn guarded(guard: Arc<Guard>) -> Result<Self, reqwest::Error> {
+        Ok(Self { client: built(guard.client())?, guard: Some(guard) })
+    }
+}
+
+fn built(builder: reqwest::ClientBuilder) -> Result<reqwest::Client, reqwest::Error> {
+    builder
+        .connect_timeout(CONNECT_TIMEOUT)
+        // Neither a redirect nor a retry may send an order again.
+        .redirect(reqwest::redirect::Policy::none())
+        .retry(reqwest::retry::never())
+        .referer(false)
+        .build()
 }
 
 #[async_trait]
@@ -104,6 +117,9 @@ impl Transport for TcpTransport {
         let unsent = |what: &str| TransportError::NotConnected(what.to_owned());
         let mut url = reqwest::Url::parse(&format!("{}{}", request.base_url, request.path))
             .map_err(|_| unsent("the base URL can't be read"))?;
+        if let Some(guard) = &self.guard {
+            guard.check(&url).map_err(|forbidden| TransportError::NotConnected(forbidden.to_string()))?;
+        }
         if !request.query.is_empty() {
             url.query_pairs_mut().extend_pairs(&request.query);
         }

@@ -24,6 +24,7 @@ type KeySql = (
     Nullable<Timestamptz>,
     Text,
     Timestamptz,
+    Nullable<Bytea>,
 );
 
 /// A key as stored.
@@ -45,6 +46,8 @@ pub struct ApiKeyRow {
     pub last_used_at: Option<DateTime<Utc>>,
     pub created_by: String,
     pub created_at: DateTime<Utc>,
+    /// The secret that its requests are signed with, sealed for this row; `None`: they aren't.
+    pub signing_sealed: Option<Vec<u8>>,
 }
 
 impl ApiKeyRow {
@@ -58,28 +61,29 @@ statement! {
         partner_id: PartnerId as SqlUuid, mode: Mode as Text, id: ApiKeyId as SqlUuid, name: String as Text, prefix: String as Text,
         secret_hash: Vec<u8> as Bytea, scopes: Vec<String> as Array<Text>, allowed_ips: Vec<String> as Array<Text>,
         expires_at: Option<DateTime<Utc>> as Nullable<Timestamptz>, created_by: String as Text, now: DateTime<Utc> as Timestamptz,
+        signing_sealed: Option<Vec<u8>> as Nullable<Bytea>,
     } = "INSERT INTO api_key (partner_id, mode, id, name, prefix, secret_hash, scopes, allowed_ips, expires_at, created_by, \
-             created_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+             created_at, signing_sealed) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 }
 
 statement! {
     /// One read of one row by a unique index, and its partner's code.
     struct FindByHash { secret_hash: Vec<u8> as Bytea } => (KeySql, Text)
       = "SELECT k.partner_id, k.mode, k.id, k.name, k.prefix, k.secret_hash, k.scopes, k.allowed_ips, k.expires_at, \
-             k.revoked_at, k.last_used_at, k.created_by, k.created_at, p.code \
+             k.revoked_at, k.last_used_at, k.created_by, k.created_at, k.signing_sealed, p.code \
          FROM api_key k JOIN partner p ON p.id = k.partner_id WHERE k.secret_hash = ?"
 }
 
 statement! {
     struct FindKey { id: ApiKeyId as SqlUuid, partner_id: PartnerId as SqlUuid, mode: Mode as Text } => KeySql
       = "SELECT partner_id, mode, id, name, prefix, secret_hash, scopes, allowed_ips, expires_at, revoked_at, last_used_at, \
-             created_by, created_at FROM api_key WHERE id = ? AND partner_id = ? AND mode = ?"
+             created_by, created_at, signing_sealed FROM api_key WHERE id = ? AND partner_id = ? AND mode = ?"
 }
 
 statement! {
     struct LockKey { id: ApiKeyId as SqlUuid, partner_id: PartnerId as SqlUuid, mode: Mode as Text } => KeySql
       = "SELECT partner_id, mode, id, name, prefix, secret_hash, scopes, allowed_ips, expires_at, revoked_at, last_used_at, \
-             created_by, created_at FROM api_key WHERE id = ? AND partner_id = ? AND mode = ? FOR UPDATE"
+             created_by, created_at, signing_sealed FROM api_key WHERE id = ? AND partner_id = ? AND mode = ? FOR UPDATE"
 }
 
 statement! {
@@ -87,7 +91,7 @@ statement! {
         tenant: String as Text, created_at: DateTime<Utc> as Timestamptz, id: Uuid as SqlUuid, limit: i64 as BigInt,
     } => KeySql
       = "SELECT partner_id, mode, id, name, prefix, secret_hash, scopes, allowed_ips, expires_at, revoked_at, last_used_at, \
-             created_by, created_at FROM api_key \
+             created_by, created_at, signing_sealed FROM api_key \
          WHERE (partner_id::text || mode) = ? AND (created_at, id) < (?, ?) ORDER BY created_at DESC, id DESC LIMIT ?"
 }
 
@@ -96,7 +100,7 @@ statement! {
         tenant: String as Text, created_at: DateTime<Utc> as Timestamptz, id: Uuid as SqlUuid, limit: i64 as BigInt,
     } => KeySql
       = "SELECT partner_id, mode, id, name, prefix, secret_hash, scopes, allowed_ips, expires_at, revoked_at, last_used_at, \
-             created_by, created_at FROM api_key \
+             created_by, created_at, signing_sealed FROM api_key \
          WHERE (partner_id::text || mode) = ? AND (created_at, id) > (?, ?) ORDER BY created_at, id LIMIT ?"
 }
 
@@ -129,6 +133,7 @@ pub async fn insert(conn: &AsyncPgConnection, key: ApiKeyRow) -> QueryResult<()>
         expires_at: key.expires_at,
         created_by: key.created_by,
         now: key.created_at,
+        signing_sealed: key.signing_sealed,
     }
     .execute(&mut &*conn)
     .await?;

@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 use diesel::QueryResult;
-use diesel::sql_types::{Array, Bool, Bytea, Jsonb, Nullable, Text, Timestamptz, Uuid as SqlUuid};
+use diesel::sql_types::{Array, BigInt, Bool, Bytea, Jsonb, Nullable, Text, Timestamptz, Uuid as SqlUuid};
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
 use serde_json::Value;
 use uuid::Uuid;
@@ -33,6 +33,13 @@ statement! {
 statement! {
     struct MarkProcessed { now: DateTime<Utc> as Timestamptz, partner_id: PartnerId as SqlUuid, mode: Mode as Text, id: Uuid as SqlUuid }
       = "UPDATE provider_callback SET processed_at = ? WHERE partner_id = ? AND mode = ? AND id = ?"
+}
+
+statement! {
+    /// Skips what another one prunes already.
+    struct PruneStrays { provider_account_id: ProviderAccountId as SqlUuid, kept: i64 as BigInt }
+      = "DELETE FROM provider_callback WHERE id IN (SELECT id FROM provider_callback WHERE provider_account_id = ? AND NOT verified \
+             ORDER BY received_at DESC, id DESC OFFSET ? FOR UPDATE SKIP LOCKED)"
 }
 
 /// A callback to be stored.
@@ -74,6 +81,16 @@ pub async fn find(conn: &mut AsyncPgConnection, callbacks: &[(Tenant, Uuid)]) ->
     }
     .load(conn)
     .await
+}
+
+/// Deletes an account's callbacks that couldn't be verified, but for the newest `kept`.
+pub async fn prune_strays(
+    conn: &mut AsyncPgConnection,
+    provider_account_id: ProviderAccountId,
+    kept: i64,
+) -> QueryResult<()> {
+    PruneStrays { provider_account_id, kept }.execute(conn).await?;
+    Ok(())
 }
 
 pub async fn mark_processed(

@@ -195,6 +195,28 @@ async fn every_role_is_served_beside_the_others() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn metrics_have_a_port_of_their_own_and_the_docs_can_be_off() {
+    let mut place = Place::new().await;
+    let metrics = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    place.set("LANDFALL__HTTP__METRICS_LISTEN", &metrics.to_string());
+    place.set("LANDFALL__HTTP__DOCS", "false");
+    let server = place.serve("api").await;
+    let status = async |address, path: &str| reqwest::get(format!("http://{address}{path}")).await.unwrap().status();
+    for path in ["/metrics", "/docs", "/docs/", "/openapi.yaml"] {
+        assert_eq!(status(server.address, path).await, 404, "{path}");
+    }
+    assert_eq!(status(metrics, "/metrics").await, 200);
+    for path in ["/health/live", "/v1/customers", "/v4/payout/data", "/docs"] {
+        assert_eq!(status(metrics, path).await, 404, "{path}");
+    }
+    assert!(server.stop().await.success());
+    // Beside nothing at all.
+    place.set("LANDFALL__HTTP__METRICS", "false");
+    let output = place.run(&["config", "check"]).await;
+    assert!(String::from_utf8_lossy(&output.stderr).contains("http.metrics_listen"), "{output:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn an_api_key_is_printed_alone_listed_without_its_secret_and_revoked() {
     let place = Place::new().await;
     let key = place.says(&["api-key", "create", "--partner", "demo", "--mode", "test", "--name", "shop"]).await;
@@ -205,6 +227,8 @@ async fn an_api_key_is_printed_alone_listed_without_its_secret_and_revoked() {
     let listed = place.says(&["api-key", "list"]).await;
     assert!(listed.contains("shop  valid  payouts:read,") && listed.lines().count() == 1, "{listed}");
     assert!(!listed.contains(&key));
+    let signed = place.says(&["api-key", "create", "--partner", "house", "--name", "signs", "--signed"]).await;
+    assert!(signed.lines().count() == 2 && signed.lines().nth(1).unwrap().starts_with("ssk_test_"), "{signed}");
     let id = listed.split_whitespace().next().unwrap();
     let house = place.run(&["api-key", "revoke", "--partner", "house", id]).await;
     assert!(!house.status.success());

@@ -12,6 +12,9 @@ const ADMIN_TOKEN: &str = "an-admin-token-of-tests";
 
 /// The usual routes, the first of which leads to the simulator.
 const CONFIGURATION: &str = r#"
+[providers.http]
+inner_networks = ["127.0.0.0/8"]
+
 [[gateway.provider_accounts]]
 code = "sandbox-a"
 provider = "http"

@@ -16,6 +16,7 @@ mod adyen;
 mod checkout;
 mod contract;
 mod end_to_end;
+mod guard;
 mod line;
 mod page;
 mod prism;

@@ -52,6 +52,7 @@ impl TcpSubject {
         let server = Server::start(Arc::clone(&house), listener, ADMIN_TOKEN.into()).unwrap();
         let mut settings = ProvidersSettings::shipped().http;
         settings.send_timeout_ms = 700;
+        settings.inner_networks = vec!["127.0.0.0/8".parse().unwrap()];
         let account = account_at(&format!("http://{}", server.address));
         let provider = Arc::new(HttpProvider::new(&settings).unwrap());
         Self { provider, account, clock, house, server, mailbox, _dir: dir }

@@ -141,6 +141,7 @@ async fn keys(world: &World, tenant: landfall::domain::ids::Tenant) {
         scopes: BTreeSet::from(Scope::ALL),
         allowed_ips: vec!["192.0.2.0/24".to_owned()],
         expires_at: None,
+        signing_required: false,
     };
     let (first, _) = gateway.make_key(&author, false, new("first")).await.unwrap();
     let change = KeyChange { name: Some("first, renamed".to_owned()), ..KeyChange::default() };

@@ -127,6 +127,7 @@ impl Partner {
             scopes: [Scope::PayoutsRead, Scope::PayoutsWrite, Scope::FundsWrite].into_iter().collect(),
             allowed_ips: Vec::new(),
             expires_at: None,
+            signing_required: false,
         };
         let (key, secret) = app.gateway.make_key(&Author::command(tenant), false, new).await.map_err(said)?;
         let caller = Caller { tenant, key_id: key.id, scopes: key.scopes, is_house: false, origin: None };

@@ -259,6 +259,7 @@ impl Partner {
             scopes: [Scope::PayoutsRead, Scope::PayoutsWrite].into_iter().collect(),
             allowed_ips: Vec::new(),
             expires_at: None,
+            signing_required: false,
         };
         let (key, secret) = gateway.make_key(&Author::command(tenant), false, new).await.map_err(said)?;
         let caller = Caller { tenant, key_id: key.id, scopes: Scope::ALL.into(), is_house: false, origin: None };

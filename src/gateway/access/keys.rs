@@ -17,15 +17,18 @@ use subtle::ConstantTimeEq;
 use zeroize::Zeroizing;
 
 use super::audit::{self, Action, Author};
-use super::networks::Network;
+use super::signing::{self, Parts, SignatureRefused, SignedBody};
+
 use super::{Caller, Problem, Refusal, Scope};
 use crate::config::gateway::HOUSE;
+use crate::config::networks::Network;
 use crate::domain::ids::{ApiKeyId, Mode, Tenant};
 use crate::gateway::{Gateway, GatewayError};
 pub use crate::store::Slice;
 use crate::store::api_keys::{self, ApiKeyRow};
 use crate::store::error::DbError;
 use crate::store::retry::transaction;
+use crate::vault::{Context, Sealed};
 
 const SECRET_BYTES: usize = 32;
 /// 32 bytes in base64url.
@@ -43,7 +46,27 @@ pub const USE_NOTED_SECS: i64 = 60;
 #[derive(Clone)]
 pub struct Secret(Zeroizing<String>);
 
+/// What a new key's owner is shown, once.
+#[derive(Clone, Debug)]
+pub struct Secrets {
+    pub key: Secret,
+    /// What the key's requests are to be signed with, where they are.
+    pub signing: Option<Secret>,
+}
+
+impl Secrets {
+    /// The key itself. For its owner's eyes.
+    pub fn expose(&self) -> &str {
+        self.key.expose()
+    }
+}
+
 impl Secret {
+    fn draw_signing(mode: Mode) -> Result<Self, GatewayError> {
+        let drawn = Self::draw(mode)?;
+        Ok(Self(Zeroizing::new(format!("s{}", drawn.expose()))))
+    }
+
     fn draw(mode: Mode) -> Result<Self, GatewayError> {
         let mut bytes = Zeroizing::new([0; SECRET_BYTES]);
         let drawn = SysRng.try_fill_bytes(bytes.as_mut_slice());
@@ -106,6 +129,8 @@ pub enum KeyRefused {
     Expired(ApiKeyId),
     #[error("{0} may not be used from where it was")]
     Address(ApiKeyId),
+    #[error("{id}: {why}")]
+    Signature { id: ApiKeyId, why: SignatureRefused },
     #[error(transparent)]
     Failed(#[from] GatewayError),
 }
@@ -122,6 +147,27 @@ pub struct Known {
     pub caller: Caller,
     pub partner_code: String,
     pub last_used_at: Option<DateTime<Utc>>,
+    /// What the request must be signed with; `None`: it needs no signature.
+    pub signing: Option<Secret>,
+}
+
+impl Known {
+    /// Checks the signature of a request whose key demands one. `None`: it demands none.
+    ///
+    /// # Errors
+    /// [`KeyRefused::Signature`], which says why.
+    pub fn check_signature(
+        &self,
+        parts: &Parts<'_>,
+        header: Option<&str>,
+        now: DateTime<Utc>,
+    ) -> Result<Option<SignedBody>, KeyRefused> {
+        let Some(secret) = &self.signing else { return Ok(None) };
+        let checked = header
+            .ok_or(SignatureRefused::Missing)
+            .and_then(|header| signing::verify(secret.expose(), parts, header, now));
+        checked.map(Some).map_err(|why| KeyRefused::Signature { id: self.caller.key_id, why })
+    }
 }
 
 /// A key to be made.
@@ -133,6 +179,8 @@ pub struct NewKey {
     /// Addresses and networks; empty: any.
     pub allowed_ips: Vec<String>,
     pub expires_at: Option<DateTime<Utc>>,
+    /// Whether its requests are signed.
+    pub signing_required: bool,
 }
 
 /// What is to be changed of a key; `None` leaves it.
@@ -157,6 +205,7 @@ pub struct ApiKey {
     pub last_used_at: Option<DateTime<Utc>>,
     pub created_by: String,
     pub created_at: DateTime<Utc>,
+    pub signing_required: bool,
 }
 
 impl From<ApiKeyRow> for ApiKey {
@@ -173,6 +222,7 @@ impl From<ApiKeyRow> for ApiKey {
             last_used_at: row.last_used_at,
             created_by: row.created_by,
             created_at: row.created_at,
+            signing_required: row.signing_sealed.is_some(),
         }
     }
 }
@@ -186,7 +236,7 @@ fn scopes_of(texts: &[String]) -> BTreeSet<Scope> {
 fn audited(key: &ApiKeyRow) -> Value {
     json!({
         "name": key.name, "prefix": key.prefix, "scopes": key.scopes, "allowed_ips": key.allowed_ips,
-        "expires_at": key.expires_at, "revoked_at": key.revoked_at,
+        "expires_at": key.expires_at, "revoked_at": key.revoked_at, "signing_required": key.signing_sealed.is_some(),
     })
 }
 
@@ -216,6 +266,10 @@ impl Gateway {
                 return Err(KeyRefused::Address(key.id));
             }
         }
+        let signing = match &key.signing_sealed {
+            Some(sealed) => Some(self.open_signing(key.tenant(), key.id, sealed).await?),
+            None => None,
+        };
         let caller = Caller {
             tenant: key.tenant(),
             key_id: key.id,
@@ -223,7 +277,14 @@ impl Gateway {
             is_house: partner_code == HOUSE,
             origin: address.map(|address| address.to_canonical().to_string()),
         };
-        Ok(Known { caller, partner_code, last_used_at: key.last_used_at })
+        Ok(Known { caller, partner_code, last_used_at: key.last_used_at, signing })
+    }
+
+    async fn open_signing(&self, tenant: Tenant, id: ApiKeyId, sealed: &[u8]) -> Result<Secret, GatewayError> {
+        let opened = self.vault.open(&signing_place(tenant, id), &Sealed(sealed.to_vec())).await?;
+        let text = std::str::from_utf8(&opened);
+        let text = text.map_err(|_| GatewayError::Corrupt(format!("the signing secret of {id} is no text")))?;
+        Ok(Secret(Zeroizing::new(text.to_owned())))
     }
 
     /// Notes that a key was used, at most once in [`USE_NOTED_SECS`].
@@ -234,16 +295,34 @@ impl Gateway {
     }
 
     /// Makes a key in the caller's own mode. It can't do what the caller can't.
-    pub async fn create_key(&self, caller: &Caller, new: NewKey) -> Result<(ApiKey, Secret), Refusal> {
+    pub async fn create_key(&self, caller: &Caller, new: NewKey) -> Result<(ApiKey, Secrets), Refusal> {
         if let Some(scope) = new.scopes.difference(&caller.scopes).next() {
             let detail = format!("This key doesn't have the scope {scope} and can't give it.");
             return Err(Refusal::Forbidden { code: "SCOPE_NOT_HELD", detail });
         }
+        let maker = self.key_of(caller).await?;
+        check_within(&maker, Some(&new.allowed_ips), Some(new.expires_at))?;
+        if maker.signing_sealed.is_some() && !new.signing_required {
+            return Err(too_wide("This key's requests are signed: so are those of the keys that it makes."));
+        }
         self.make_key(&Author::from(caller), caller.is_house, new).await
     }
 
+    /// Changes a key as [`Self::change_key`] does, to nothing that the caller couldn't make.
+    pub async fn change_key_by(&self, caller: &Caller, id: ApiKeyId, change: KeyChange) -> Result<ApiKey, Refusal> {
+        let maker = self.key_of(caller).await?;
+        check_within(&maker, change.allowed_ips.as_deref(), change.expires_at)?;
+        self.change_key(&Author::from(caller), id, change).await
+    }
+
+    /// The caller's own key.
+    async fn key_of(&self, caller: &Caller) -> Result<ApiKeyRow, Refusal> {
+        let conn = self.db.get().await?;
+        api_keys::find(&conn, caller.tenant, caller.key_id).await?.ok_or(NOT_FOUND)
+    }
+
     /// Makes a key for the author's tenant.
-    pub async fn make_key(&self, author: &Author, is_house: bool, new: NewKey) -> Result<(ApiKey, Secret), Refusal> {
+    pub async fn make_key(&self, author: &Author, is_house: bool, new: NewKey) -> Result<(ApiKey, Secrets), Refusal> {
         let now = self.clock.now();
         let mut problems = problems_of(Some(&new.name), Some(&new.allowed_ips), new.expires_at, now);
         if new.scopes.is_empty() {
@@ -256,11 +335,20 @@ impl Gateway {
             let detail = "In live mode only keys of the house may have funds:write.".to_owned();
             return Err(Refusal::Forbidden { code: "SCOPE_RESERVED", detail });
         }
-        let secret = Secret::draw(author.tenant.mode)?;
+        let (secret, id) = (Secret::draw(author.tenant.mode)?, ApiKeyId::new());
+        let signing = if new.signing_required { Some(Secret::draw_signing(author.tenant.mode)?) } else { None };
+        let signing_sealed = match &signing {
+            Some(signing) => {
+                let place = signing_place(author.tenant, id);
+                let sealed = self.vault.seal(&place, signing.expose().as_bytes()).await.map_err(GatewayError::from)?;
+                Some(sealed.0)
+            }
+            None => None,
+        };
         let row = ApiKeyRow {
             partner_id: author.tenant.partner_id,
             mode: author.tenant.mode,
-            id: ApiKeyId::new(),
+            id,
             name: new.name,
             prefix: secret.prefix(),
             secret_hash: secret.hash().to_vec(),
@@ -271,6 +359,7 @@ impl Gateway {
             last_used_at: None,
             created_by: author.actor.clone(),
             created_at: now,
+            signing_sealed,
         };
         transaction(&self.db, async |conn| {
             api_keys::insert(conn, row.clone()).await?;
@@ -285,7 +374,7 @@ impl Gateway {
             Ok::<_, Refusal>(())
         })
         .await?;
-        Ok((row.into(), secret))
+        Ok((row.into(), Secrets { key: secret, signing }))
     }
 
     /// A tenant's keys, revoked ones too.
@@ -356,6 +445,40 @@ async fn write(
         result: audit::DONE,
     };
     Ok(audit::record(conn, author, action, now).await?)
+}
+
+/// What a signing secret's ciphertext is bound to.
+fn signing_place(tenant: Tenant, id: ApiKeyId) -> Context {
+    Context { tenant, customer_id: None, record: id.0.into(), column: "api_key_signing" }
+}
+
+fn too_wide(detail: &str) -> Refusal {
+    Refusal::Forbidden { code: "KEY_TOO_WIDE", detail: detail.to_owned() }
+}
+
+/// Refuses what reaches beyond `maker`: a key that was handed on for less must not become one for more. What can't be read as a network
+/// is told elsewhere.
+fn check_within(
+    maker: &ApiKeyRow,
+    allowed_ips: Option<&[String]>,
+    expires_at: Option<Option<DateTime<Utc>>>,
+) -> Result<(), Refusal> {
+    let networks = |texts: &[String]| texts.iter().filter_map(|text| text.parse().ok()).collect::<Vec<Network>>();
+    if let Some(wanted) = allowed_ips.filter(|_| !maker.allowed_ips.is_empty()) {
+        let own = networks(&maker.allowed_ips);
+        let is_within = |network: &Network| own.iter().any(|own| network.is_within(own));
+        if wanted.is_empty() || !networks(wanted).iter().all(is_within) {
+            return Err(too_wide(
+                "This key may be used from its own addresses only: so may the keys that it makes or changes.",
+            ));
+        }
+    }
+    if let (Some(wanted), Some(own)) = (expires_at, maker.expires_at)
+        && wanted.is_none_or(|wanted| wanted > own)
+    {
+        return Err(too_wide("This key ends: so do the keys that it makes or changes, no later than itself."));
+    }
+    Ok(())
 }
 
 /// Everything that is wrong with what a key is to be.

@@ -2,7 +2,7 @@
 
 pub mod audit;
 pub mod keys;
-pub mod networks;
+pub mod signing;
 
 use std::borrow::Cow;
 use std::collections::BTreeSet;

@@ -14,6 +14,7 @@ use super::request;
 use super::visitor::{Visitor, check_form};
 use super::words;
 use crate::domain::ids::PayoutId;
+use crate::http::proxies::Origin;
 use crate::staff::desk::{Desk, RequestPage};
 use crate::staff::moderation::{
     Choice, DecideError, Decision, DecisionKind, Possibility, ProviderIds, WordError, may_decide,
@@ -187,7 +188,7 @@ pub async fn submit(
         reason: typed.reason.clone(),
         evidence: typed.evidence.clone(),
     };
-    let origin = http.peer_addr().map(|peer| peer.ip().to_string());
+    let origin = Origin::of(&http).text();
     let error = match desk.decide(&visitor.0.owner, origin, &decision).await {
         Ok(decided) => {
             let done = if decided.is_repeat { "repeated" } else { "decided" };

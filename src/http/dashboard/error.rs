@@ -1,14 +1,18 @@
 //! What is shown instead of a page. Nothing internal is told; what went wrong is logged, once, here.
 
-use std::fmt;
+use std::{fmt, io};
 
+use actix_web::error::{PayloadError, UrlencodedError};
 use actix_web::http::StatusCode;
-use actix_web::http::header::{LOCATION, RETRY_AFTER};
+use actix_web::http::header::{CONTENT_SECURITY_POLICY, LOCATION, RETRY_AFTER};
 use actix_web::{HttpResponse, ResponseError};
 use askama::Template;
 
+use super::CONTENT_SECURITY_POLICY as POLICY;
 use super::assets::STYLE_SHEET_HREF;
 use super::parts::html;
+use crate::http::error::{ApiError, Code};
+use crate::http::limits::TooOften;
 use crate::staff::StaffError;
 use crate::staff::desk::DeskError;
 use crate::staff::moderation::WordError;
@@ -20,6 +24,10 @@ pub enum PageError {
     NotFound,
     /// A form that can't be read, or that this browser wasn't given.
     Form,
+    /// A form that didn't come in time, or a head that is too large: what the status says.
+    Request(StatusCode),
+    /// Too often: after so many seconds it may be tried again.
+    TooOften(u64),
     /// Too much to do, or the database can't be reached: later it may work.
     Unavailable(String),
     Internal(String),
@@ -56,6 +64,14 @@ impl PageError {
                 "This form can't be used any more",
                 "It was opened in another session, or too long ago. Nothing was done. Open the page again and repeat it.",
             ),
+            PageError::Request(_) => (
+                "Your browser's request can't be taken",
+                "It was too slow or too large. Nothing was done. Open the page again and repeat it.",
+            ),
+            PageError::TooOften(_) => (
+                "Too often",
+                "There were too many tries from your network. Nothing was done. Wait a moment and try again.",
+            ),
             PageError::Unavailable(_) => (
                 "Landfall can't answer now",
                 "It is too busy, or can't reach its database. Nothing was changed. Try again in a moment.",
@@ -74,6 +90,8 @@ impl ResponseError for PageError {
             PageError::SignedOut => StatusCode::SEE_OTHER,
             PageError::NotFound => StatusCode::NOT_FOUND,
             PageError::Form => StatusCode::FORBIDDEN,
+            PageError::Request(status) => *status,
+            PageError::TooOften(_) => StatusCode::TOO_MANY_REQUESTS,
             PageError::Unavailable(_) => StatusCode::SERVICE_UNAVAILABLE,
             PageError::Internal(_) => StatusCode::INTERNAL_SERVER_ERROR,
         }
@@ -86,14 +104,18 @@ impl ResponseError for PageError {
             }
             PageError::Unavailable(why) => tracing::warn!(why, "a dashboard page is unavailable"),
             PageError::Internal(why) => tracing::error!(why, "a dashboard page failed"),
-            PageError::NotFound | PageError::Form => {}
+            PageError::NotFound | PageError::Form | PageError::Request(_) | PageError::TooOften(_) => {}
         }
         let (title, what_to_do) = self.told();
         let page = ErrorPage { css: &STYLE_SHEET_HREF, title, what_to_do };
         let mut response = HttpResponse::build(self.status_code());
-        if matches!(self, PageError::Unavailable(_)) {
-            response.insert_header((RETRY_AFTER, "5"));
+        match self {
+            PageError::Unavailable(_) => drop(response.insert_header((RETRY_AFTER, "5"))),
+            PageError::TooOften(secs) => drop(response.insert_header((RETRY_AFTER, secs.to_string()))),
+            _ => {}
         }
+        // Also where the edge answers, outside of the dashboard's own headers.
+        response.insert_header((CONTENT_SECURITY_POLICY, POLICY));
         html(response, &page).unwrap_or_else(|_| HttpResponse::InternalServerError().finish())
     }
 }
@@ -114,6 +136,36 @@ impl From<WordError> for PageError {
     fn from(error: WordError) -> Self {
         let is_passing = matches!(&error, WordError::Decision(error) if error.is_passing());
         Self::failed(is_passing, &error)
+    }
+}
+
+impl From<TooOften> for PageError {
+    fn from(refused: TooOften) -> Self {
+        PageError::TooOften(refused.retry_after_secs)
+    }
+}
+
+impl From<UrlencodedError> for PageError {
+    fn from(error: UrlencodedError) -> Self {
+        match error {
+            UrlencodedError::Payload(PayloadError::Io(error)) if error.kind() == io::ErrorKind::TimedOut => {
+                PageError::Request(StatusCode::REQUEST_TIMEOUT)
+            }
+            _ => PageError::Form,
+        }
+    }
+}
+
+/// What the edge refuses or gives up.
+impl From<&ApiError> for PageError {
+    fn from(error: &ApiError) -> Self {
+        match error.code {
+            Code::NotFound => PageError::NotFound,
+            Code::TooManyRequests => PageError::TooOften(error.retry_after_secs().unwrap_or(1)),
+            Code::ServiceUnavailable => PageError::Unavailable("too much to do".to_owned()),
+            Code::Common => PageError::Internal("a page failed".to_owned()),
+            code => PageError::Request(code.status()),
+        }
     }
 }
 

@@ -36,7 +36,7 @@ use actix_web::{Error, HttpResponse, Route, web};
 
 use crate::domain::staff::Role;
 use crate::staff::moderation::DECIDES;
-use error::PageError;
+pub use error::PageError;
 
 /// The largest form that is taken, in bytes: two texts of a thousand characters in any script fit, percent-encoded.
 const FORM_BYTES_MAX: usize = 32_768;
@@ -59,7 +59,9 @@ pub fn routes(config: &mut web::ServiceConfig) {
     let scope = web::scope(PREFIX)
         .wrap(from_fn(keep_own_errors))
         .wrap(headers)
-        .app_data(web::FormConfig::default().limit(FORM_BYTES_MAX).error_handler(|_, _| PageError::Form.into()))
+        .app_data(
+            web::FormConfig::default().limit(FORM_BYTES_MAX).error_handler(|error, _| PageError::from(error).into()),
+        )
         .app_data(web::QueryConfig::default().error_handler(|_, _| PageError::NotFound.into()))
         .default_service(web::to(error::not_found));
     let pages = table().into_iter().fold(scope, |scope, (address, route)| scope.route(address.path, route));
@@ -68,6 +70,11 @@ pub fn routes(config: &mut web::ServiceConfig) {
 
 /// Under which all addresses lie.
 pub const PREFIX: &str = "/dashboard";
+
+/// Whether a path is answered with pages.
+pub fn owns(path: &str) -> bool {
+    path.strip_prefix(PREFIX).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+}
 
 /// Whom an address answers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,5 +1,7 @@
 //! Signing in and out. The sign-in form carries a token too, tied to a cookie of its own: nobody signs a victim in to another account.
 
+use std::sync::Arc;
+
 use actix_web::http::StatusCode;
 use actix_web::http::header::{LOCATION, SET_COOKIE, USER_AGENT};
 use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder, web};
@@ -13,6 +15,8 @@ use super::error::PageError;
 use super::parts::html;
 use super::visitor::{Visitor, check_form};
 use crate::domain::ids::Mode;
+use crate::http::call::Edge;
+use crate::http::proxies::Origin;
 use crate::staff::desk::Desk;
 use crate::staff::sign_in::SignIn;
 use crate::staff::{SessionToken, Staff, StaffError};
@@ -91,10 +95,14 @@ pub async fn submit(
     if !was_given_here {
         return Err(PageError::Form);
     }
+    let origin = Origin::of(&request);
+    if let (Some(edge), Some(address)) = (request.app_data::<Arc<Edge>>(), origin.subject()) {
+        edge.limits.sign_in.take(address)?;
+    }
     let attempt = SignIn {
         email: email.clone(),
         password,
-        ip: request.peer_addr().map(|peer| peer.ip()),
+        ip: origin.caller,
         user_agent: request.headers().get(USER_AGENT).and_then(|text| text.to_str().ok()).map(str::to_owned),
         replaces: Cookie::Session.read(&request),
     };

@@ -67,12 +67,14 @@ codes! {
     /// The body did not come in time.
     RequestTimeout = "REQUEST_TIMEOUT", 5, Core, REQUEST_TIMEOUT;
     TooManyRequests = "TOO_MANY_REQUESTS", 6, Core, TOO_MANY_REQUESTS;
-    /// The database or the key provider can't be reached: try again.
+    /// The database or the key provider can't be reached, or there is too much to do: try again.
     ServiceUnavailable = "SERVICE_UNAVAILABLE", 7, Core, SERVICE_UNAVAILABLE;
     /// The key was used for another request.
     IdempotencyMismatch = "IDEMPOTENCY_MISMATCH", 8, Core, UNPROCESSABLE_ENTITY;
     /// The first request with this key is still running.
     RequestInProgress = "REQUEST_IN_PROGRESS", 9, Core, CONFLICT;
+    /// The target and the headers together are too long, or there are too many headers.
+    HeadersTooLarge = "HEADERS_TOO_LARGE", 10, Core, REQUEST_HEADER_FIELDS_TOO_LARGE;
 
     InvalidToken = "invalid_token", 100, Auth, UNAUTHORIZED;
     InsufficientScope = "insufficient_scope", 101, Auth, FORBIDDEN;

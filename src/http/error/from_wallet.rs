@@ -78,6 +78,10 @@ impl From<GatewayError> for ApiError {
     fn from(error: GatewayError) -> Self {
         match error {
             GatewayError::Db(error) => error.into(),
+            GatewayError::Signing(error) if error.may_pass() => {
+                tracing::warn!(%error, "request refused");
+                Self::new(Code::ServiceUnavailable)
+            }
             error => Self::internal(&error),
         }
     }

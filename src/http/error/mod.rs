@@ -20,6 +20,7 @@ pub use code::{Code, System, errors_markdown};
 use super::auth::{AuthError, AuthFailure};
 use super::context::{RequestContext, security_headers};
 use super::exact_number::ExactNumber;
+use super::limits::TooOften;
 use super::messages::{self, Language};
 use crate::domain::asset::AssetCode;
 
@@ -223,6 +224,12 @@ impl ResponseError for ApiError {
             Some(context) => self.render(context),
             None => self.render(&RequestContext::new(None, Language::En)),
         }
+    }
+}
+
+impl From<TooOften> for ApiError {
+    fn from(refused: TooOften) -> Self {
+        Self::new(Code::TooManyRequests).retry_after(refused.retry_after_secs)
     }
 }
 

@@ -10,6 +10,7 @@ pub const fn message(code: Code) -> &'static str {
         Code::NotFound => "Unter diesem Namen gibt es hier nichts.",
         Code::MethodNotAllowed => "Das ist hier nicht möglich.",
         Code::RequestTooLarge => "Die Anfrage ist zu groß.",
+        Code::HeadersTooLarge => "Die Kopfzeilen der Anfrage sind zu groß.",
         Code::RequestTimeout => "Die Anfrage hat zu lange gebraucht.",
         Code::TooManyRequests => "Zu viele Anfragen. Bitte warten Sie einen Moment.",
         Code::ServiceUnavailable => "Der Dienst ist gerade nicht verfügbar. Bitte versuchen Sie es noch einmal.",

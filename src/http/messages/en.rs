@@ -10,6 +10,7 @@ pub const fn message(code: Code) -> &'static str {
         Code::NotFound => "There is nothing here by that name.",
         Code::MethodNotAllowed => "This can't be done here.",
         Code::RequestTooLarge => "The request is too large.",
+        Code::HeadersTooLarge => "The request's headers are too large.",
         Code::RequestTimeout => "The request took too long to arrive.",
         Code::TooManyRequests => "Too many requests. Please wait a moment.",
         Code::ServiceUnavailable => "The service is unavailable for a moment. Please try again.",

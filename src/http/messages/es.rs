@@ -10,6 +10,7 @@ pub const fn message(code: Code) -> &'static str {
         Code::NotFound => "Aquí no hay nada con ese nombre.",
         Code::MethodNotAllowed => "Esta operación no es posible aquí.",
         Code::RequestTooLarge => "La solicitud es demasiado grande.",
+        Code::HeadersTooLarge => "Las cabeceras de la solicitud son demasiado grandes.",
         Code::RequestTimeout => "La solicitud ha tardado demasiado en llegar.",
         Code::TooManyRequests => "Demasiadas solicitudes. Espere un momento.",
         Code::ServiceUnavailable => "El servicio no está disponible en este momento. Inténtelo de nuevo.",

@@ -10,6 +10,7 @@ pub const fn message(code: Code) -> &'static str {
         Code::NotFound => "По этому адресу ничего нет.",
         Code::MethodNotAllowed => "Это действие здесь невозможно.",
         Code::RequestTooLarge => "Запрос слишком большой.",
+        Code::HeadersTooLarge => "Заголовки запроса слишком велики.",
         Code::RequestTimeout => "Запрос поступал слишком долго.",
         Code::TooManyRequests => "Слишком много запросов. Подождите немного.",
         Code::ServiceUnavailable => "Сервис временно недоступен. Попробуйте ещё раз.",

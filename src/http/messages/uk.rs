@@ -10,6 +10,7 @@ pub const fn message(code: Code) -> &'static str {
         Code::NotFound => "За цією адресою нічого немає.",
         Code::MethodNotAllowed => "Ця дія тут неможлива.",
         Code::RequestTooLarge => "Запит завеликий.",
+        Code::HeadersTooLarge => "Заголовки запиту завеликі.",
         Code::RequestTimeout => "Запит надходив надто довго.",
         Code::TooManyRequests => "Забагато запитів. Зачекайте трохи.",
         Code::ServiceUnavailable => "Сервіс тимчасово недоступний. Спробуйте ще раз.",

@@ -13,8 +13,9 @@ use crate::http::error::{ApiError, Code};
 use crate::http::messages::Language;
 
 /// Of every call that names a user.
-const OF_ALL: [Code; 6] = [
+const OF_ALL: [Code; 7] = [
     Code::NotValidRequestData,
+    Code::HeadersTooLarge,
     Code::InvalidToken,
     Code::InsufficientScope,
     Code::TooManyRequests,
@@ -70,6 +71,8 @@ fn codes(operation_id: &str) -> Vec<Code> {
                 Code::NotValidRequestData,
                 Code::CallbackNotVerified,
                 Code::NotFound,
+                Code::HeadersTooLarge,
+                Code::TooManyRequests,
                 Code::ServiceUnavailable,
                 Code::Common,
             ],

@@ -13,7 +13,7 @@ use super::document::{Document, ListDocument, Note, RequestDocument, Resource, a
 use super::error::V1Error;
 use super::reader::Reader;
 use crate::domain::ids::{ApiKeyId, Mode};
-use crate::gateway::access::keys::{ALLOWED_IPS_MAX, ApiKey, KeyChange, NewKey};
+use crate::gateway::access::keys::{ALLOWED_IPS_MAX, ApiKey, KeyChange, NewKey, Secret, Secrets};
 use crate::gateway::access::{Problem, Scope};
 use crate::http::routes::resource;
 
@@ -41,6 +41,11 @@ pub struct ApiKeyAttributes {
     /// The whole key. Only in the answer that made it, and null in a replay of that answer: keep it, it can't be had again.
     #[serde(skip_serializing_if = "Option::is_none")]
     secret: Option<Option<String>>,
+    /// Whether its requests have to be signed.
+    signing_required: bool,
+    /// What they are signed with. As `secret`, and only where they have to be.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    signing_secret: Option<Option<String>>,
     /// What it may do.
     #[schema(example = json!(["payouts:read", "payouts:write"]))]
     scopes: Vec<&'static str>,
@@ -74,6 +79,8 @@ pub struct NewApiKeyRequest {
     allowed_ips: Option<Vec<String>>,
     /// When it ends; none: never.
     expires_at: Option<DateTime<Utc>>,
+    /// Whether its requests have to be signed; none: no, which a key whose own are can't ask for.
+    signing_required: Option<bool>,
     /// May say the mode again; a mode that isn't the asking key's is refused.
     test_mode: Option<bool>,
 }
@@ -92,12 +99,19 @@ pub struct ApiKeyChangeRequest {
     expires_at: Option<DateTime<Utc>>,
 }
 
-fn shown(key: ApiKey, secret: Option<Option<String>>) -> Resource<ApiKeyAttributes> {
+/// `secrets`: none in an answer that makes no key, and none in them once they aren't kept.
+fn shown(key: ApiKey, secrets: Option<Option<&Secrets>>) -> Resource<ApiKeyAttributes> {
+    let signs = key.signing_required;
+    let text = |secret: &Secret| secret.expose().to_owned();
+    let secret = secrets.map(|made| made.map(|made| text(&made.key)));
+    let signing_secret = secrets.filter(|_| signs).map(|made| made.and_then(|made| made.signing.as_ref()).map(text));
     let attributes = ApiKeyAttributes {
         name: key.name,
         test_mode: key.mode == Mode::Test,
         prefix: key.prefix,
         secret,
+        signing_required: signs,
+        signing_secret,
         scopes: key.scopes.into_iter().map(Scope::as_str).collect(),
         allowed_ips: key.allowed_ips,
         expires_at: key.expires_at,
@@ -116,8 +130,9 @@ fn read_new(a: &Reader<'_>, mode: Mode) -> Result<NewKey, V1Error> {
         a.optional_parsed_list("scopes", Scope::ALL.len()).unwrap_or_default().into_iter().collect();
     let allowed_ips = a.optional_texts("allowed_ips", ALLOWED_IPS_MAX, 1..=64).unwrap_or_default();
     let expires_at = a.optional_time("expires_at");
+    let signing_required = a.optional_flag("signing_required").unwrap_or(false);
     a.finish()?;
-    Ok(NewKey { name, scopes, allowed_ips, expires_at })
+    Ok(NewKey { name, scopes, allowed_ips, expires_at, signing_required })
 }
 
 fn read_change(a: &Reader<'_>) -> Result<KeyChange, V1Error> {
@@ -139,8 +154,9 @@ fn read_change(a: &Reader<'_>) -> Result<KeyChange, V1Error> {
 
 /// Make an API key.
 ///
-/// Needs `keys:write`. The key is of the asking key's mode, and has no scope that it hasn't. The secret is in this answer only; a
-/// replay by `Idempotency-Key` shows the key without it.
+/// Needs `keys:write`. The key is of the asking key's mode. It has no scope that the asking key hasn't, ends no later, may be used from
+/// nowhere else, and signs its requests if that one does. Its secrets are in this answer only; a replay by `Idempotency-Key` shows the
+/// key without them.
 #[utoipa::path(
     post, path = "/v1/api-keys", operation_id = "createApiKey", tag = "api keys",
     request_body(content = RequestDocument<NewApiKeyRequest>, content_type = "application/vnd.api+json"),
@@ -150,13 +166,13 @@ pub async fn create(call: PartnerCall, payload: web::Payload) -> Result<HttpResp
     call.require(Scope::KeysWrite)?;
     call.no_parameters()?;
     let body = call.body(payload).await?;
-    let known = ["name", "scopes", "allowed_ips", "expires_at", "test_mode"];
+    let known = ["name", "scopes", "allowed_ips", "expires_at", "signing_required", "test_mode"];
     let new = read_new(&call.document(&body, KIND, &known)?, call.mode())?;
     let (gateway, caller) = (Arc::clone(&call.gateway), call.caller.clone());
     call.write(&body, async move {
-        let (key, secret) = gateway.create_key(&caller, new).await?;
+        let (key, secrets) = gateway.create_key(&caller, new).await?;
         let kept = Document { data: shown(key.clone(), Some(None)), meta: Some(Note { note: REPLAYED }) };
-        let whole = Document::from(shown(key, Some(Some(secret.expose().to_owned()))));
+        let whole = Document::from(shown(key, Some(Some(&secrets))));
         secret_answer(201, &whole, &kept)
     })
     .await
@@ -193,7 +209,8 @@ pub async fn get(call: PartnerCall) -> Result<HttpResponse, V1Error> {
 
 /// Change an API key's name, addresses or expiry.
 ///
-/// Needs `keys:write`. Scopes never change: make another key.
+/// Needs `keys:write`. Scopes and signing never change: make another key. Addresses and expiry change to nothing that the asking key
+/// doesn't have itself.
 #[utoipa::path(
     patch, path = "/v1/api-keys/{id}", operation_id = "changeApiKey", tag = "api keys",
     request_body(content = RequestDocument<ApiKeyChangeRequest>, content_type = "application/vnd.api+json"),
@@ -205,9 +222,9 @@ pub async fn change(call: PartnerCall, payload: web::Payload) -> Result<HttpResp
     let id: ApiKeyId = call.path_id("id")?;
     let body = call.body(payload).await?;
     let change = read_change(&call.change_document(&body, KIND, id, &["name", "allowed_ips", "expires_at"])?)?;
-    let (gateway, author) = (Arc::clone(&call.gateway), call.author());
+    let (gateway, caller) = (Arc::clone(&call.gateway), call.caller.clone());
     call.write(&body, async move {
-        let key = gateway.change_key(&author, id, change).await?;
+        let key = gateway.change_key_by(&caller, id, change).await?;
         answer(200, &Document::from(shown(key, None)))
     })
     .await

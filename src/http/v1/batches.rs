@@ -17,7 +17,7 @@ use super::request_view::{PayoutRequestAttributes, resources};
 use crate::domain::ids::{BatchId, Mode, PayoutPointId};
 use crate::gateway::access::{Refusal, Scope};
 use crate::gateway::batches::{BatchProblem, BatchView};
-use crate::http::body::{self, Body, BodyBounds};
+use crate::http::body::Body;
 use crate::http::routes::resource;
 
 pub const KIND: &str = "batch";
@@ -136,8 +136,7 @@ async fn file(call: &PartnerCall, payload: web::Payload) -> Result<Body, V1Error
     if other_charset {
         return Err(refused().with_detail("The file is in UTF-8."));
     }
-    let bounds = BodyBounds { bytes_max: FILE_BYTES_MAX, ..call.edge.body_bounds() };
-    Ok(body::read(&call.request, payload, bounds).await?)
+    call.file(payload, FILE_BYTES_MAX).await
 }
 
 /// The point and the name, which stand in the query: the body is the file.

@@ -15,25 +15,30 @@ use futures_util::future::LocalBoxFuture;
 use serde::Serialize;
 use zeroize::Zeroizing;
 
-use super::error::V1Error;
+use super::error::{Source, V1Error};
 use super::list::ListQuery;
 use super::media::Media;
 use super::reader::{Reader, Wanted};
 use crate::domain::ids::Mode;
 use crate::gateway::Gateway;
 use crate::gateway::access::audit::Author;
-use crate::gateway::access::keys::KeyRefused;
+use crate::gateway::access::keys::{KeyRefused, Known};
+use crate::gateway::access::signing::{Parts, SignedBody};
 use crate::gateway::access::{Caller, Scope};
 use crate::gateway::manage::Attributes;
-use crate::http::body::{self, Body};
+use crate::http::body::{self, Body, BodyBounds};
 use crate::http::call::{Answer, Edge};
 use crate::http::context::RequestContext;
 use crate::http::error::{ApiError, FieldProblem};
 use crate::http::idempotency::{self, IdempotencyKey, KeyedRequest, OnceId};
+use crate::http::proxies::Origin;
 use crate::wallet::Wallet;
 
 /// No header longer than this is looked at: a key has 57 characters.
 const AUTHORIZATION_BYTES_MAX: usize = 256;
+
+/// Carries the signature of a request whose key demands one.
+pub const SIGNATURE: &str = "Landfall-Signature";
 
 /// A call with a valid key.
 pub struct PartnerCall {
@@ -44,6 +49,8 @@ pub struct PartnerCall {
     pub request: HttpRequest,
     pub context: RequestContext,
     pub media: Media,
+    /// What a signed request's body must be.
+    signed_body: Option<SignedBody>,
 }
 
 impl FromRequest for PartnerCall {
@@ -57,16 +64,18 @@ impl FromRequest for PartnerCall {
             let gateway: Arc<Gateway> = Edge::part(&request)?;
             let wallet: Arc<Wallet> = Edge::part(&request)?;
             let key = key_of(request.headers()).ok_or_else(|| refused(&KeyRefused::Malformed))?;
-            let address = request.peer_addr().map(|peer| peer.ip());
-            let known = gateway.authenticate_key(&key, address).await.map_err(|error| match error {
+            let origin = Origin::of(&request);
+            let known = gateway.authenticate_key(&key, origin.caller).await.map_err(|error| match error {
                 KeyRefused::Failed(error) => error.into(),
                 error => refused(&error),
             })?;
+            let signed_body = check_signature(&request, &known, gateway.clock.now())?;
+            edge.limits.key.take(known.caller.key_id.0).map_err(ApiError::from)?;
             edge.note_key_use(&gateway, &known.caller, known.last_used_at);
             let media = Media::negotiate(request.headers()).ok_or_else(|| V1Error::new("NOT_ACCEPTABLE"))?;
             let context = RequestContext::from_request(&request);
             let caller = known.caller;
-            Ok(Self { caller, gateway, wallet, edge, request, context, media })
+            Ok(Self { caller, gateway, wallet, edge, request, context, media, signed_body })
         })
     }
 }
@@ -75,6 +84,32 @@ impl FromRequest for PartnerCall {
 fn refused(reason: &KeyRefused) -> V1Error {
     tracing::info!(%reason, "request refused");
     V1Error::new("UNAUTHORIZED")
+}
+
+/// Checks all of a signed request but its body, which isn't there yet.
+fn check_signature(request: &HttpRequest, known: &Known, now: DateTime<Utc>) -> Result<Option<SignedBody>, V1Error> {
+    if known.signing.is_none() {
+        return Ok(None);
+    }
+    let key = idempotency_key(request)?;
+    // A copy of a write is harmless only where its key makes it one.
+    if !request.method().is_safe() && key.is_none() {
+        return Err(V1Error::new("IDEMPOTENCY_KEY_MISSING").at(Source::Header(IdempotencyKey::HEADER.to_owned())));
+    }
+    let parts = Parts {
+        method: request.method().as_str(),
+        target: request.uri().path_and_query().map_or("/", |target| target.as_str()),
+        idempotency_key: key.as_ref().map(IdempotencyKey::as_str),
+    };
+    let mut values = request.headers().get_all(SIGNATURE);
+    let header = values.next().filter(|_| values.next().is_none()).and_then(|value| value.to_str().ok());
+    known.check_signature(&parts, header, now).map_err(|refused| unsigned(&refused))
+}
+
+/// The same for every reason, which is for the log.
+fn unsigned(reason: &impl std::fmt::Display) -> V1Error {
+    tracing::info!(%reason, "request refused");
+    V1Error::new("SIGNATURE_INVALID").at(Source::Header(SIGNATURE.to_owned()))
 }
 
 /// The key of the one `Authorization` header: a bearer's, or the user of Basic without a password.
@@ -113,12 +148,26 @@ impl PartnerCall {
 
     /// The body, which is a JSON:API document; read it with [`Self::document`].
     pub async fn body(&self, payload: web::Payload) -> Result<Body, V1Error> {
-        Ok(body::read_json_api(&self.request, payload, self.edge.body_bounds()).await?)
+        self.as_signed(body::read_json_api(&self.request, payload, self.edge.body_bounds()).await?)
+    }
+
+    /// A body of any type, up to `bytes_max`.
+    pub async fn file(&self, payload: web::Payload, bytes_max: usize) -> Result<Body, V1Error> {
+        let bounds = BodyBounds { bytes_max, ..self.edge.body_bounds() };
+        self.as_signed(body::read(&self.request, payload, bounds).await?)
+    }
+
+    /// Refuses a body that isn't the one which was signed.
+    fn as_signed(&self, body: Body) -> Result<Body, V1Error> {
+        match &self.signed_body {
+            Some(signed) => signed.check(body.bytes()).map(|()| body).map_err(|refused| unsigned(&refused)),
+            None => Ok(body),
+        }
     }
 
     /// No body: none at all, or `{}`.
     pub async fn empty_body(&self, payload: web::Payload) -> Result<Body, V1Error> {
-        let body = body::read(&self.request, payload, self.edge.body_bounds()).await?;
+        let body = self.as_signed(body::read(&self.request, payload, self.edge.body_bounds()).await?)?;
         if body.is_blank() { Ok(body) } else { Err(ApiError::field("body", FieldProblem::Unknown).into()) }
     }
 
@@ -161,7 +210,7 @@ impl PartnerCall {
             return Ok(());
         }
         let shown: String = query.split(['=', '&']).next().unwrap_or("").chars().take(64).collect();
-        Err(V1Error::new("UNKNOWN_PARAMETER").at(super::error::Source::Parameter(shown)))
+        Err(V1Error::new("UNKNOWN_PARAMETER").at(Source::Parameter(shown)))
     }
 
     /// Answers a document.

@@ -23,6 +23,8 @@ pub const CODES: &[CodeRow] = &[
     row("UNKNOWN_PARAMETER", 400, "There is no such query parameter"),
     row("INVALID_HEADER", 400, "A header has no such value"),
     row("UNAUTHORIZED", 401, "There is no valid API key"),
+    row("IDEMPOTENCY_KEY_MISSING", 400, "A signed write needs an idempotency key"),
+    row("SIGNATURE_INVALID", 401, "The request isn't signed as its key demands"),
     row("NOT_FOUND", 404, "There is no such thing"),
     row("METHOD_NOT_ALLOWED", 405, "The path has no such method"),
     row("NOT_ACCEPTABLE", 406, "No media type that is accepted can be answered"),
@@ -32,6 +34,7 @@ pub const CODES: &[CodeRow] = &[
     row("REQUEST_TOO_LARGE", 413, "The body is too large"),
     row("UNSUPPORTED_MEDIA_TYPE", 415, "The body is of another media type or coding"),
     row("TOO_MANY_REQUESTS", 429, "Too many requests"),
+    row("HEADERS_TOO_LARGE", 431, "The target and the headers are too large together"),
     // What the document says.
     row("MISSING", 422, "A value is missing"),
     row("WRONG_TYPE", 422, "A value is of another JSON type"),
@@ -96,6 +99,7 @@ pub const CODES: &[CodeRow] = &[
     row("SCOPE_MISSING", 403, "The key doesn't have the scope"),
     row("SCOPE_NOT_HELD", 403, "A key can't give a scope that it doesn't have"),
     row("SCOPE_RESERVED", 403, "The scope is the house's alone"),
+    row("KEY_TOO_WIDE", 403, "A key can't give more than it has"),
     row("HOUSE_ONLY", 403, "Only the house's keys may do it"),
     row("KEY_REVOKED", 409, "The key is revoked"),
     // Writes.

@@ -6,6 +6,7 @@ use utoipa::openapi::schema::{ObjectBuilder, Type};
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityRequirement, SecurityScheme};
 use utoipa::openapi::{Ref, RefOr, Required, Response, ResponseBuilder};
 
+use super::call::SIGNATURE;
 use super::codes::CODES;
 use super::list::{SIZE_DEFAULT, SIZE_MAX};
 use super::media::Media;
@@ -49,12 +50,14 @@ pub fn complete(path: &str, operation: &mut Operation) {
         let key = text().min_length(Some(1)).max_length(Some(255));
         added.push(parameter("Idempotency-Key", ParameterIn::Header, what, key));
     }
+    let what = "For a key that was made with `signing_required`: `t=<seconds>,body=<SHA-256>,v1=<HMAC-SHA256>`, as docs/partners.md says.";
+    added.push(parameter(SIGNATURE, ParameterIn::Header, what, text()));
     let what = "The caller's own id of this request; answered in the header of the same name.";
     added.push(parameter("X-Request-Id", ParameterIn::Header, what, text()));
     operation.parameters.get_or_insert_default().extend(added.into_iter().map(RefOr::T));
 
     let has_id = path.contains('{');
-    for status in [400, 401, 403, 404, 406, 408, 409, 413, 415, 422, 500, 503] {
+    for status in [400, 401, 403, 404, 406, 408, 409, 413, 415, 422, 429, 431, 500, 503] {
         let applies = match status {
             404 => has_id,
             408 | 409 | 413 | 415 | 422 => is_write,

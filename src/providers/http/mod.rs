@@ -28,6 +28,7 @@ use crate::domain::asset::AssetCode;
 use crate::domain::card::CardScheme;
 use crate::domain::exact;
 use crate::domain::ids::Mode;
+use crate::outgoing::Guard;
 
 /// The adapter's code.
 pub const CODE: &str = "http";
@@ -53,9 +54,10 @@ pub struct HttpProvider {
 }
 
 impl HttpProvider {
-    /// Over TCP.
+    /// Over TCP, to the internet and the inner networks that are configured: where it calls is a setting of each account.
     pub fn new(settings: &HttpProviderSettings) -> Result<Self, reqwest::Error> {
-        Ok(Self::with_transport(settings, Arc::new(TcpTransport::new()?)))
+        let guard = Guard::new(settings.inner_networks.clone(), false);
+        Ok(Self::with_transport(settings, Arc::new(TcpTransport::guarded(Arc::new(guard))?)))
     }
 
     /// Over any transport: a simulation has one without a network.

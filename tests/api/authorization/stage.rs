@@ -265,7 +265,7 @@ impl Stage {
         let author = Author::command(self.world.tenant(partner, mode).await);
         let scopes: BTreeSet<Scope> = scopes.iter().copied().collect();
         let allowed_ips = allowed_ips.iter().map(|ip| (*ip).to_owned()).collect();
-        let new = NewKey { name: "sweep".to_owned(), scopes, allowed_ips, expires_at };
+        let new = NewKey { name: "sweep".to_owned(), scopes, allowed_ips, expires_at, signing_required: false };
         let (_, secret) = self.world.app.gateway.make_key(&author, false, new).await.unwrap();
         secret.expose().to_owned()
     }

@@ -48,6 +48,7 @@ async fn a_key_gives_no_scope_that_it_has_not() {
         scopes: BTreeSet::from([Scope::FundsWrite]),
         allowed_ips: Vec::new(),
         expires_at: None,
+        signing_required: false,
     };
     let refused = world.app.gateway.make_key(&Author::command(live), false, new).await.unwrap_err();
     assert!(matches!(refused, Refusal::Forbidden { code: "SCOPE_RESERVED", .. }));
@@ -101,5 +102,52 @@ async fn a_revoked_key_stays_as_it_is() {
         .await
         .errors(422, &[("UNKNOWN_MEMBER", "/data/attributes/scopes")]);
     assert_eq!(world.count("SELECT count(*) FROM audit WHERE action = 'api_key.revoke'").await, 1);
+    world.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_key_makes_and_changes_none_that_reaches_further_than_itself() {
+    let world = World::new().await;
+    let ends = world.app.clock.now() + chrono::TimeDelta::days(30);
+    let new = NewKey {
+        name: "maker".to_owned(),
+        scopes: BTreeSet::from(Scope::ALL),
+        allowed_ips: vec!["127.0.0.0/8".to_owned(), "2001:db8::/32".to_owned()],
+        expires_at: Some(ends),
+        signing_required: false,
+    };
+    let author = Author::command(world.tenant("demo", Mode::Test).await);
+    let (key, secrets) = world.app.gateway.make_key(&author, false, new).await.unwrap();
+    let maker = world.holder(secrets.expose(), &key.id.to_string());
+    let wish = |ips: serde_json::Value, ends: Option<chrono::DateTime<chrono::Utc>>| json!({ "name": "made", "scopes": ["keys:read"], "allowed_ips": ips, "expires_at": ends });
+    let too_wide = [("KEY_TOO_WIDE", "")];
+    let later = ends + chrono::TimeDelta::seconds(1);
+    for (ips, until) in [
+        (json!([]), Some(ends)),
+        (json!(null), Some(ends)),
+        (json!(["0.0.0.0/0"]), Some(ends)),
+        (json!(["127.0.0.1", "192.0.2.1"]), Some(ends)),
+        (json!(["2001:d00::/24"]), Some(ends)),
+        (json!(["127.0.0.1"]), None),
+        (json!(["127.0.0.1"]), Some(later)),
+    ] {
+        maker.post("/v1/api-keys", "api-key", wish(ips, until)).await.errors(403, &too_wide);
+    }
+    let made = maker.post("/v1/api-keys", "api-key", wish(json!(["127.0.0.1"]), Some(ends))).await.data(201);
+    for id in [made["id"].as_str().unwrap(), &maker.key_id] {
+        let path = format!("/v1/api-keys/{id}");
+        for change in [
+            json!({ "allowed_ips": [] }),
+            json!({ "allowed_ips": ["0.0.0.0/0"] }),
+            json!({ "expires_at": null }),
+            json!({ "expires_at": later }),
+        ] {
+            maker.patch(&path, "api-key", change).await.errors(403, &too_wide);
+        }
+        maker.patch(&path, "api-key", json!({ "allowed_ips": ["127.0.0.0/16"], "name": "n" })).await.data(200);
+    }
+    // It is narrower itself now.
+    let wide = wish(json!(["127.1.0.0/16"]), Some(ends));
+    maker.post("/v1/api-keys", "api-key", wide).await.errors(403, &too_wide);
     world.stop().await;
 }

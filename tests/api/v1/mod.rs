@@ -17,6 +17,7 @@ mod revoked;
 mod rotation;
 mod routed;
 mod schemes;
+mod signing;
 
 use std::collections::BTreeSet;
 
@@ -64,7 +65,13 @@ impl World {
     pub async fn backend_of(&self, partner: &str, mode: Mode, scopes: &[Scope]) -> Partner<'_> {
         let author = Author::command(self.tenant(partner, mode).await);
         let scopes: BTreeSet<Scope> = scopes.iter().copied().collect();
-        let new = NewKey { name: "test".to_owned(), scopes, allowed_ips: Vec::new(), expires_at: None };
+        let new = NewKey {
+            name: "test".to_owned(),
+            scopes,
+            allowed_ips: Vec::new(),
+            expires_at: None,
+            signing_required: false,
+        };
         let (key, secret) = self.app.gateway.make_key(&author, partner == "house", new).await.unwrap();
         self.holder(secret.expose(), &key.id.to_string())
     }

@@ -41,6 +41,7 @@ impl Adapter {
                 not_found_confirmations: 2,
                 posting_lag_ms: 0,
                 resend,
+                inner_networks: Vec::new(),
             };
             let http = HttpProvider::with_transport(&settings, Arc::new(Line(bank.clone())));
             Arc::new(Self { code, http }) as Arc<dyn Provider>

@@ -1,4 +1,4 @@
-//! Addresses and networks (CIDR) that an API key may be used from, IPv4 and IPv6.
+//! Addresses and networks (CIDR), IPv4 and IPv6: where API keys may be used from, which proxies are trusted, what may be called.
 
 use std::fmt;
 use std::net::IpAddr;
@@ -36,6 +36,11 @@ impl Network {
         let (address, address_width) = bits(address.to_canonical());
         let free = width - self.prefix_bits;
         width == address_width && without_last(network, free) == without_last(address, free)
+    }
+
+    /// Whether every address in it lies in `other` too.
+    pub fn is_within(&self, other: &Network) -> bool {
+        self.prefix_bits >= other.prefix_bits && other.contains(self.address)
     }
 }
 
@@ -92,6 +97,14 @@ mod tests {
         assert!(contains("2001:db8::/32", "2001:db8:ffff::1") && !contains("2001:db8::/32", "2001:db9::"));
         assert!(contains("::/0", "::1") && !contains("::/0", "192.0.2.1"));
         assert!(contains("192.0.2.0/24", "::ffff:192.0.2.9"));
+    }
+
+    #[test]
+    fn a_network_lies_within_a_wider_one_of_its_kind() {
+        let within = |one: &str, other: &str| one.parse::<Network>().unwrap().is_within(&other.parse().unwrap());
+        assert!(within("192.0.2.0/24", "192.0.2.0/24") && within("192.0.2.7", "192.0.2.0/24"));
+        assert!(!within("192.0.2.0/24", "192.0.2.7") && !within("192.0.2.0/24", "192.0.3.0/24"));
+        assert!(!within("192.0.2.0/24", "::/0") && !within("::1", "0.0.0.0/0") && within("::1", "::/0"));
     }
 
     #[test]

@@ -1,0 +1,2 @@
+DROP INDEX provider_callback_strays;
+ALTER TABLE api_key DROP COLUMN signing_sealed;
