@@ -248,7 +248,8 @@ async fn a_rotation_under_load_fails_no_read_loses_no_write_and_ends_with_the_ol
     let old = rotate(&world.app.gateway, tenant).await;
     for _ in 0..40 {
         let (one, other) = tokio::join!(world.app.gateway.reseal_step(), two.gateway.reseal_step());
-        (one.unwrap(), other.unwrap());
+        one.unwrap();
+        other.unwrap();
         world.advance(600);
         open_all(&world.app, tenant, &ids).await.unwrap();
     }
@@ -552,7 +553,8 @@ async fn an_old_key_is_followed_once_however_many_keep_house() {
     assert_eq!(keys(&world.app.gateway, user.tenant).await.len(), 1);
     world.clock.advance(TimeDelta::days(31));
     let (one, other) = tokio::join!(world.app.gateway.keep_house(), two.gateway.keep_house());
-    (one.unwrap(), other.unwrap());
+    one.unwrap();
+    other.unwrap();
     world.app.gateway.keep_house().await.unwrap();
     assert_eq!(keys(&world.app.gateway, user.tenant).await.len(), 2);
     drain(&world, &[&two.gateway]).await;
@@ -706,21 +708,21 @@ mod broken_off {
 
     #[tokio::test(flavor = "multi_thread")]
     async fn every_step_of_a_keys_life_may_fail_and_is_done_by_the_next() {
-        attack(Action::Error, End::Drained).await;
+        Box::pin(attack(Action::Error, End::Drained)).await;
     }
 
     #[tokio::test(flavor = "multi_thread")]
     async fn every_step_of_a_keys_life_may_be_the_last_of_its_process() {
-        attack(Action::Hang, End::Drained).await;
+        Box::pin(attack(Action::Hang, End::Drained)).await;
     }
 
     #[tokio::test(flavor = "multi_thread")]
     async fn every_step_of_a_compromise_may_fail_and_is_asked_for_again() {
-        attack(Action::Error, End::Compromised).await;
+        Box::pin(attack(Action::Error, End::Compromised)).await;
     }
 
     #[tokio::test(flavor = "multi_thread")]
     async fn every_step_of_a_compromise_may_be_the_last_of_its_process() {
-        attack(Action::Hang, End::Compromised).await;
+        Box::pin(attack(Action::Hang, End::Compromised)).await;
     }
 }
