@@ -18,8 +18,10 @@ use super::connections::{Busy, Line, Surplus};
 use super::error::{ApiError, Code};
 use super::proxies::Origin;
 
-/// Answered whatever else is going on: whoever asks decides whether the process goes on.
+/// Answered however much is going on: whoever asks decides whether the process goes on.
 const HEALTH: &str = "/health/";
+/// Answered however often it is asked: it costs nothing. Readiness asks the database.
+const LIVENESS: &str = "/health/live";
 
 /// A request that is under way, until this is dropped.
 pub struct Passed {
@@ -72,14 +74,11 @@ fn check(request: &ServiceRequest, edge: &Edge, origin: Origin, under_way: usize
     if count > settings.headers_max || bytes.saturating_add(target_bytes) > settings.header_bytes_max {
         return Err(ApiError::new(Code::HeadersTooLarge));
     }
-    if request.path().starts_with(HEALTH) {
-        return Ok(());
-    }
-    if under_way >= settings.requests_max {
+    if under_way >= settings.requests_max && !request.path().starts_with(HEALTH) {
         tracing::warn!(under_way, "a request was turned away: there is too much to do");
         return Err(too_much());
     }
-    if let Some(address) = origin.subject() {
+    if let Some(address) = origin.subject().filter(|_| request.path() != LIVENESS) {
         edge.limits.address.take(address)?;
     }
     Ok(())

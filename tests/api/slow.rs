@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use futures_util::future::join_all;
 use landfall::config::Settings;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -12,8 +13,8 @@ use crate::world::World;
 const FOREVER: Duration = Duration::from_secs(30);
 
 fn hurried(settings: &mut Settings) {
-    settings.http.client_timeout_ms = 300;
-    settings.http.keep_alive_ms = 300;
+    settings.http.client_timeout_ms = 1_000;
+    settings.http.keep_alive_ms = 500;
 }
 
 async fn connect(world: &World) -> TcpStream {
@@ -60,7 +61,7 @@ async fn bodies_that_drip_are_cut_wherever_they_go() {
     let key = world.backend().await.key.clone();
     let with_key = format!("Authorization: Bearer {key}\r\nContent-Type: application/json\r\n");
     let form = "Content-Type: application/x-www-form-urlencoded\r\n";
-    for (path, headers, length, status) in [
+    let posts = [
         ("/v4/payout/card", with_token.as_str(), "Content-Length: 5000", "408"),
         ("/v4/payout/card", with_token.as_str(), "Transfer-Encoding: chunked", "4"),
         ("/v1/api-keys", with_key.as_str(), "Content-Length: 5000", "408"),
@@ -71,11 +72,13 @@ async fn bodies_that_drip_are_cut_wherever_they_go() {
         ("/v1/api-keys", "", "Content-Length: 5000", "401"),
         ("/nowhere", "", "Content-Length: 5000", "404"),
         ("/dashboard/sign-out", form, "Content-Length: 5000", "303"),
-    ] {
+    ];
+    let dripped = posts.map(async |(path, headers, length, status)| {
         let start = format!("POST {path} HTTP/1.1\r\nHost: x\r\n{headers}{length}\r\n\r\n");
         let said = drip(connect(&world).await, &start, b'a').await;
         assert!(said.starts_with(&format!("HTTP/1.1 {status}")), "{path} {length}: {said}");
-    }
+    });
+    join_all(dripped).await;
     world.stop().await;
 }
 
