@@ -42,7 +42,7 @@ use crate::rates::registry::BuildError;
 use crate::screening::Screen;
 use crate::screening::file::FileScreen;
 use crate::staff::desk::Desk;
-use crate::staff::{Staff, StaffError};
+use crate::staff::{Policy, Staff, StaffError};
 use crate::store::cluster::{ClusterError, ClusterOptions, PrivateCluster};
 use crate::store::connect::ConnectError;
 use crate::store::deks::PgDeks;
@@ -248,7 +248,9 @@ impl App {
             Arc::clone(&clock),
             &settings.data_dir,
         )?);
-        let staff = Arc::new(Staff::new(db.clone(), Arc::clone(&clock))?);
+        let mode = if settings.is_live() { Mode::Live } else { Mode::Test };
+        let policy = Policy { needs_totp: settings.staff.needs_totp(settings.is_live()), mode };
+        let staff = Arc::new(Staff::new(db.clone(), Arc::clone(&clock), Arc::clone(&vault), policy)?);
         let desk = Arc::new(Desk::new(Arc::clone(&wallet), settings.modes.clone()));
         Ok(Self { settings, clock, db, vault, rates, gateway, wallet, authenticator, staff, desk })
     }

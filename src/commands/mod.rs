@@ -13,6 +13,7 @@ mod money;
 mod reconcile;
 mod serve;
 mod simulator;
+mod staff;
 mod verify;
 
 use std::path::PathBuf;
@@ -66,6 +67,9 @@ enum Command {
     /// What waits for a person: list it, look at it, decide.
     #[command(subcommand)]
     Moderation(moderation::Command),
+    /// Who may sign in to the dashboard: add, list, disable, enable, reset passwords and second factors, change roles.
+    #[command(subcommand)]
+    Staff(staff::Command),
     /// Look at the configuration.
     #[command(subcommand)]
     Config(config::Command),
@@ -106,6 +110,7 @@ pub async fn run(cli: Cli) -> ExitCode {
         Command::Cards(command) => cards::run(settings, command).await,
         Command::Block(command) => block::run(settings, command).await,
         Command::Moderation(command) => moderation::run(settings, command).await,
+        Command::Staff(command) => staff::run(settings, command).await,
         Command::Config(command) => config::run(&settings, &command),
         Command::Keys(command) => keys::run(&settings, command).await,
         Command::Simulator(arguments) => simulator::run(&settings, arguments).await,

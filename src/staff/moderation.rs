@@ -5,8 +5,8 @@ use uuid::Uuid;
 
 use super::desk::{Desk, DeskError};
 use super::session::SessionOwner;
-use crate::domain::ids::Mode;
-use crate::domain::staff::Role;
+use crate::domain::ids::{Mode, StaffId};
+use crate::domain::staff::{Email, Role};
 use crate::store::cases::Case;
 use crate::store::dashboard::cases::{self, CaseLine};
 
@@ -38,10 +38,14 @@ pub struct CasePage {
 
 /// Who decides, as events and the audit trail name them.
 pub fn decider(owner: &SessionOwner, origin: Option<String>) -> Decider {
-    let named = format!("staff:{}", owner.email);
+    Decider { actor: actor_of(&owner.email, owner.id), origin }
+}
+
+/// How events and the audit trail name somebody.
+pub(super) fn actor_of(email: &Email, id: StaffId) -> String {
+    let named = format!("staff:{email}");
     // An address may be longer than an actor's name; an id isn't.
-    let actor = if named.len() <= 200 { named } else { format!("staff:{}", owner.id) };
-    Decider { actor, origin }
+    if named.len() <= 200 { named } else { format!("staff:{id}") }
 }
 
 /// Whether somebody of that role decides.

@@ -16,8 +16,8 @@ use landfall::domain::staff::Role;
 use landfall::http::dashboard;
 use landfall::rates::pair_text;
 use landfall::rates::{Rates, Tick};
-use landfall::staff::Staff;
 use landfall::staff::desk::Desk;
+use landfall::staff::{Policy, Staff};
 use landfall::wallet::accept::{Answer, Pay};
 use landfall::wallet::cards::AddCard;
 use landfall::wallet::offers::OfferInput;
@@ -60,9 +60,11 @@ impl World {
         settings.gateway.payout_points.push(acme);
         settings.providers.test.timeout_ms = 10;
         let app = app::App::build(settings, Arc::new(clock.clone()), test_db.db()).await.unwrap();
-        let wallet = app.wallet;
+        let wallet = Arc::clone(&app.wallet);
         tick(&wallet.rates, clock.now());
-        let staff = Arc::new(Staff::new(test_db.db(), Arc::new(clock.clone())).unwrap());
+        let policy = Policy { needs_totp: false, mode: Mode::Test };
+        let staff = Staff::new(test_db.db(), Arc::new(clock.clone()), Arc::clone(&app.vault), policy);
+        let staff = Arc::new(staff.unwrap());
         staff.create(EMAIL, "Ada", Role::Viewer, &SecretString::from(PASSWORD)).await.unwrap();
         let url = serve(Arc::clone(&staff), Arc::new(Desk::new(Arc::clone(&wallet), vec![Mode::Test, Mode::Live])));
         Self { clock, staff, wallet, url, folder, test_db, credits: AtomicU64::new(0) }

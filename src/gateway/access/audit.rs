@@ -28,6 +28,10 @@ pub struct Author {
 }
 
 impl Author {
+    pub fn new(tenant: Tenant, actor: String, origin: Option<String>) -> Self {
+        Self { tenant, actor, origin }
+    }
+
     /// An operator with the binary and its configuration.
     pub fn command(tenant: Tenant) -> Self {
         Self { tenant, actor: "command".to_owned(), origin: None }

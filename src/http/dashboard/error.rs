@@ -17,6 +17,8 @@ use crate::staff::moderation::WordError;
 pub enum PageError {
     /// Nobody is signed in: the way leads to the sign-in page.
     SignedOut,
+    /// Something has to be done first, on the page with this address.
+    First(&'static str),
     NotFound,
     /// A form that can't be read, or that this browser wasn't given.
     Form,
@@ -48,6 +50,7 @@ impl PageError {
     fn told(&self) -> (&'static str, &'static str) {
         match self {
             PageError::SignedOut => ("Sign in first", "Your session has ended."),
+            PageError::First(_) => ("There is something to do first", "Nothing else is shown before it is done."),
             PageError::NotFound => (
                 "There is no such page",
                 "Check the address, and that the mode in it, test or live, is the one you mean.",
@@ -71,7 +74,7 @@ impl PageError {
 impl ResponseError for PageError {
     fn status_code(&self) -> StatusCode {
         match self {
-            PageError::SignedOut => StatusCode::SEE_OTHER,
+            PageError::SignedOut | PageError::First(_) => StatusCode::SEE_OTHER,
             PageError::NotFound => StatusCode::NOT_FOUND,
             PageError::Form => StatusCode::FORBIDDEN,
             PageError::Unavailable(_) => StatusCode::SERVICE_UNAVAILABLE,
@@ -84,6 +87,7 @@ impl ResponseError for PageError {
             PageError::SignedOut => {
                 return HttpResponse::SeeOther().insert_header((LOCATION, "/dashboard/sign-in")).finish();
             }
+            PageError::First(page) => return HttpResponse::SeeOther().insert_header((LOCATION, *page)).finish(),
             PageError::Unavailable(why) => tracing::warn!(why, "a dashboard page is unavailable"),
             PageError::Internal(why) => tracing::error!(why, "a dashboard page failed"),
             PageError::NotFound | PageError::Form => {}
