@@ -14,12 +14,14 @@ use crate::clock::Clock;
 use crate::config::Settings;
 use crate::config::gateway::ProviderAccountSeed;
 use crate::config::screening::{ScreenAt, ScreeningSettings};
+use crate::config::staff::{MakerChecker, StaffSettings};
 use crate::domain::card::IssuerTable;
 use crate::domain::exact;
 use crate::domain::exchange::BidAsk;
 use crate::domain::ids::{Mode, ProviderAccountId};
 use crate::domain::rate::Pair;
 use crate::gateway::account_calls::AccountCalls;
+use crate::gateway::approvals::SecondPerson;
 use crate::gateway::prices::MarketPrices;
 use crate::gateway::route_book::RouteBook;
 use crate::gateway::screening::Screening;
@@ -222,6 +224,7 @@ impl App {
             prices: Arc::new(BoardPrices(Arc::clone(&rates))),
             reference_currency: book.limits.reference,
             iin_digits: settings.vault.iin_kept(),
+            second_person: second_person(&settings.staff),
             screening: open_screening(&settings.screening).await?,
             issuers: Arc::new(open_issuers(settings.gateway.issuers_file.as_deref())?),
             lease: settings.worker.lease(),
@@ -264,7 +267,10 @@ impl App {
     pub fn start(&self, works: bool) -> Background {
         let (stop, stopping) = watch::channel(false);
         let rates = self.rates.start(stopping.clone());
-        let workers = works.then(|| worker::start(Arc::clone(&self.gateway), self.settings.worker.clone(), stopping));
+        let audit = self.settings.audit.clone();
+        let workers = works.then(|| {
+            worker::start_with_anchors(Arc::clone(&self.gateway), self.settings.worker.clone(), audit, stopping)
+        });
         Background { stop, rates, workers, _lanes: self.wallet.start_accepting() }
     }
 }
@@ -367,6 +373,16 @@ fn builtin_adapters(
         Arc::new(TabapayProvider::with_clock(&of.tabapay, over(), Arc::clone(clock))),
         Arc::new(WorldpayProvider::new(&of.worldpay, over())),
     ])
+}
+
+/// What needs a second person, by configuration.
+fn second_person(settings: &StaffSettings) -> SecondPerson {
+    let modes = match settings.maker_checker {
+        MakerChecker::Live => vec![Mode::Live],
+        MakerChecker::Always => vec![Mode::Test, Mode::Live],
+        MakerChecker::Never => Vec::new(),
+    };
+    SecondPerson { modes, ttl: settings.approval_ttl() }
 }
 
 /// Who screens. A list that can't be read now is said now; later, it stops what it screens.

@@ -85,4 +85,5 @@ CREATE TABLE approval (
 );
 CREATE INDEX approval_open ON approval (mode, asked_at, id) WHERE status = 'open';
 CREATE INDEX approval_newest ON approval (mode, asked_at DESC, id DESC);
-CREATE INDEX approval_of_object ON approval (object, action, partner_id, mode) WHERE status = 'open';
+-- One change of a thing waits at a time. What is to be made has no id yet, and is called 'new'.
+CREATE UNIQUE INDEX approval_once ON approval (object, action, partner_id, mode) WHERE status = 'open' AND object <> 'new';

@@ -2,6 +2,7 @@
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "commands talk to whoever typed them")]
 
 mod api_key;
+mod audit;
 mod bench;
 mod block;
 mod cards;
@@ -52,7 +53,10 @@ enum Command {
     /// Print the API's description (OpenAPI 3.1, YAML).
     Openapi,
     /// Check every invariant over the whole database.
-    Verify,
+    Verify(verify::Arguments),
+    /// The audit trail: print or anchor where its chains end.
+    #[command(subcommand)]
+    Audit(audit::Command),
     /// Compare a provider's report with our payouts, now: over its API or from a file. Ends with 1 when something differs.
     Reconcile(reconcile::Arguments),
     /// Make, list and revoke API keys of partners.
@@ -104,7 +108,8 @@ pub async fn run(cli: Cli) -> ExitCode {
             print!("{yaml}");
             ExitCode::SUCCESS
         }),
-        Command::Verify => verify::run(settings).await,
+        Command::Verify(arguments) => verify::run(settings, arguments).await,
+        Command::Audit(command) => audit::run(settings, command).await,
         Command::Reconcile(arguments) => reconcile::run(settings, &arguments).await,
         Command::ApiKey(command) => api_key::run(settings, command).await,
         Command::Cards(command) => cards::run(settings, command).await,

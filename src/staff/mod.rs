@@ -5,6 +5,7 @@
 //! refused, and each change of an account stand in the house's audit trail.
 
 pub mod accounts;
+pub mod approvals;
 pub mod desk;
 pub mod development;
 pub mod moderation;
@@ -125,6 +126,11 @@ impl StaffError {
             _ => false,
         }
     }
+}
+
+/// Whether a failure of the gateway's is of the database, which can't be reached now.
+pub fn is_passing_failure(error: &crate::gateway::GatewayError) -> bool {
+    matches!(error, crate::gateway::GatewayError::Db(error) if is_passing(error))
 }
 
 /// Whether a failure of the database says nothing but that it can't be reached now.

@@ -85,7 +85,8 @@ enum Judged {
 }
 
 impl From {
-    pub(super) fn origin(&self) -> Option<String> {
+    /// As the audit trail has it.
+    pub fn origin(&self) -> Option<String> {
         self.ip.map(|ip| ip.to_canonical().to_string())
     }
 

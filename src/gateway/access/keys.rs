@@ -11,12 +11,13 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use chrono::{DateTime, TimeDelta, Utc};
 use rand::TryRng;
 use rand::rngs::SysRng;
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 use zeroize::Zeroizing;
 
-use super::audit::{self, Action, Author};
+use super::audit::{self, Action, Author, Gate};
 use super::networks::Network;
 use super::{Caller, Problem, Refusal, Scope};
 use crate::config::gateway::HOUSE;
@@ -125,7 +126,7 @@ pub struct Known {
 }
 
 /// A key to be made.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct NewKey {
     /// 1 to 200 characters.
     pub name: String,
@@ -136,11 +137,43 @@ pub struct NewKey {
 }
 
 /// What is to be changed of a key; `None` leaves it.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct KeyChange {
     pub name: Option<String>,
     pub allowed_ips: Option<Vec<String>>,
+    // JSON has one null: that it is to be removed is a list without one.
+    #[serde(with = "change_of_time")]
     pub expires_at: Option<Option<DateTime<Utc>>>,
+}
+
+mod change_of_time {
+    use chrono::{DateTime, Utc};
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    type Time = Option<Option<DateTime<Utc>>>;
+
+    pub fn serialize<S: Serializer>(time: &Time, serializer: S) -> Result<S::Ok, S::Error> {
+        time.map(|time| Vec::from_iter(time)).serialize(serializer)
+    }
+
+    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Time, D::Error> {
+        Ok(Option::<Vec<DateTime<Utc>>>::deserialize(deserializer)?.map(|time| time.first().copied()))
+    }
+}
+
+/// A key that is drawn before it is made: its secret is shown now, and what is kept of it goes with what was asked.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Drawn {
+    pub id: ApiKeyId,
+    prefix: String,
+    secret_hash: [u8; 32],
+}
+
+impl Drawn {
+    pub fn new(mode: Mode) -> Result<(Self, Secret), GatewayError> {
+        let secret = Secret::draw(mode)?;
+        Ok((Self { id: ApiKeyId::new(), prefix: secret.prefix(), secret_hash: secret.hash() }, secret))
+    }
 }
 
 /// A key, without its secret.
@@ -222,6 +255,7 @@ impl Gateway {
             scopes: scopes_of(&key.scopes),
             is_house: partner_code == HOUSE,
             origin: address.map(|address| address.to_canonical().to_string()),
+            gate: Gate::Open,
         };
         Ok(Known { caller, partner_code, last_used_at: key.last_used_at })
     }
@@ -235,15 +269,32 @@ impl Gateway {
 
     /// Makes a key in the caller's own mode. It can't do what the caller can't.
     pub async fn create_key(&self, caller: &Caller, new: NewKey) -> Result<(ApiKey, Secret), Refusal> {
+        let (drawn, secret) = Drawn::new(caller.tenant.mode)?;
+        Ok((self.create_drawn_key(caller, new, drawn).await?, secret))
+    }
+
+    /// The same with a secret that was drawn before.
+    pub async fn create_drawn_key(&self, caller: &Caller, new: NewKey, drawn: Drawn) -> Result<ApiKey, Refusal> {
         if let Some(scope) = new.scopes.difference(&caller.scopes).next() {
             let detail = format!("This key doesn't have the scope {scope} and can't give it.");
             return Err(Refusal::Forbidden { code: "SCOPE_NOT_HELD", detail });
         }
-        self.make_key(&Author::from(caller), caller.is_house, new).await
+        self.make_drawn_key(&Author::from(caller), caller.is_house, new, drawn).await
     }
 
     /// Makes a key for the author's tenant.
     pub async fn make_key(&self, author: &Author, is_house: bool, new: NewKey) -> Result<(ApiKey, Secret), Refusal> {
+        let (drawn, secret) = Drawn::new(author.tenant.mode)?;
+        Ok((self.make_drawn_key(author, is_house, new, drawn).await?, secret))
+    }
+
+    async fn make_drawn_key(
+        &self,
+        author: &Author,
+        is_house: bool,
+        new: NewKey,
+        drawn: Drawn,
+    ) -> Result<ApiKey, Refusal> {
         let now = self.clock.now();
         let mut problems = problems_of(Some(&new.name), Some(&new.allowed_ips), new.expires_at, now);
         if new.scopes.is_empty() {
@@ -256,14 +307,13 @@ impl Gateway {
             let detail = "In live mode only keys of the house may have funds:write.".to_owned();
             return Err(Refusal::Forbidden { code: "SCOPE_RESERVED", detail });
         }
-        let secret = Secret::draw(author.tenant.mode)?;
         let row = ApiKeyRow {
             partner_id: author.tenant.partner_id,
             mode: author.tenant.mode,
-            id: ApiKeyId::new(),
+            id: drawn.id,
             name: new.name,
-            prefix: secret.prefix(),
-            secret_hash: secret.hash().to_vec(),
+            prefix: drawn.prefix,
+            secret_hash: drawn.secret_hash.to_vec(),
             scopes: new.scopes.iter().map(|scope| scope.as_str().to_owned()).collect(),
             allowed_ips: new.allowed_ips,
             expires_at: new.expires_at,
@@ -285,7 +335,7 @@ impl Gateway {
             Ok::<_, Refusal>(())
         })
         .await?;
-        Ok((row.into(), secret))
+        Ok(row.into())
     }
 
     /// A tenant's keys, revoked ones too.

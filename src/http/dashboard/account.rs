@@ -233,7 +233,8 @@ fn told(error: StaffError, refused: &str) -> Result<(String, StatusCode), PageEr
     }
 }
 
-fn sentence(error: &StaffError) -> String {
+/// An error as a sentence for people.
+pub fn sentence(error: &impl std::fmt::Display) -> String {
     let text = error.to_string();
     let mut letters = text.chars();
     let first = letters.next().map(char::to_uppercase);

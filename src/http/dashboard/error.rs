@@ -9,9 +9,10 @@ use askama::Template;
 
 use super::assets::STYLE_SHEET_HREF;
 use super::parts::html;
-use crate::staff::StaffError;
+use crate::staff::approvals::{ApprovalError, SettleError};
 use crate::staff::desk::DeskError;
 use crate::staff::moderation::WordError;
+use crate::staff::{self, StaffError};
 
 #[derive(Debug)]
 pub enum PageError {
@@ -118,6 +119,20 @@ impl From<WordError> for PageError {
     fn from(error: WordError) -> Self {
         let is_passing = matches!(&error, WordError::Decision(error) if error.is_passing());
         Self::failed(is_passing, &error)
+    }
+}
+
+impl From<SettleError> for PageError {
+    fn from(error: SettleError) -> Self {
+        let is_passing =
+            matches!(&error, SettleError::Approval(ApprovalError::Failed(error)) if staff::is_passing_failure(error));
+        Self::failed(is_passing, &error)
+    }
+}
+
+impl From<ApprovalError> for PageError {
+    fn from(error: ApprovalError) -> Self {
+        SettleError::from(error).into()
     }
 }
 

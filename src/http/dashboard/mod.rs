@@ -11,6 +11,7 @@
 //! comes from outside is text: askama escapes it, and the content security policy allows no script at all.
 
 mod account;
+mod approvals;
 mod assets;
 mod case;
 mod cookies;
@@ -122,6 +123,9 @@ fn table() -> Vec<(Address, Route)> {
         get("/{mode}/requests/{partner}/{id}", view, web::to(request::page)),
         post("/{mode}/requests/{partner}/{id}/decide", decide, web::to(decide::submit)),
         get("/{mode}/moderation", view, web::to(moderation::page)),
+        get("/{mode}/approvals", view, web::to(approvals::page)),
+        get("/{mode}/approvals/{id}", view, web::to(approvals::one)),
+        post("/{mode}/approvals/{id}/decide", decide, web::to(approvals::submit)),
         get("/{mode}/cases/{id}", view, web::to(case::page)),
         post("/{mode}/cases/{id}/close", decide, web::to(case::submit)),
     ]

@@ -181,7 +181,7 @@ pub async fn sign_out(
     form: web::Form<SignOutForm>,
 ) -> Result<HttpResponse, PageError> {
     check_form_of(&signed_in, &form.form_token)?;
-    staff.sign_out(&signed_in, whence(&request).ip.map(|ip| ip.to_canonical().to_string())).await?;
+    staff.sign_out(&signed_in, whence(&request).origin()).await?;
     Ok(HttpResponse::SeeOther()
         .insert_header((LOCATION, "/dashboard/sign-in"))
         .append_header((SET_COOKIE, Cookie::Session.forget()))
