@@ -262,7 +262,7 @@ impl Gateway {
             let place = place(asker.tenant, id, column);
             self.vault.seal(&place, &bytes).await.map_err(|error| ChangeError::from(unsealed(&error)))
         };
-        let told = seal(TOLD_COLUMN, written(&asked)?).await?;
+        let told = seal(TOLD_COLUMN, written(&(&asked, &asker.actor))?).await?;
         let sealed = seal(CHANGE_COLUMN, written(change)?).await?;
         let waits = Waits {
             id,
@@ -422,10 +422,11 @@ impl Gateway {
         };
         let told = open(TOLD_COLUMN, &approval.told).await?;
         let change = open(CHANGE_COLUMN, &approval.change).await?;
-        let told: Asked = serde_json::from_slice(&told).map_err(|_| unreadable(id))?;
+        let (told, asked_by): (Asked, String) = serde_json::from_slice(&told).map_err(|_| unreadable(id))?;
         let change: Change = serde_json::from_slice(&change).map_err(|_| unreadable(id))?;
-        // The columns beside what is sealed are for lists: they must say the same.
-        if (told.action.as_str(), told.object.as_str()) != (approval.action.as_str(), approval.object.as_str()) {
+        // The columns beside what is sealed are for lists: they must say the same, above all who can't be the second person.
+        let columns = (approval.action.as_str(), approval.object.as_str(), approval.asked_by.as_str());
+        if (told.action.as_str(), told.object.as_str(), asked_by.as_str()) != columns {
             return Err(unreadable(id).into());
         }
         Ok(Some((approval, told, change)))

@@ -15,7 +15,7 @@ use super::visitor::{Visitor, check_form, whence};
 use crate::domain::ids::{ApprovalId, Mode};
 use crate::staff::approvals::{Approval, ApprovalError, SettleError, settles};
 use crate::staff::desk::Desk;
-use crate::staff::moderation::Waits;
+use crate::staff::moderation::{DECIDES, Waits, may_decide};
 
 #[derive(Debug, Default, Deserialize)]
 pub struct Query {
@@ -200,6 +200,10 @@ pub async fn submit(
     let typed = typed.into_inner();
     check_form(&visitor, &typed.form_token)?;
     let place = place(&desk, path.into_inner())?;
+    if !may_decide(visitor.0.owner.role) {
+        let problem = super::account::sentence(&SettleError::Role(DECIDES));
+        return answer(&visitor, &desk, place, typed, Some(problem), false, StatusCode::FORBIDDEN).await;
+    }
     let is_approved = match typed.decision.as_str() {
         "approve" => true,
         "decline" => false,
