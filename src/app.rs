@@ -15,12 +15,14 @@ use crate::clock::Clock;
 use crate::config::Settings;
 use crate::config::gateway::ProviderAccountSeed;
 use crate::config::screening::{ScreenAt, ScreeningSettings};
+use crate::config::staff::{MakerChecker, StaffSettings};
 use crate::domain::card::IssuerTable;
 use crate::domain::exact;
 use crate::domain::exchange::BidAsk;
 use crate::domain::ids::{Mode, ProviderAccountId};
 use crate::domain::rate::Pair;
 use crate::gateway::account_calls::AccountCalls;
+use crate::gateway::approvals::SecondPerson;
 use crate::gateway::key_life::KeyPolicy;
 use crate::gateway::prices::MarketPrices;
 use crate::gateway::route_book::RouteBook;
@@ -44,7 +46,7 @@ use crate::rates::registry::BuildError;
 use crate::screening::Screen;
 use crate::screening::file::FileScreen;
 use crate::staff::desk::Desk;
-use crate::staff::{Staff, StaffError};
+use crate::staff::{Policy, Staff, StaffError};
 use crate::store::cluster::{ClusterError, ClusterOptions, PrivateCluster};
 use crate::store::connect::ConnectError;
 use crate::store::deks::PgDeks;
@@ -224,6 +226,7 @@ impl App {
             prices: Arc::new(BoardPrices(Arc::clone(&rates))),
             reference_currency: book.limits.reference,
             iin_digits: settings.vault.iin_kept(),
+            second_person: second_person(&settings.staff),
             screening: open_screening(&settings.screening).await?,
             issuers: Arc::new(open_issuers(settings.gateway.issuers_file.as_deref())?),
             keys: KeyPolicy::of(&settings.vault),
@@ -251,7 +254,9 @@ impl App {
             Arc::clone(&clock),
             &settings.data_dir,
         )?);
-        let staff = Arc::new(Staff::new(db.clone(), Arc::clone(&clock))?);
+        let mode = if settings.is_live() { Mode::Live } else { Mode::Test };
+        let policy = Policy { needs_totp: settings.staff.needs_totp(settings.is_live()), mode };
+        let staff = Arc::new(Staff::new(db.clone(), Arc::clone(&clock), Arc::clone(&vault), policy)?);
         let desk = Arc::new(Desk::new(Arc::clone(&wallet), settings.modes.clone()));
         Ok(Self { settings, clock, db, vault, rates, gateway, wallet, authenticator, staff, desk })
     }
@@ -265,7 +270,10 @@ impl App {
     pub fn start(&self, works: bool) -> Background {
         let (stop, stopping) = watch::channel(false);
         let rates = self.rates.start(stopping.clone());
-        let workers = works.then(|| worker::start(Arc::clone(&self.gateway), self.settings.worker.clone(), stopping));
+        let audit = self.settings.audit.clone();
+        let workers = works.then(|| {
+            worker::start_with_anchors(Arc::clone(&self.gateway), self.settings.worker.clone(), audit, stopping)
+        });
         let mut lanes = self.wallet.start_accepting();
         lanes.spawn(forget_retired_keys(Arc::clone(&self.vault)));
         Background { stop, rates, workers, _lanes: lanes }
@@ -385,6 +393,16 @@ fn builtin_adapters(
         Arc::new(TabapayProvider::with_clock(&of.tabapay, over(), Arc::clone(clock))),
         Arc::new(WorldpayProvider::new(&of.worldpay, over())),
     ])
+}
+
+/// What needs a second person, by configuration.
+fn second_person(settings: &StaffSettings) -> SecondPerson {
+    let modes = match settings.maker_checker {
+        MakerChecker::Live => vec![Mode::Live],
+        MakerChecker::Always => vec![Mode::Test, Mode::Live],
+        MakerChecker::Never => Vec::new(),
+    };
+    SecondPerson { modes, ttl: settings.approval_ttl() }
 }
 
 /// Who screens. A list that can't be read now is said now; later, it stops what it screens.

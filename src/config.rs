@@ -4,6 +4,7 @@
 //! Each section is a struct in its own file with `deny_unknown_fields` and a `check` that names what is wrong. Secrets never come
 //! from here directly: sections name files or environment variables that hold them.
 
+pub mod audit;
 pub mod auth;
 pub mod database;
 pub mod gateway;
@@ -14,6 +15,7 @@ pub mod providers;
 pub mod rate_sources;
 pub mod rates;
 pub mod screening;
+pub mod staff;
 pub mod telemetry;
 pub mod vault;
 pub mod wallet;
@@ -50,6 +52,8 @@ pub struct Settings {
     pub wallet: wallet::WalletSettings,
     pub screening: screening::ScreeningSettings,
     pub gateway: gateway::GatewaySettings,
+    pub staff: staff::StaffSettings,
+    pub audit: audit::AuditSettings,
     pub worker: worker::WorkerSettings,
 }
 
@@ -152,6 +156,8 @@ impl Settings {
         self.wallet.check(&mut problems);
         self.screening.check(&mut problems);
         self.gateway.check(&mut problems);
+        self.staff.check(self.is_live(), &mut problems);
+        self.audit.check(&mut problems);
         self.worker.check(&mut problems);
         self.check_modes(&mut problems);
         if problems.0.is_empty() { Ok(()) } else { Err(problems) }

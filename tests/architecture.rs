@@ -28,8 +28,8 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("gateway", &["domain", "config", "clock", "store", "vault", "providers", "screening", "torture"]),
     ("wallet", &["domain", "config", "store", "vault", "rates", "gateway", "torture"]),
     // The dashboard shows what the wallet says of an offer, and the board's prices; staff's decisions are the gateway's, and name
-    // what a provider calls a payment.
-    ("staff", &["domain", "clock", "store", "rates", "wallet", "gateway", "providers"]),
+    // what a provider calls a payment. Second factors are sealed in the vault.
+    ("staff", &["domain", "config", "clock", "store", "vault", "rates", "wallet", "gateway", "providers"]),
     ("verify", &["domain", "store", "vault", "gateway"]),
     ("worker", &["domain", "config", "gateway", "torture"]),
     ("http", &["domain", "config", "clock", "wallet", "gateway", "rates", "vault", "staff"]),

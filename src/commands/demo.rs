@@ -10,7 +10,7 @@ use landfall::app::{App, Database};
 use landfall::config::Settings;
 use landfall::domain::asset::AssetCode;
 use landfall::domain::ids::Mode;
-use landfall::gateway::access::audit::Author;
+use landfall::gateway::access::audit::{Author, Gate};
 use landfall::gateway::access::keys::NewKey;
 use landfall::gateway::access::{Caller, Refusal, Scope};
 use landfall::gateway::funds::PartnerCredit;
@@ -116,7 +116,7 @@ async fn partner(app: &App) -> Result<Partner, Failure> {
         signing_required: false,
     };
     let (key, secret) = app.gateway.make_key(&Author::command(tenant), false, new).await.map_err(said)?;
-    let caller = Caller { tenant, key_id: key.id, scopes: key.scopes, is_house: false, origin: None };
+    let caller = Caller { tenant, key_id: key.id, scopes: key.scopes, is_house: false, origin: None, gate: Gate::Open };
     let credit = PartnerCredit {
         partner_id: None,
         currency: "USD".parse::<AssetCode>()?,

@@ -2,6 +2,7 @@
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "commands talk to whoever typed them")]
 
 mod api_key;
+mod audit;
 mod bench;
 mod block;
 mod cards;
@@ -14,6 +15,7 @@ mod money;
 mod reconcile;
 mod serve;
 mod simulator;
+mod staff;
 mod verify;
 
 use std::path::PathBuf;
@@ -52,7 +54,10 @@ enum Command {
     /// Print the API's description (OpenAPI 3.1, YAML).
     Openapi,
     /// Check every invariant over the whole database.
-    Verify,
+    Verify(verify::Arguments),
+    /// The audit trail: print or anchor where its chains end.
+    #[command(subcommand)]
+    Audit(audit::Command),
     /// Compare a provider's report with our payouts, now: over its API or from a file. Ends with 1 when something differs.
     Reconcile(reconcile::Arguments),
     /// Make, list and revoke API keys of partners.
@@ -67,6 +72,9 @@ enum Command {
     /// What waits for a person: list it, look at it, decide.
     #[command(subcommand)]
     Moderation(moderation::Command),
+    /// Who may sign in to the dashboard: add, list, disable, enable, reset passwords and second factors, change roles.
+    #[command(subcommand)]
+    Staff(staff::Command),
     /// Look at the configuration.
     #[command(subcommand)]
     Config(config::Command),
@@ -101,12 +109,14 @@ pub async fn run(cli: Cli) -> ExitCode {
             print!("{yaml}");
             ExitCode::SUCCESS
         }),
-        Command::Verify => verify::run(settings).await,
+        Command::Verify(arguments) => verify::run(settings, arguments).await,
+        Command::Audit(command) => audit::run(settings, command).await,
         Command::Reconcile(arguments) => reconcile::run(settings, &arguments).await,
         Command::ApiKey(command) => api_key::run(settings, command).await,
         Command::Cards(command) => cards::run(settings, command).await,
         Command::Block(command) => block::run(settings, command).await,
         Command::Moderation(command) => moderation::run(settings, command).await,
+        Command::Staff(command) => staff::run(settings, command).await,
         Command::Config(command) => config::run(&settings, &command),
         Command::Keys(command) => Box::pin(keys::run(settings, command)).await,
         Command::Simulator(arguments) => simulator::run(&settings, arguments).await,

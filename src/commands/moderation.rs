@@ -7,9 +7,11 @@ use landfall::app::{App, Database};
 use landfall::config::Settings;
 use landfall::domain::card::strike_numbers;
 use landfall::domain::ids::{Mode, PayoutId, PayoutRequestId};
+use landfall::staff::accounts::Listed;
 use landfall::staff::desk::{CaseLine, PayoutLine, RequestPage, RequestSearch};
 use landfall::staff::moderation::{
-    CaseClosing, CaseEnd, Choice, Decider, Decision, DecisionKind, Options, ProviderIds,
+    CaseClosing, CaseEnd, Choice, Decider, Decision, DecisionKind, Options, ProviderIds, Waits, Word, close_or_ask,
+    decide_or_ask, may_decide,
 };
 use rust_decimal::Decimal;
 use serde_json::{Value, json};
@@ -262,8 +264,11 @@ async fn decide(app: &App, arguments: DecideArguments) -> Result<ExitCode, Failu
         reason: arguments.reason,
         evidence: arguments.evidence,
     };
-    let decider = Decider { actor: actor(&arguments.by)?, origin: None };
-    let decided = app.gateway.decide(&decider, &decision).await?;
+    let decider = decider(app, arguments.place.mode, &arguments.by).await?;
+    let decided = match decide_or_ask(&app.gateway, &decider, &decision).await? {
+        Word::Done(decided) => decided,
+        Word::Waits(waits) => return Ok(waiting(&waits)),
+    };
     if decided.is_repeat {
         complain("you had decided that already: nothing was done again");
     }
@@ -282,9 +287,8 @@ async fn decide(app: &App, arguments: DecideArguments) -> Result<ExitCode, Failu
 
 async fn close(app: &App, arguments: CloseArguments) -> Result<ExitCode, Failure> {
     let mode = arguments.place.mode;
-    if app.desk.case(mode, arguments.case).await?.is_none() {
-        return Err(format!("there is no case {} in {mode} mode", arguments.case).into());
-    }
+    let page = app.desk.case(mode, arguments.case).await?;
+    let tenant = page.ok_or_else(|| format!("there is no case {} in {mode} mode", arguments.case))?.tenant;
     let end = match (arguments.explained, arguments.recovered, arguments.written_off) {
         (true, ..) => CaseEnd::Explained,
         (false, None, None) => return Err("say how it ends: --explained, --recovered or --written-off".into()),
@@ -297,9 +301,36 @@ async fn close(app: &App, arguments: CloseArguments) -> Result<ExitCode, Failure
         reason: strike_numbers(&arguments.reason).into_owned(),
         evidence: arguments.evidence.map(|text| json!({"evidence": strike_numbers(&text)})),
     };
-    let case = app.gateway.close_case(&actor(&arguments.by)?, arguments.case, closing).await?;
+    let decider = decider(app, mode, &arguments.by).await?;
+    let case = match close_or_ask(&app.gateway, &decider, tenant, arguments.case, closing).await? {
+        Word::Done(case) => case,
+        Word::Waits(waits) => return Ok(waiting(&waits)),
+    };
     println!("{}  {}  closed as {}", case.id.simple(), case.kind, case.closing.as_deref().unwrap_or("closed"));
     Ok(ExitCode::SUCCESS)
+}
+
+/// Whoever typed the command. Where a second person is needed they are known by the address of their staff account, so that nobody
+/// approves on the dashboard what they asked for here.
+async fn decider(app: &App, mode: Mode, by: &str) -> Result<Decider, Failure> {
+    if app.gateway.needs_second_person(mode) {
+        let accounts = app.staff.list().await?;
+        let may = |account: &Listed| account.disabled_at.is_none() && may_decide(account.role);
+        let is_known = accounts.iter().any(|account| account.email.as_str() == by.to_ascii_lowercase() && may(account));
+        if !is_known {
+            return Err("another person has to approve this: --by is the e-mail address of your staff account, an operator's or an admin's".into());
+        }
+    }
+    Ok(Decider { actor: actor(by)?, origin: None })
+}
+
+fn waiting(waits: &Waits) -> ExitCode {
+    complain(&format!(
+        "nothing is changed yet: another person approves it on the dashboard before {:.0}",
+        waits.expires_at
+    ));
+    println!("{}", waits.id);
+    ExitCode::SUCCESS
 }
 
 fn pretty(evidence: &Value) -> String {

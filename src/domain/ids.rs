@@ -156,6 +156,10 @@ uuid_id!(
     AuditId, "aud_"
 );
 uuid_id!(
+    /// A change that waits for a second person.
+    ApprovalId, "apr_"
+);
+uuid_id!(
     /// A member of staff, who signs in to the dashboard.
     StaffId, "stf_"
 );

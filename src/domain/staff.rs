@@ -16,6 +16,20 @@ pub const SESSION_IDLE_MAX: TimeDelta = TimeDelta::minutes(15);
 pub const SESSION_AGE_MAX: TimeDelta = TimeDelta::hours(12);
 /// How many characters a password has.
 pub const PASSWORD_CHARS: std::ops::RangeInclusive<usize> = 12..=128;
+/// How many passwords before the one in force are remembered; none of them, nor that one, is taken again (PCI DSS 8.3.7: four).
+pub const PASSWORDS_REMEMBERED: usize = 4;
+/// How long a browser whose password was right is asked for its second factor.
+pub const CODE_WAIT_MAX: TimeDelta = TimeDelta::minutes(5);
+/// How long a secret that was shown can be proved.
+pub const OFFER_AGE_MAX: TimeDelta = TimeDelta::minutes(15);
+/// An account that nobody signed in to for so long is refused until it is enabled anew (PCI DSS 8.2.6).
+pub const UNUSED_MAX: TimeDelta = TimeDelta::days(90);
+/// A browser is known for so long after its last sign-in,
+pub const DEVICE_AGE_MAX: TimeDelta = TimeDelta::days(90);
+/// and so many of them for an account: the ones that were made known last.
+pub const DEVICES_MAX: i64 = 10;
+/// How many recovery codes are given out at once.
+pub const RECOVERY_CODES: usize = 10;
 
 /// What a member of staff may do. Each may do what the ones before it may.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -105,7 +119,12 @@ pub fn is_password_length(password: &str) -> bool {
     PASSWORD_CHARS.contains(&password.chars().count())
 }
 
-/// An account's count of attempts to sign in.
+/// Whether a password has letters and digits (PCI DSS 8.3.6). Letters of any script count.
+pub fn has_letters_and_digits(password: &str) -> bool {
+    password.chars().any(char::is_alphabetic) && password.chars().any(|c| c.is_ascii_digit())
+}
+
+/// A count of attempts to sign in: of an account, or of a browser that is known to it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Attempts {
     /// Since the last success or the last lock.
@@ -129,6 +148,14 @@ impl Attempts {
         let count = before.saturating_add(1);
         Ok(Self { count, locked_until: (count >= ATTEMPTS_MAX).then(|| now + LOCK) })
     }
+
+    /// Takes back an attempt that was right as far as it went. `mine` is what [`begin`](Self::begin) answered: a lock that somebody
+    /// else's attempt brought stays.
+    #[must_use]
+    pub fn take_back(self, mine: Self) -> Self {
+        let locked_until = self.locked_until.filter(|_| self.locked_until != mine.locked_until);
+        Self { count: self.count.saturating_sub(1).max(0), locked_until }
+    }
 }
 
 #[cfg(test)]
@@ -150,6 +177,25 @@ mod tests {
         assert_eq!(attempts.locked_until, Some(at(30)));
         assert_eq!(attempts.begin(at(29)), Err(Locked));
         assert_eq!(attempts.begin(at(30)), Ok(Attempts { count: 1, locked_until: None }));
+    }
+
+    #[test]
+    fn an_attempt_that_was_right_is_taken_back_with_the_lock_that_it_brought_and_no_other() {
+        let ninth = Attempts { count: 9, locked_until: None };
+        let mine = ninth.begin(at(0)).unwrap();
+        assert_eq!(mine.take_back(mine), ninth);
+        let fifth = Attempts { count: 5, locked_until: None }.begin(at(0)).unwrap();
+        let locked_since = Attempts { count: 10, locked_until: Some(at(31)) };
+        assert_eq!(locked_since.take_back(fifth).locked_until, Some(at(31)));
+        assert_eq!(Attempts::default().take_back(fifth), Attempts::default(), "a success came in between");
+    }
+
+    #[test]
+    fn letters_and_digits_are_both_wanted() {
+        assert!(has_letters_and_digits("ünd 1"));
+        for bad in ["only letters", "123456789012", "!!!! ....", ""] {
+            assert!(!has_letters_and_digits(bad), "{bad:?}");
+        }
     }
 
     #[test]

@@ -6,11 +6,13 @@
 use chrono::{DateTime, Utc};
 use diesel_async::AsyncPgConnection;
 use rust_decimal::Decimal;
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::access::audit::{self, Action, Author};
+use super::access::audit::{self, Action, Author, Gate};
 use super::complete::{Changes, Told};
+use super::moderation::Decider;
 use super::{Gateway, GatewayError};
 use crate::domain::asset::AssetCode;
 use crate::domain::exact;
@@ -25,7 +27,7 @@ use crate::store::unmatched::{self, Unmatched};
 pub const REASON_CHARS_MAX: usize = 1_000;
 
 /// How a person closes a case.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CaseClosing {
     pub end: CaseEnd,
     /// Why, in words; required.
@@ -35,10 +37,15 @@ pub struct CaseClosing {
 }
 
 /// What became of the money that a case is about.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum CaseEnd {
     /// What is open of it came back to the deposit account, or never will: both together are all that is open, in its currency.
-    Settled { recovered: Decimal, written_off: Decimal },
+    Settled {
+        #[serde(with = "rust_decimal::serde::str")]
+        recovered: Decimal,
+        #[serde(with = "rust_decimal::serde::str")]
+        written_off: Decimal,
+    },
     /// No money is missing: the payment was rightly made, or what differed is understood.
     Explained,
 }
@@ -112,7 +119,24 @@ impl TransactionError for CaseRefusal {
 
 impl Gateway {
     /// Closes a case by a person's word. The same closing again changes nothing more.
-    pub async fn close_case(&self, actor: &str, case_id: Uuid, closing: CaseClosing) -> Result<Case, CaseRefusal> {
+    pub async fn close_case(
+        &self,
+        decider: &Decider,
+        case_id: Uuid,
+        closing: CaseClosing,
+    ) -> Result<Case, CaseRefusal> {
+        self.close_case_through(&Gate::Open, decider, case_id, closing).await
+    }
+
+    /// The same through a gate.
+    pub(super) async fn close_case_through(
+        &self,
+        gate: &Gate,
+        decider: &Decider,
+        case_id: Uuid,
+        closing: CaseClosing,
+    ) -> Result<Case, CaseRefusal> {
+        let actor = decider.actor.as_str();
         if closing.reason.trim().is_empty() || closing.reason.chars().count() > REASON_CHARS_MAX {
             return Err(CaseRefusal::NoReason);
         }
@@ -166,7 +190,8 @@ impl Gateway {
                 changes.event_by(&self.vault, subject.request, actor, "case_closed", data.clone(), now);
             }
             let told = self.write_ground(conn, ground, changes, now).await?;
-            let author = Author { tenant: case.tenant(), actor: actor.to_owned(), origin: None };
+            let (tenant, origin, gate) = (case.tenant(), decider.origin.clone(), gate.clone());
+            let author = Author { tenant, actor: actor.to_owned(), origin, gate };
             let action = Action {
                 action: "case.close",
                 object: case_id.simple().to_string(),

@@ -64,7 +64,7 @@ struct Claims {
 /// Whether the database is to blame, and not one of the requests.
 fn is_of_the_database(error: &GatewayError) -> bool {
     match error.db_error() {
-        None | Some(DbError::Conflict(_) | DbError::Refused(_) | DbError::Other(_)) => false,
+        None | Some(DbError::Conflict(_) | DbError::Refused(_) | DbError::Held(_) | DbError::Other(_)) => false,
         Some(
             DbError::Unavailable(_)
             | DbError::Timeout(_)

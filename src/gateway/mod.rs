@@ -6,6 +6,7 @@
 pub mod access;
 pub mod account_calls;
 pub mod account_checks;
+pub mod approvals;
 pub mod balance_syncs;
 pub mod batches;
 pub mod blocks;
@@ -73,6 +74,8 @@ pub struct Gateway {
     pub reference_currency: Asset,
     /// How much of a card number stays in the clear.
     pub iin_digits: IinDigits,
+    /// What needs a second person.
+    pub second_person: approvals::SecondPerson,
     /// Who tells whether something may be paid to somebody, and when it is asked.
     pub screening: screening::Screening,
     /// What the first digits of a card tell of its issuer, for routing and the block list.

@@ -3,6 +3,7 @@
 //! the ledger is done where reports do it (`complete`). Who may decide is looked at before, by whoever knows people.
 
 use rust_decimal::Decimal;
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
 use super::GatewayError;
@@ -31,13 +32,14 @@ pub struct Decider {
 }
 
 /// What was decided.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum Choice {
     Continue,
     Reject,
     /// With the amount that the provider has proved, in the request's currency, and what it calls the payment.
     MarkPaid {
         payout_id: PayoutId,
+        #[serde(with = "rust_decimal::serde::str")]
         amount: Decimal,
         ids: ProviderIds,
     },
@@ -81,7 +83,7 @@ impl Choice {
 }
 
 /// A person's decision about a request.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Decision {
     pub tenant: Tenant,
     pub request_id: PayoutRequestId,

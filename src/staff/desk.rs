@@ -101,7 +101,7 @@ pub struct Page<T, Id> {
 
 impl<T, Id> Page<T, Id> {
     /// From one line more than a page has.
-    fn of(mut lines: Vec<T>, key: impl Fn(&T) -> After<Id>) -> Self {
+    pub(super) fn of(mut lines: Vec<T>, key: impl Fn(&T) -> After<Id>) -> Self {
         let is_more = lines.len() > PAGE_LINES;
         lines.truncate(PAGE_LINES);
         let next = if is_more { lines.last().map(key) } else { None };

@@ -12,7 +12,7 @@ use secrecy::{ExposeSecret, SecretString};
 
 use super::{RandomError, Staff, StaffError};
 use crate::domain::ids::Mode;
-use crate::domain::staff::{Email, Role, is_password_length};
+use crate::domain::staff::{Email, PASSWORDS_REMEMBERED, Role, is_password_length};
 use crate::store::retry::transaction;
 use crate::store::staff;
 
@@ -66,6 +66,8 @@ impl Staff {
         let found: Result<_, StaffError> = find().await;
         // Disabled: it stays so.
         let Some(account) = found? else { return Ok(()) };
+        let now = self.clock.now();
+        staff::set_active(&mut *self.db.get().await?, account.id, now).await?;
         let turn = self.passwords.turn().await?;
         let fits = self.passwords.verify(password, Some(account.password_hash)).await?;
         drop(turn);
@@ -73,7 +75,10 @@ impl Staff {
             return Ok(());
         }
         let hash = self.passwords.hash(password).await?;
-        transaction(&self.db, async |conn| Ok(staff::set_password(conn, account.id, hash.clone()).await?)).await
+        transaction(&self.db, async |conn| {
+            Ok(staff::set_password(conn, account.id, hash.clone(), false, PASSWORDS_REMEMBERED, now).await?)
+        })
+        .await
     }
 }
 
@@ -124,7 +129,7 @@ fn read(path: &Path) -> std::io::Result<SecretString> {
     Ok(SecretString::from(password))
 }
 
-fn random_password() -> Result<SecretString, RandomError> {
+pub(super) fn random_password() -> Result<SecretString, RandomError> {
     let mut bytes = [0_u8; PASSWORD_LETTERS];
     SysRng.try_fill_bytes(&mut bytes).map_err(|_| RandomError)?;
     let mut password = String::with_capacity(PASSWORD_LETTERS + PASSWORD_LETTERS / GROUP);

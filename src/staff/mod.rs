@@ -1,22 +1,35 @@
 //! Staff accounts and sessions, and what the dashboard looks at ([`desk`]). Signing in is judged here, once, for whatever face
 //! asks; cookies and pages are `http`'s.
 //!
-//! A wrong password, an unknown address and a locked account are one answer that takes the same time.
+//! A wrong password, an unknown address, a locked and an unused account are one answer that takes the same time. Who signed in, who was
+//! refused, and each change of an account stand in the house's audit trail.
 
 pub mod accounts;
+pub mod approvals;
 pub mod desk;
 pub mod development;
 pub mod moderation;
+pub mod own;
 pub mod password;
 pub mod session;
 pub mod sign_in;
+pub mod totp;
 
 use std::sync::Arc;
 
+use diesel_async::AsyncPgConnection;
+use serde_json::Value;
+use tokio::sync::OnceCell;
+
 use crate::clock::Clock;
+use crate::config::gateway::HOUSE;
+use crate::domain::ids::{Mode, PartnerId, StaffId, Tenant};
 use crate::domain::staff::EmailError;
+use crate::gateway::access::audit::{self, Action, Author};
 use crate::store::error::DbError;
+use crate::store::partners;
 use crate::store::pool::Db;
+use crate::vault::{Vault, VaultError};
 
 pub use development::DevelopmentAdmin;
 pub use session::{SessionToken, SignedIn};
@@ -30,8 +43,23 @@ pub struct RandomError;
 pub struct Staff {
     db: Db,
     clock: Arc<dyn Clock>,
+    vault: Arc<Vault>,
     passwords: password::Passwords,
+    policy: Policy,
+    house: OnceCell<PartnerId>,
 }
+
+/// What is asked of everybody who signs in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Policy {
+    /// Without a second factor nothing is shown but the page on which one is enrolled.
+    pub needs_totp: bool,
+    /// Staff belong to no mode; what is written down of them names this one: live where it is served.
+    pub mode: Mode,
+}
+
+/// How an action that was refused is noted in the audit trail.
+const REFUSED: &str = "refused";
 
 /// Why something about a staff account wasn't done.
 #[derive(Debug, thiserror::Error)]
@@ -48,14 +76,33 @@ pub enum StaffError {
     Name,
     #[error("a password has 12 to 128 characters")]
     PasswordLength,
+    #[error("a password needs letters and digits")]
+    PasswordKinds,
+    #[error("this password is too easily guessed: make it longer, of words that don't belong together")]
+    PasswordWeak,
+    #[error("this password was used before")]
+    PasswordUsed,
     #[error("there is an account with this e-mail address")]
     EmailTaken,
+    #[error("there is no account with this e-mail address")]
+    NoAccount,
+    /// What was shown is too old, or was proved already.
+    #[error("there is no secret to be proved: begin again")]
+    NothingOffered,
+    #[error("the code is wrong: mind the clock of the device, and take the next one")]
+    WrongCode,
+    #[error("one-time passwords: {0}")]
+    Totp(String),
+    #[error(transparent)]
+    Vault(#[from] VaultError),
     #[error("a development account isn't made where live mode is served")]
     LiveMode,
     #[error("{path}: {source}")]
     PasswordFile { path: std::path::PathBuf, source: std::io::Error },
     #[error(transparent)]
     Db(#[from] DbError),
+    #[error("the house isn't among the partners")]
+    NoHouse,
     #[error(transparent)]
     Random(#[from] RandomError),
     #[error("hashing: {0}")]
@@ -81,6 +128,11 @@ impl StaffError {
     }
 }
 
+/// Whether a failure of the gateway's is of the database, which can't be reached now.
+pub fn is_passing_failure(error: &crate::gateway::GatewayError) -> bool {
+    matches!(error, crate::gateway::GatewayError::Db(error) if is_passing(error))
+}
+
 /// Whether a failure of the database says nothing but that it can't be reached now.
 fn is_passing(error: &DbError) -> bool {
     matches!(error, DbError::Unavailable(_) | DbError::Timeout(_) | DbError::RetriesExhausted { .. })
@@ -88,7 +140,42 @@ fn is_passing(error: &DbError) -> bool {
 
 impl Staff {
     /// Hashes once, for the answers to unknown addresses: takes some hundredths of a second.
-    pub fn new(db: Db, clock: Arc<dyn Clock>) -> Result<Self, StaffError> {
-        Ok(Self { db, clock, passwords: password::Passwords::new()? })
+    pub fn new(db: Db, clock: Arc<dyn Clock>, vault: Arc<Vault>, policy: Policy) -> Result<Self, StaffError> {
+        let passwords = password::Passwords::new()?;
+        Ok(Self { db, clock, vault, passwords, policy, house: OnceCell::new() })
     }
+
+    /// Whom staff's own rows of the audit trail, and their sealed secrets, belong to.
+    async fn house(&self) -> Result<PartnerId, StaffError> {
+        let find = async || {
+            let mut conn = self.db.get().await?;
+            let all = partners::all(&mut conn).await?;
+            let house = all.into_iter().find(|partner| partner.code == HOUSE);
+            house.map(|partner| partner.id).ok_or(StaffError::NoHouse)
+        };
+        Ok(*self.house.get_or_try_init(find).await?)
+    }
+
+    /// Whoever typed a command, for the audit trail.
+    pub async fn console(&self, actor: String) -> Result<Author, StaffError> {
+        self.author(actor, None).await
+    }
+
+    async fn author(&self, actor: String, origin: Option<String>) -> Result<Author, StaffError> {
+        let tenant = Tenant { partner_id: self.house().await?, mode: self.policy.mode };
+        Ok(Author::new(tenant, actor, origin))
+    }
+}
+
+/// Notes something about an account in the audit trail, in the transaction of the change itself. Call it last: it locks the chain.
+async fn note(
+    conn: &AsyncPgConnection,
+    author: &Author,
+    action: &'static str,
+    id: StaffId,
+    (before, after): (Option<Value>, Option<Value>),
+    result: &'static str,
+    now: chrono::DateTime<chrono::Utc>,
+) -> Result<(), DbError> {
+    audit::record(conn, author, Action { action, object: id.to_string(), before, after, result }, now).await
 }

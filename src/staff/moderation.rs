@@ -5,12 +5,17 @@ use uuid::Uuid;
 
 use super::desk::{Desk, DeskError};
 use super::session::SessionOwner;
-use crate::domain::ids::Mode;
-use crate::domain::staff::Role;
+use crate::domain::ids::{Mode, StaffId, Tenant};
+use crate::domain::staff::{Email, Role};
+use crate::gateway::Gateway;
+use crate::gateway::access::Refusal;
+use crate::gateway::access::audit::Author;
+use crate::gateway::approvals::{Change, ChangeError};
 use crate::store::cases::Case;
 use crate::store::dashboard::cases::{self, CaseLine};
 
 pub use crate::domain::moderation::{DecisionKind, NotNow, Reason};
+pub use crate::gateway::approvals::Waits;
 pub use crate::gateway::cases::{CaseClosing, CaseEnd, CaseRefusal, OpenMoney};
 pub use crate::gateway::moderation::{Choice, DecideError, Decided, Decider, Decision, Options, Possibility};
 pub use crate::providers::provider::ProviderIds;
@@ -27,21 +32,37 @@ pub enum WordError {
     Decision(#[from] DecideError),
     #[error(transparent)]
     Case(#[from] CaseRefusal),
+    /// It can't even be asked for.
+    #[error("{0}")]
+    Waits(String),
+}
+
+/// What came of staff's word.
+#[derive(Clone, Debug)]
+pub enum Word<T> {
+    Done(T),
+    /// Another person has to approve it.
+    Waits(Waits),
 }
 
 /// A case with the money that is open of it.
 #[derive(Clone, Debug)]
 pub struct CasePage {
     pub case: CaseLine,
+    pub tenant: Tenant,
     pub open: Option<OpenMoney>,
 }
 
 /// Who decides, as events and the audit trail name them.
 pub fn decider(owner: &SessionOwner, origin: Option<String>) -> Decider {
-    let named = format!("staff:{}", owner.email);
+    Decider { actor: actor_of(&owner.email, owner.id), origin }
+}
+
+/// How events and the audit trail name somebody.
+pub(super) fn actor_of(email: &Email, id: StaffId) -> String {
+    let named = format!("staff:{email}");
     // An address may be longer than an actor's name; an id isn't.
-    let actor = if named.len() <= 200 { named } else { format!("staff:{}", owner.id) };
-    Decider { actor, origin }
+    if named.len() <= 200 { named } else { format!("staff:{id}") }
 }
 
 /// Whether somebody of that role decides.
@@ -49,26 +70,78 @@ pub fn may_decide(role: Role) -> bool {
     role >= DECIDES
 }
 
+/// Decides, or asks for it where another person has to approve.
+pub async fn decide_or_ask(
+    gateway: &Gateway,
+    decider: &Decider,
+    decision: &Decision,
+) -> Result<Word<Decided>, WordError> {
+    if gateway.needs_second_person(decision.tenant.mode) {
+        let asker = Author::new(decision.tenant, decider.actor.clone(), decider.origin.clone());
+        if let Some(waits) = gateway.ask_for(&asker, &Change::Decide(decision.clone())).await? {
+            return Ok(Word::Waits(waits));
+        }
+    }
+    Ok(Word::Done(gateway.decide(decider, decision).await?))
+}
+
+/// Closes a case, or asks for it where another person has to approve.
+pub async fn close_or_ask(
+    gateway: &Gateway,
+    decider: &Decider,
+    tenant: Tenant,
+    case_id: Uuid,
+    closing: CaseClosing,
+) -> Result<Word<Case>, WordError> {
+    if gateway.needs_second_person(tenant.mode) {
+        let asker = Author::new(tenant, decider.actor.clone(), decider.origin.clone());
+        let change = Change::CloseCase { case_id, closing: closing.clone() };
+        if let Some(waits) = gateway.ask_for(&asker, &change).await? {
+            return Ok(Word::Waits(waits));
+        }
+    }
+    Ok(Word::Done(gateway.close_case(decider, case_id, closing).await?))
+}
+
+impl From<ChangeError> for WordError {
+    fn from(error: ChangeError) -> Self {
+        match error {
+            ChangeError::Decision(error) => WordError::Decision(error),
+            ChangeError::Case(error) => WordError::Case(error),
+            ChangeError::Refused(Refusal::Failed(error)) => WordError::Decision(DecideError::Failed(error)),
+            ChangeError::Refused(Refusal::Conflict { detail, .. }) => WordError::Waits(detail),
+            ChangeError::Refused(refusal) => WordError::Waits(refusal.to_string()),
+        }
+    }
+}
+
 impl Desk {
-    /// Takes a decision about a payout request by somebody who is signed in.
+    /// Takes a decision about a payout request by somebody who is signed in, or asks for it where another person has to approve.
     pub async fn decide(
         &self,
         owner: &SessionOwner,
         origin: Option<String>,
         decision: &Decision,
-    ) -> Result<Decided, WordError> {
+    ) -> Result<Word<Decided>, WordError> {
         if !may_decide(owner.role) {
             return Err(WordError::Role);
         }
-        Ok(self.gateway().decide(&decider(owner, origin), decision).await?)
+        decide_or_ask(self.gateway(), &decider(owner, origin), decision).await
     }
 
     /// Closes a case about money by somebody who is signed in.
-    pub async fn close_case(&self, owner: &SessionOwner, id: Uuid, closing: CaseClosing) -> Result<Case, WordError> {
+    pub async fn close_case(
+        &self,
+        owner: &SessionOwner,
+        origin: Option<String>,
+        tenant: Tenant,
+        id: Uuid,
+        closing: CaseClosing,
+    ) -> Result<Word<Case>, WordError> {
         if !may_decide(owner.role) {
             return Err(WordError::Role);
         }
-        Ok(self.gateway().close_case(&decider(owner, None).actor, id, closing).await?)
+        close_or_ask(self.gateway(), &decider(owner, origin), tenant, id, closing).await
     }
 
     /// `None`: there is no such case in that mode.
@@ -80,10 +153,11 @@ impl Desk {
             found.zip(stored)
         };
         let Some((case, stored)) = found else { return Ok(None) };
+        let tenant = stored.tenant();
         let open = match case.ended {
             Some(_) => None,
             None => self.gateway().open_money(&stored).await?,
         };
-        Ok(Some(CasePage { case, open: open.filter(|open| open.amount != Decimal::ZERO) }))
+        Ok(Some(CasePage { case, tenant, open: open.filter(|open| open.amount != Decimal::ZERO) }))
     }
 }

@@ -8,7 +8,10 @@ use secrecy::{ExposeSecret, SecretString};
 use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::time::timeout;
 
+use zxcvbn::Score;
+
 use super::StaffError;
+use crate::domain::staff::{Email, has_letters_and_digits, is_password_length};
 
 const MEMORY_KIB: u32 = 19 * 1024;
 const PASSES: u32 = 2;
@@ -17,6 +20,23 @@ const LANES: u32 = 1;
 const AT_ONCE: usize = 4;
 /// How long a sign-in waits for its turn.
 const WAIT_MAX: Duration = Duration::from_secs(5);
+
+/// Judges a password that somebody chose: its length, its kinds of characters (PCI DSS 8.3.6), and whether it would be among the first
+/// ten thousand million guesses of somebody with lists of common passwords, words, names, dates and the account's own (zxcvbn).
+///
+/// # Errors
+/// [`StaffError::PasswordLength`], [`StaffError::PasswordKinds`], [`StaffError::PasswordWeak`].
+pub fn check_choice(password: &str, email: &Email, name: &str) -> Result<(), StaffError> {
+    if !is_password_length(password) {
+        return Err(StaffError::PasswordLength);
+    }
+    if !has_letters_and_digits(password) {
+        return Err(StaffError::PasswordKinds);
+    }
+    let about = email.as_str().split(['@', '.']).chain(name.split_whitespace());
+    let known: Vec<&str> = about.chain([email.as_str(), name, "landfall", "payout", "dashboard"]).collect();
+    if zxcvbn::zxcvbn(password, &known).score() < Score::Four { Err(StaffError::PasswordWeak) } else { Ok(()) }
+}
 
 pub struct Passwords {
     turns: Semaphore,
@@ -93,6 +113,27 @@ mod tests {
         assert!(passwords.verify(&right, Some(hash.clone())).await.unwrap());
         assert!(!passwords.verify(&SecretString::from("correct horse batterz"), Some(hash)).await.unwrap());
         assert!(passwords.verify(&right, Some("nonsense".to_owned())).await.is_err());
+    }
+
+    #[test]
+    fn common_passwords_and_those_of_ones_own_name_are_refused() {
+        let email = "ada.lovelace@landfall.example".parse().unwrap();
+        let judge = |password: &str| check_choice(password, &email, "Ada Lovelace");
+        for weak in [
+            "password1234",
+            "Passw0rd12345",
+            "qwertyuiop123",
+            "123456789abc",
+            "aaaaaaaaaaa1",
+            "AdaLovelace2026",
+            "landfall2026!",
+        ] {
+            assert!(matches!(judge(weak), Err(StaffError::PasswordWeak)), "{weak}");
+        }
+        assert!(matches!(judge("correct horse battery staple"), Err(StaffError::PasswordKinds)));
+        assert!(matches!(judge("7 short"), Err(StaffError::PasswordLength)));
+        judge("7 tin boats over gravel").unwrap();
+        judge("kf4t-m9xw-27pq-bz6a").unwrap();
     }
 
     #[tokio::test]

@@ -12,8 +12,11 @@ use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 use zeroize::Zeroize;
 
-use super::{RandomError, Staff, StaffError};
+use super::moderation::actor_of;
+use super::{RandomError, Staff, StaffError, note};
 use crate::domain::staff::SESSION_IDLE_MAX;
+use crate::gateway::access::audit::DONE;
+use crate::store::retry::transaction;
 use crate::store::staff;
 pub use crate::store::staff::SessionOwner;
 
@@ -88,9 +91,16 @@ impl Staff {
     }
 
     /// Ends the session for good.
-    pub async fn sign_out(&self, signed_in: &SignedIn) -> Result<(), StaffError> {
-        let mut conn = self.db.get().await?;
-        staff::delete_session(&mut conn, &signed_in.token.id()).await?;
+    pub async fn sign_out(&self, signed_in: &SignedIn, origin: Option<String>) -> Result<(), StaffError> {
+        let owner = &signed_in.owner;
+        let author = self.author(actor_of(&owner.email, owner.id), origin).await?;
+        let now = self.clock.now();
+        let done: Result<(), StaffError> = transaction(&self.db, async |conn| {
+            staff::delete_session(conn, &signed_in.token.id()).await?;
+            Ok(note(conn, &author, "staff.sign_out", owner.id, (None, None), DONE, now).await?)
+        })
+        .await;
+        done?;
         tracing::info!(staff = %signed_in.owner.id, "signed out");
         Ok(())
     }

@@ -2,8 +2,8 @@
 //! only keeps it.
 
 use chrono::{DateTime, Utc};
-use diesel::QueryResult;
 use diesel::sql_types::{BigInt, Bytea, Jsonb, Nullable, Text, Timestamptz, Uuid as SqlUuid};
+use diesel::{OptionalExtension, QueryResult};
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
 use serde_json::Value;
 
@@ -66,6 +66,38 @@ statement! {
 statement! {
     struct MoveHead { seq: i64 as BigInt, hash: Vec<u8> as Bytea, partner_id: PartnerId as SqlUuid }
         = "UPDATE audit_head SET seq = ?, hash = ? WHERE partner_id = ?"
+}
+
+statement! {
+    struct Heads {} -> pub ChainHead { partner_id: PartnerId as SqlUuid, seq: i64 as BigInt, hash: Vec<u8> as Bytea }
+        = "SELECT partner_id, seq, hash FROM audit_head WHERE seq > 0 ORDER BY partner_id"
+}
+
+statement! {
+    struct HashAt { partner_id: PartnerId as SqlUuid, seq: i64 as BigInt } -> HashRow { hash: Vec<u8> as Bytea }
+        = "SELECT hash FROM audit WHERE partner_id = ? AND seq = ?"
+}
+
+statement! {
+    struct LastSeq { partner_id: PartnerId as SqlUuid } -> SeqRow { seq: i64 as BigInt }
+        = "SELECT COALESCE(max(seq), 0) FROM audit WHERE partner_id = ?"
+}
+
+/// Where each chain ends, by partner.
+pub async fn heads(conn: &AsyncPgConnection) -> QueryResult<Vec<ChainHead>> {
+    Heads {}.load(&mut &*conn).await
+}
+
+/// The stored hash of a row. `None`: it isn't there.
+pub async fn hash_at(conn: &AsyncPgConnection, partner_id: PartnerId, seq: i64) -> QueryResult<Option<Vec<u8>>> {
+    let row: Option<HashRow> = HashAt { partner_id, seq }.get_result(&mut &*conn).await.optional()?;
+    Ok(row.map(|row| row.hash))
+}
+
+/// The number of a chain's last row; 0: it has none.
+pub async fn last_seq(conn: &AsyncPgConnection, partner_id: PartnerId) -> QueryResult<i64> {
+    let row: SeqRow = LastSeq { partner_id }.get_result(&mut &*conn).await?;
+    Ok(row.seq)
 }
 
 /// A partner's head, locked until the transaction ends. A chain without rows starts at `start`.

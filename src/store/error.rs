@@ -40,6 +40,11 @@ pub enum DbError {
     #[error("a failed statement's error was swallowed inside its transaction, which was rolled back")]
     Aborted,
 
+    /// The audit trail didn't take the change: it waits for a second person, or what was approved can't be applied any more. Nothing was
+    /// changed.
+    #[error("held back: {0}")]
+    Held(&'static str),
+
     /// A unique constraint, by its name: what was to be inserted is there already.
     #[error("conflicts with an existing row ({0})")]
     Conflict(String),

@@ -10,6 +10,7 @@
 pub mod account_health;
 pub mod accounts;
 pub mod api_keys;
+pub mod approvals;
 pub mod audit;
 pub mod balance_syncs;
 pub mod batches;

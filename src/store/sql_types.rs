@@ -12,8 +12,9 @@ use crate::domain::asset::AssetCode;
 use crate::domain::block::BlockKind;
 use crate::domain::card::CardScheme;
 use crate::domain::ids::{
-    ApiKeyId, AuditId, BatchId, BlockId, CardId, CustomerId, DepositAccountId, EventId, ExchangeSchemeId, Mode,
-    OfferId, PartnerId, PayoutId, PayoutPointId, PayoutRequestId, PayoutSchemeId, ProviderAccountId, RouteId, StaffId,
+    ApiKeyId, ApprovalId, AuditId, BatchId, BlockId, CardId, CustomerId, DepositAccountId, EventId, ExchangeSchemeId,
+    Mode, OfferId, PartnerId, PayoutId, PayoutPointId, PayoutRequestId, PayoutSchemeId, ProviderAccountId, RouteId,
+    StaffId,
 };
 use crate::domain::offer::{FixedSide, OfferStatus};
 use crate::domain::payout::{PayoutStatus, Resolution};
@@ -85,5 +86,5 @@ as_text!(
 );
 as_inner!(sql_types::Uuid, uuid::Uuid: BlockId, PartnerId, CustomerId, PayoutPointId, PayoutRequestId, PayoutId,
     ProviderAccountId, DepositAccountId, RouteId, EventId, StaffId, PayoutSchemeId, ExchangeSchemeId,
-    ApiKeyId, BatchId, AuditId);
+    ApiKeyId, ApprovalId, BatchId, AuditId);
 as_inner!(sql_types::BigInt, i64: CardId, OfferId);

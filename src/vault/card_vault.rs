@@ -199,6 +199,16 @@ impl Vault {
         self.macs.event_mac(previous, data)
     }
 
+    /// The MAC of an anchor of the audit trail.
+    pub fn anchor_mac(&self, parts: &[&[u8]]) -> [u8; 32] {
+        self.macs.anchor_mac(parts)
+    }
+
+    /// Whether `sent` is that MAC. Takes the same time for any wrong one of the right length.
+    pub fn is_anchor_mac(&self, parts: &[&[u8]], sent: &[u8]) -> bool {
+        self.macs.is_anchor_mac(parts, sent)
+    }
+
     /// The key that event MACs are made with.
     pub fn event_key_id(&self) -> &str {
         self.macs.event_key_id()

@@ -1,4 +1,4 @@
-//! Keyed hashes: card fingerprints, idempotent bodies, the chains of payout events. All in memory after start-up, so none waits for a
+//! Keyed hashes: card fingerprints, idempotent bodies, the chains of payout events, the anchors of the audit trail. All in memory after start-up, so none waits for a
 //! key provider. Never encrypts.
 
 use std::fmt;
@@ -65,6 +65,7 @@ pub(super) struct MacKeys {
     fingerprint: MacKey,
     body: MacKey,
     event: MacKey,
+    anchor: MacKey,
 }
 
 impl MacKeys {
@@ -73,6 +74,7 @@ impl MacKeys {
             fingerprint: provider.mac_key(MacPurpose::Fingerprint).await?,
             body: provider.mac_key(MacPurpose::IdempotentBody).await?,
             event: provider.mac_key(MacPurpose::Event).await?,
+            anchor: provider.mac_key(MacPurpose::AuditAnchor).await?,
         })
     }
 
@@ -96,6 +98,14 @@ impl MacKeys {
         mac(&self.event.key, &[previous, data])
     }
 
+    pub fn anchor_mac(&self, parts: &[&[u8]]) -> [u8; 32] {
+        mac(&self.anchor.key, parts)
+    }
+
+    pub fn is_anchor_mac(&self, parts: &[&[u8]], sent: &[u8]) -> bool {
+        equal(&self.anchor_mac(parts), sent)
+    }
+
     pub fn event_key_id(&self) -> &str {
         &self.event.id
     }
@@ -108,7 +118,7 @@ mod tests {
 
     fn keys() -> MacKeys {
         let key = |byte: u8| MacKey { id: format!("mac-{byte}"), key: SecretKey32::from_slice(&[byte; 32]).unwrap() };
-        MacKeys { fingerprint: key(1), body: key(2), event: key(3) }
+        MacKeys { fingerprint: key(1), body: key(2), event: key(3), anchor: key(4) }
     }
 
     fn tenant(mode: Mode) -> Tenant {

@@ -4,6 +4,7 @@
 //! and never writes; what to do about a finding is for a person. Memory is bounded: sets are compared by PostgreSQL, all else is
 //! read in pages, and of each check only the first findings are kept.
 
+mod anchors;
 mod audit;
 mod card_numbers;
 mod cards;
@@ -53,8 +54,26 @@ crate::transaction_error!(VerifyError::Db);
 ///
 /// It takes a connection of the pool for as long as it runs, and the vault another one at times.
 pub async fn run(db: &Db, vault: &Vault, assets: &Assets, now: DateTime<Utc>) -> Result<Report, VerifyError> {
+    run_with_anchors(db, vault, assets, now, None).await
+}
+
+/// The same, with the audit trail held against the text of a file of anchors.
+pub async fn run_with_anchors(
+    db: &Db,
+    vault: &Vault,
+    assets: &Assets,
+    now: DateTime<Utc>,
+    anchors: Option<&str>,
+) -> Result<Report, VerifyError> {
     vault.health().await.map_err(VaultError::from)?;
-    transaction_at(Isolation::RepeatableRead, db, async |conn| check(conn, vault, assets, now).await).await
+    transaction_at(Isolation::RepeatableRead, db, async |conn| {
+        let mut report = check(conn, vault, assets, now).await?;
+        if let Some(text) = anchors {
+            anchors::check(conn, vault, text, &mut report).await?;
+        }
+        Ok(report)
+    })
+    .await
 }
 
 async fn check(

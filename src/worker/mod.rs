@@ -3,6 +3,7 @@
 //! Nothing is decided here, and nothing is kept here that matters: killed at any point, the leases of what was under
 //! way run out and another worker goes on.
 
+mod anchors;
 mod housekeeping;
 
 use std::sync::Arc;
@@ -11,6 +12,7 @@ use std::time::Duration;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, watch};
 use tokio::task::JoinSet;
 
+use crate::config::audit::AuditSettings;
 use crate::config::worker::WorkerSettings;
 use crate::gateway::account_calls::CallPermit;
 use crate::gateway::complete::Report;
@@ -71,6 +73,20 @@ impl Running {
             tracing::error!(%error, "the completer failed");
         }
     }
+}
+
+/// [`start`], with the loop that anchors the audit trail where a file for it is configured.
+pub fn start_with_anchors(
+    gateway: Arc<Gateway>,
+    settings: WorkerSettings,
+    audit: AuditSettings,
+    stop: watch::Receiver<bool>,
+) -> Running {
+    let mut running = start(Arc::clone(&gateway), settings, stop.clone());
+    if let Some(path) = audit.anchor_file.clone() {
+        running.loops.spawn(anchors::run(gateway, path, audit.anchor_every(), stop));
+    }
+    running
 }
 
 /// Starts the loops. `stop` turning true ends them.

@@ -9,6 +9,7 @@ use chrono::TimeDelta;
 use landfall::app::{App, Background};
 use landfall::clock::{Clock, ManualClock, SystemClock};
 use landfall::config::Settings;
+use landfall::config::staff::MakerChecker;
 use landfall::domain::ids::Mode;
 use landfall::http::auth::mint_development_token;
 use landfall::http::{Parts, Roles};
@@ -111,6 +112,8 @@ impl World {
         settings.providers.test.timeout_ms = 20;
         settings.providers.test.later_ms = 50;
         settings.providers.test.settling_time_ms = 100;
+        // What the API does by itself; tests/api/v1/approvals.rs has a second person.
+        settings.staff.maker_checker = MakerChecker::Never;
         change(&mut settings);
         let test_db = TestDb::new().await;
         let db = test_db.db();

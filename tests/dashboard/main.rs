@@ -3,6 +3,8 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that can't go on stops")]
 
+mod accounts;
+mod approvals;
 mod browser;
 mod development;
 mod moderation;

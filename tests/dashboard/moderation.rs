@@ -8,11 +8,15 @@ use secrecy::SecretString;
 use crate::browser::{Answer, Browser};
 use crate::world::{PASSWORD, SILENT_CARD, World};
 
-const OTTO: &str = "otto@landfall.example";
+pub const OTTO: &str = "otto@landfall.example";
 
 /// A request whose payout the provider doesn't find, and Otto, an operator.
-async fn waiting() -> (World, PayoutRequestId) {
-    let world = World::new().await;
+pub async fn waiting() -> (World, PayoutRequestId) {
+    waiting_in(World::new().await).await
+}
+
+/// The same in a world of one's own.
+pub async fn waiting_in(world: World) -> (World, PayoutRequestId) {
     let user = world.user("demo", "ada-77").await;
     let card = world.card(&user, SILENT_CARD).await;
     let offer = world.offer(&user, card).await;
@@ -23,13 +27,13 @@ async fn waiting() -> (World, PayoutRequestId) {
     (world, request)
 }
 
-async fn otto(world: &World) -> Browser {
+pub async fn otto(world: &World) -> Browser {
     let browser = world.browser();
     assert_eq!(browser.sign_in(OTTO, PASSWORD).await.status, 303);
     browser
 }
 
-fn page_of(request: PayoutRequestId) -> String {
+pub fn page_of(request: PayoutRequestId) -> String {
     format!("/dashboard/test/requests/demo/{request}")
 }
 
@@ -39,7 +43,7 @@ fn between<'a>(page: &'a Answer, before: &str, after: &str) -> &'a str {
     rest.split(after).next().unwrap()
 }
 
-async fn decide(browser: &Browser, page: &Answer, to: &str, decision: &str, evidence: &str) -> Answer {
+pub async fn decide(browser: &Browser, page: &Answer, to: &str, decision: &str, evidence: &str) -> Answer {
     let (token, seen) = (page.form_token(), between(page, r#"name="seen" value=""#, "\""));
     let form = [
         ("form_token", token.as_str()),
@@ -52,11 +56,11 @@ async fn decide(browser: &Browser, page: &Answer, to: &str, decision: &str, evid
 }
 
 /// The value of the radio button of that decision about the payout.
-fn about_payout(page: &Answer, kind: &str) -> String {
+pub fn about_payout(page: &Answer, kind: &str) -> String {
     format!("{kind}:{}", between(page, &format!(r#"value="{kind}:"#), "\""))
 }
 
-const DECIDED: &str = "SELECT count(*) FROM event WHERE kind = 'moderation_decided'";
+pub const DECIDED: &str = "SELECT count(*) FROM event WHERE kind = 'moderation_decided'";
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_operator_decides_with_the_evidence_before_them_and_once() {

@@ -287,6 +287,7 @@ async fn a_card_that_came_in_with_a_partners_request_is_shown_masked() {
         scopes: Scope::ALL.into_iter().collect(),
         is_house: false,
         origin: None,
+        gate: landfall::gateway::access::audit::Gate::Open,
     };
     let gateway = &world.wallet.gateway;
     let credit = PartnerCredit {

@@ -11,13 +11,14 @@ use landfall::app;
 use landfall::clock::{Clock, ManualClock};
 use landfall::config::Settings;
 use landfall::config::gateway::PartnerSeed;
+use landfall::config::staff::MakerChecker;
 use landfall::domain::ids::{CardId, Mode, OfferId, PayoutRequestId};
 use landfall::domain::staff::Role;
 use landfall::http::dashboard;
 use landfall::rates::pair_text;
 use landfall::rates::{Rates, Tick};
-use landfall::staff::Staff;
 use landfall::staff::desk::Desk;
+use landfall::staff::{Policy, Staff};
 use landfall::wallet::accept::{Answer, Pay};
 use landfall::wallet::cards::AddCard;
 use landfall::wallet::offers::OfferInput;
@@ -48,6 +49,11 @@ pub struct World {
 impl World {
     /// With `ada`, a viewer, who can sign in.
     pub async fn new() -> Self {
+        Self::of(false, MakerChecker::Live).await
+    }
+
+    /// The same, where a second factor is needed, or a second person.
+    pub async fn of(needs_totp: bool, maker_checker: MakerChecker) -> Self {
         let test_db = TestDb::new().await;
         let folder = tempfile::tempdir().unwrap();
         // In the middle of a day, so that moving the clock doesn't begin another.
@@ -59,10 +65,13 @@ impl World {
         acme.partner = "acme".into();
         settings.gateway.payout_points.push(acme);
         settings.providers.test.timeout_ms = 10;
+        settings.staff.maker_checker = maker_checker;
         let app = app::App::build(settings, Arc::new(clock.clone()), test_db.db()).await.unwrap();
-        let wallet = app.wallet;
+        let wallet = Arc::clone(&app.wallet);
         tick(&wallet.rates, clock.now());
-        let staff = Arc::new(Staff::new(test_db.db(), Arc::new(clock.clone())).unwrap());
+        let policy = Policy { needs_totp, mode: Mode::Test };
+        let staff = Staff::new(test_db.db(), Arc::new(clock.clone()), Arc::clone(&app.vault), policy);
+        let staff = Arc::new(staff.unwrap());
         staff.create(EMAIL, "Ada", Role::Viewer, &SecretString::from(PASSWORD)).await.unwrap();
         let url = serve(Arc::clone(&staff), Arc::new(Desk::new(Arc::clone(&wallet), vec![Mode::Test, Mode::Live])));
         Self { clock, staff, wallet, url, folder, test_db, credits: AtomicU64::new(0) }

@@ -3,6 +3,7 @@
 use landfall::domain::payout::{PayoutStatus, Resolution};
 use landfall::domain::payout_request::RequestStatus;
 use landfall::gateway::cases::{CaseClosing, CaseEnd};
+use landfall::gateway::moderation::Decider;
 use landfall::providers::provider::{Outcome, ProviderIds};
 use landfall::store::payouts::Payout;
 use rust_decimal::{Decimal, dec};
@@ -88,7 +89,7 @@ async fn what_comes_back_in_part_leaves_the_case_open_for_the_rest() {
     let id = id.get::<_, &str>(0).parse().unwrap();
     let end = CaseEnd::Settled { recovered: dec!(0), written_off: dec!(30) };
     let closing = CaseClosing { end, reason: "the bank won't".to_owned(), evidence: None };
-    world.app.gateway.close_case("tester", id, closing).await.unwrap();
+    world.app.gateway.close_case(&Decider { actor: "tester".to_owned(), origin: None }, id, closing).await.unwrap();
     tell(&world, &payout, returned(dec!(50))).await;
     assert_eq!((at_lane(&world).await, recoverable(&world).await), (7_000, 0));
     assert_eq!(cases(&world, "return_does_not_fit").await, (1, 0));

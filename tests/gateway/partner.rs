@@ -78,6 +78,7 @@ impl Partner {
             scopes: Scope::ALL.into_iter().collect(),
             is_house: false,
             origin: None,
+            gate: landfall::gateway::access::audit::Gate::Open,
         };
         let partner = Self { caller, point_id: point.id.into() };
         if !usd.is_zero() {

@@ -9,6 +9,7 @@ use landfall::domain::ids::PayoutRequestId;
 use landfall::domain::payout::PayoutStatus;
 use landfall::domain::payout_request::{RequestStatus, SplitMode};
 use landfall::gateway::cases::{CaseClosing, CaseEnd, CaseRefusal};
+use landfall::gateway::moderation::Decider;
 use landfall::gateway::reconciliation::{Counts, ReconcileError, Reconciled, Wanted, file};
 use landfall::gateway::requests::{NewRequest, RequestOptions};
 use landfall::providers::provider::{Outcome, ProviderIds, ReportRow, ReportedStatus};
@@ -124,7 +125,7 @@ impl Bench {
 
     async fn close(&self, case: &Case, end: CaseEnd) -> Result<Case, CaseRefusal> {
         let closing = CaseClosing { end, reason: "the provider's ticket 7".to_owned(), evidence: None };
-        self.world.app.gateway.close_case("olga", case.id, closing).await
+        self.world.app.gateway.close_case(&Decider { actor: "olga".to_owned(), origin: None }, case.id, closing).await
     }
 }
 
@@ -288,7 +289,10 @@ async fn a_payout_that_the_provider_paid_twice_is_a_surplus_that_a_person_settle
     let refused = bench.close(&case, CaseEnd::Explained).await;
     assert!(matches!(refused, Err(CaseRefusal::ClosedAlready { .. })), "{refused:?}");
     let none = CaseClosing { end, reason: " ".to_owned(), evidence: None };
-    assert!(matches!(bench.world.app.gateway.close_case("olga", case.id, none).await, Err(CaseRefusal::NoReason)));
+    assert!(matches!(
+        bench.world.app.gateway.close_case(&Decider { actor: "olga".to_owned(), origin: None }, case.id, none).await,
+        Err(CaseRefusal::NoReason)
+    ));
     let audited = "SELECT count(*) FROM audit WHERE action = 'case.close' AND actor = 'olga'";
     assert_eq!(bench.world.row(audited, &[]).await.get::<_, i64>(0), 1);
     assert_eq!(bench.events(id, "case_closed").await, 1);

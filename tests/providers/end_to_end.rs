@@ -71,6 +71,7 @@ impl Joined {
             scopes: BTreeSet::from(Scope::ALL),
             is_house: true,
             origin: None,
+            gate: landfall::gateway::access::audit::Gate::Open,
         };
         let account = way.subject.account();
         let credentials: serde_json::Map<String, Value> =

@@ -1,5 +1,6 @@
 //! Each kind of tampering, the check that finds it and the row that it names.
 
+mod anchors;
 mod audit;
 mod card_numbers;
 mod cards;

@@ -8,6 +8,7 @@ use landfall::gateway::access::Scope;
 use landfall::gateway::access::audit::Author;
 use landfall::gateway::access::keys::{KeyChange, NewKey};
 use landfall::gateway::cases::{CaseClosing, CaseEnd};
+use landfall::gateway::moderation::Decider;
 use landfall::gateway::reconciliation::Wanted;
 use landfall::gateway::requests::{NewRequest, RequestOptions};
 use landfall::providers::provider::{Outcome, ProviderIds, ReportRow, ReportedStatus};
@@ -128,7 +129,8 @@ async fn unmatched(world: &World) {
     for (subject, end) in [("by hand", CaseEnd::Explained), ("wrong", settled)] {
         let case = cases::of_subject(&conn, wanted.account.id, subject).await.unwrap().remove(0);
         let closing = CaseClosing { end, reason: "looked into".to_owned(), evidence: None };
-        gateway.close_case("test", case.id, closing).await.unwrap();
+        let closer = Decider { actor: "test".to_owned(), origin: None };
+        gateway.close_case(&closer, case.id, closing).await.unwrap();
     }
 }
 

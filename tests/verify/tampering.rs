@@ -1,6 +1,7 @@
 //! Tampering by hand with a copy of a populated database, and what verify says of it.
 
 use landfall::app::open_vault;
+use landfall::store::audit::AuditRow;
 use landfall::verify::Report;
 use tokio_postgres::SimpleQueryMessage;
 
@@ -84,12 +85,31 @@ impl Original {
 
     /// What verify says of a copy after `sql`. Foreign keys don't hold for it.
     pub async fn tampered(&self, sql: &str) -> Report {
+        self.judged(sql, None).await
+    }
+
+    /// The same with the audit trail held against a file of anchors.
+    pub async fn anchored(&self, sql: &str, anchors: &str) -> Report {
+        self.judged(sql, Some(anchors)).await
+    }
+
+    /// The audit trail, by partner and number.
+    pub async fn audit_rows(&self) -> Vec<AuditRow> {
+        let copy = self.world.test_db.copy().await;
+        let db = copy.db();
+        let mut conn = db.get().await.unwrap();
+        let page = landfall::store::verify::audit::page(&mut conn, None).await.unwrap();
+        page.into_iter().map(|(row, _)| row).collect()
+    }
+
+    async fn judged(&self, sql: &str, anchors: Option<&str>) -> Report {
         let copy = self.world.test_db.copy().await;
         query(&copy, &format!("SET session_replication_role = replica; {sql}")).await;
         let app = &self.world.app;
         let db = copy.db();
         let vault = open_vault(&app.settings, &app.clock, &db).await.unwrap();
-        landfall::verify::run(&db, &vault, &app.wallet.book.assets, app.clock.now()).await.unwrap()
+        let (assets, now) = (&app.wallet.book.assets, app.clock.now());
+        landfall::verify::run_with_anchors(&db, &vault, assets, now, anchors).await.unwrap()
     }
 
     /// Each of `cases` is found by its check, in its row.

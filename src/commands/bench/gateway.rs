@@ -11,7 +11,7 @@ use landfall::config::Settings;
 use landfall::config::gateway::{PointSeed, RouteSeed, SchemeSeed};
 use landfall::domain::ids::Mode;
 use landfall::domain::payout_request::Funding;
-use landfall::gateway::access::audit::Author;
+use landfall::gateway::access::audit::{Author, Gate};
 use landfall::gateway::access::keys::NewKey;
 use landfall::gateway::access::{Caller, Refusal, Scope};
 use landfall::gateway::funds::PartnerCredit;
@@ -130,7 +130,8 @@ impl Partner {
             signing_required: false,
         };
         let (key, secret) = app.gateway.make_key(&Author::command(tenant), false, new).await.map_err(said)?;
-        let caller = Caller { tenant, key_id: key.id, scopes: key.scopes, is_house: false, origin: None };
+        let caller =
+            Caller { tenant, key_id: key.id, scopes: key.scopes, is_house: false, origin: None, gate: Gate::Open };
         let credit = PartnerCredit {
             partner_id: None,
             currency: "USD".parse()?,

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use landfall::app::{App, Database};
 use landfall::config::Settings;
 use landfall::domain::ids::{DepositAccountId, Mode, PayoutPointId};
-use landfall::gateway::access::audit::Author;
+use landfall::gateway::access::audit::{Author, Gate};
 use landfall::gateway::access::keys::NewKey;
 use landfall::gateway::access::{Caller, Scope};
 use landfall::gateway::manage::Attributes;
@@ -262,7 +262,14 @@ impl Partner {
             signing_required: false,
         };
         let (key, secret) = gateway.make_key(&Author::command(tenant), false, new).await.map_err(said)?;
-        let caller = Caller { tenant, key_id: key.id, scopes: Scope::ALL.into(), is_house: false, origin: None };
+        let caller = Caller {
+            tenant,
+            key_id: key.id,
+            scopes: Scope::ALL.into(),
+            is_house: false,
+            origin: None,
+            gate: Gate::Open,
+        };
         let account =
             given(json!({"code": CODE, "provider": "adyen", "settings": {"balance_account_id": BALANCE_ACCOUNT},
             "credentials": {"api_key": "a key of the benchmark", "hmac_key": "44782DEF547AAA06C910C43932B1EB0C"}}));

@@ -11,14 +11,14 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use chrono::{DateTime, TimeDelta, Utc};
 use rand::TryRng;
 use rand::rngs::SysRng;
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 use zeroize::Zeroizing;
 
-use super::audit::{self, Action, Author};
+use super::audit::{self, Action, Author, Gate};
 use super::signing::{self, Parts, SignatureRefused, SignedBody};
-
 use super::{Caller, Problem, Refusal, Scope};
 use crate::config::gateway::HOUSE;
 use crate::config::networks::Network;
@@ -171,7 +171,7 @@ impl Known {
 }
 
 /// A key to be made.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct NewKey {
     /// 1 to 200 characters.
     pub name: String,
@@ -184,11 +184,77 @@ pub struct NewKey {
 }
 
 /// What is to be changed of a key; `None` leaves it.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct KeyChange {
     pub name: Option<String>,
     pub allowed_ips: Option<Vec<String>>,
+    // JSON has one null: that it is to be removed is a list without one.
+    #[serde(with = "change_of_time")]
     pub expires_at: Option<Option<DateTime<Utc>>>,
+}
+
+mod change_of_time {
+    use chrono::{DateTime, Utc};
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    type Time = Option<Option<DateTime<Utc>>>;
+
+    pub fn serialize<S: Serializer>(time: &Time, serializer: S) -> Result<S::Ok, S::Error> {
+        time.map(|time| Vec::from_iter(time)).serialize(serializer)
+    }
+
+    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Time, D::Error> {
+        Ok(Option::<Vec<DateTime<Utc>>>::deserialize(deserializer)?.map(|time| time.first().copied()))
+    }
+}
+
+/// A key that is drawn before it is made: its secrets are shown now, and what is kept of them goes, sealed, with what was asked.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Drawn {
+    pub id: ApiKeyId,
+    prefix: String,
+    secret_hash: [u8; 32],
+    #[serde(default)]
+    signing: Option<DrawnSigning>,
+}
+
+impl Drawn {
+    /// `is_signing`: the key's requests are to be signed.
+    pub fn new(mode: Mode, is_signing: bool) -> Result<(Self, Secrets), GatewayError> {
+        let secret = Secret::draw(mode)?;
+        let signing = if is_signing { Some(Secret::draw_signing(mode)?) } else { None };
+        let drawn = Self {
+            id: ApiKeyId::new(),
+            prefix: secret.prefix(),
+            secret_hash: secret.hash(),
+            signing: signing.clone().map(DrawnSigning),
+        };
+        Ok((drawn, Secrets { key: secret, signing }))
+    }
+}
+
+/// A signing secret on its way into what is sealed, and out of it.
+#[derive(Clone, Debug)]
+struct DrawnSigning(Secret);
+
+impl PartialEq for DrawnSigning {
+    fn eq(&self, other: &Self) -> bool {
+        self.0.0.as_bytes().ct_eq(other.0.0.as_bytes()).into()
+    }
+}
+
+impl Eq for DrawnSigning {}
+
+impl Serialize for DrawnSigning {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.0.expose())
+    }
+}
+
+impl<'de> Deserialize<'de> for DrawnSigning {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer).map(|text| Self(Secret(Zeroizing::new(text))))
+    }
 }
 
 /// A key, without its secret.
@@ -276,6 +342,7 @@ impl Gateway {
             scopes: scopes_of(&key.scopes),
             is_house: partner_code == HOUSE,
             origin: address.map(|address| address.to_canonical().to_string()),
+            gate: Gate::Open,
         };
         Ok(Known { caller, partner_code, last_used_at: key.last_used_at, signing })
     }
@@ -296,6 +363,12 @@ impl Gateway {
 
     /// Makes a key in the caller's own mode. It can't do what the caller can't.
     pub async fn create_key(&self, caller: &Caller, new: NewKey) -> Result<(ApiKey, Secrets), Refusal> {
+        let (drawn, secrets) = Drawn::new(caller.tenant.mode, new.signing_required)?;
+        Ok((self.create_drawn_key(caller, new, drawn).await?, secrets))
+    }
+
+    /// The same with secrets that were drawn before.
+    pub async fn create_drawn_key(&self, caller: &Caller, new: NewKey, drawn: Drawn) -> Result<ApiKey, Refusal> {
         if let Some(scope) = new.scopes.difference(&caller.scopes).next() {
             let detail = format!("This key doesn't have the scope {scope} and can't give it.");
             return Err(Refusal::Forbidden { code: "SCOPE_NOT_HELD", detail });
@@ -305,7 +378,7 @@ impl Gateway {
         if maker.signing_sealed.is_some() && !new.signing_required {
             return Err(too_wide("This key's requests are signed: so are those of the keys that it makes."));
         }
-        self.make_key(&Author::from(caller), caller.is_house, new).await
+        self.make_drawn_key(&Author::from(caller), caller.is_house, new, drawn).await
     }
 
     /// Changes a key as [`Self::change_key`] does, to nothing that the caller couldn't make.
@@ -323,6 +396,17 @@ impl Gateway {
 
     /// Makes a key for the author's tenant.
     pub async fn make_key(&self, author: &Author, is_house: bool, new: NewKey) -> Result<(ApiKey, Secrets), Refusal> {
+        let (drawn, secrets) = Drawn::new(author.tenant.mode, new.signing_required)?;
+        Ok((self.make_drawn_key(author, is_house, new, drawn).await?, secrets))
+    }
+
+    async fn make_drawn_key(
+        &self,
+        author: &Author,
+        is_house: bool,
+        new: NewKey,
+        drawn: Drawn,
+    ) -> Result<ApiKey, Refusal> {
         let now = self.clock.now();
         let mut problems = problems_of(Some(&new.name), Some(&new.allowed_ips), new.expires_at, now);
         if new.scopes.is_empty() {
@@ -335,11 +419,9 @@ impl Gateway {
             let detail = "In live mode only keys of the house may have funds:write.".to_owned();
             return Err(Refusal::Forbidden { code: "SCOPE_RESERVED", detail });
         }
-        let (secret, id) = (Secret::draw(author.tenant.mode)?, ApiKeyId::new());
-        let signing = if new.signing_required { Some(Secret::draw_signing(author.tenant.mode)?) } else { None };
-        let signing_sealed = match &signing {
-            Some(signing) => {
-                let place = signing_place(author.tenant, id);
+        let signing_sealed = match &drawn.signing {
+            Some(DrawnSigning(signing)) => {
+                let place = signing_place(author.tenant, drawn.id);
                 let sealed = self.vault.seal(&place, signing.expose().as_bytes()).await.map_err(GatewayError::from)?;
                 Some(sealed.0)
             }
@@ -348,10 +430,10 @@ impl Gateway {
         let row = ApiKeyRow {
             partner_id: author.tenant.partner_id,
             mode: author.tenant.mode,
-            id,
+            id: drawn.id,
             name: new.name,
-            prefix: secret.prefix(),
-            secret_hash: secret.hash().to_vec(),
+            prefix: drawn.prefix,
+            secret_hash: drawn.secret_hash.to_vec(),
             scopes: new.scopes.iter().map(|scope| scope.as_str().to_owned()).collect(),
             allowed_ips: new.allowed_ips,
             expires_at: new.expires_at,
@@ -374,7 +456,7 @@ impl Gateway {
             Ok::<_, Refusal>(())
         })
         .await?;
-        Ok((row.into(), Secrets { key: secret, signing }))
+        Ok(row.into())
     }
 
     /// A tenant's keys, revoked ones too.

@@ -1,5 +1,6 @@
 //! Who calls the gateway's own API, what they may do, and how a refusal is told. It knows nothing of HTTP.
 
+pub mod anchors;
 pub mod audit;
 pub mod keys;
 pub mod signing;
@@ -13,7 +14,7 @@ use super::GatewayError;
 use crate::domain::ids::{ApiKeyId, IdError, Tenant};
 
 /// What an API key may do. A key without the scope is refused before anything is looked up.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
 pub enum Scope {
     PayoutsRead,
     PayoutsWrite,
@@ -87,6 +88,8 @@ pub struct Caller {
     pub is_house: bool,
     /// The address that the call came from, for the audit trail.
     pub origin: Option<String>,
+    /// Whether what it changes is made, asked for, or approved.
+    pub gate: audit::Gate,
 }
 
 impl Caller {

@@ -17,7 +17,7 @@ use crate::domain::exact;
 use crate::domain::ids::{PayoutId, PayoutRequestId, Tenant};
 use crate::domain::moderation::{self, DecisionKind, Facts, PayoutFacts, Reason};
 use crate::domain::payout::{PayoutEvent, PayoutStatus, Resolution};
-use crate::gateway::access::audit::{self, Action, Author};
+use crate::gateway::access::audit::{self, Action, Author, Gate};
 use crate::gateway::moderation::{
     Choice, DecideError, Decided, Decider, Decision, Options, Possibility, is_asked_about,
 };
@@ -44,11 +44,21 @@ impl Gateway {
     /// [`DecideError::Changed`] where anything happened to the request since `seen`, [`DecideError::NotNow`] where the rules don't
     /// allow it. Then nothing was changed.
     pub async fn decide(&self, decider: &Decider, decision: &Decision) -> Result<Decided, DecideError> {
+        self.decide_through(&Gate::Open, decider, decision).await
+    }
+
+    /// The same through a gate.
+    pub(in crate::gateway) async fn decide_through(
+        &self,
+        gate: &Gate,
+        decider: &Decider,
+        decision: &Decision,
+    ) -> Result<Decided, DecideError> {
         let decision = decision.checked()?;
         // Which accounts are synced has to be known, as for a report.
         self.snapshot().await.map_err(DecideError::Failed)?;
         let (decided, told) =
-            transaction(&self.db, async |conn| self.decide_in(conn, decider, &decision).await).await?;
+            transaction(&self.db, async |conn| self.decide_in(conn, gate, decider, &decision).await).await?;
         self.tell(told);
         Ok(decided)
     }
@@ -56,6 +66,7 @@ impl Gateway {
     async fn decide_in(
         &self,
         conn: &mut AsyncPgConnection,
+        gate: &Gate,
         decider: &Decider,
         decision: &Decision,
     ) -> Result<(Decided, Told), DecideError> {
@@ -111,7 +122,8 @@ impl Gateway {
             after: Some(after),
             result: audit::DONE,
         };
-        let author = Author { tenant, actor: decider.actor.clone(), origin: decider.origin.clone() };
+        let (actor, origin) = (decider.actor.clone(), decider.origin.clone());
+        let author = Author { tenant, actor, origin, gate: gate.clone() };
         audit::record(conn, &author, action, now).await?;
         let request = requests::find(conn, tenant, request_id).await?.ok_or(DecideError::NoRequest)?;
         Ok((Decided { request, is_repeat: false }, told))

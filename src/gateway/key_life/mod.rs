@@ -14,7 +14,7 @@ pub mod retire;
 use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::json;
 
-use super::access::audit::{self, Action, Author};
+use super::access::audit::{self, Action, Author, Gate};
 use super::{Gateway, GatewayError};
 use crate::config::vault::VaultSettings;
 use crate::domain::ids::Tenant;
@@ -220,7 +220,7 @@ impl Gateway {
         let before = self.clock.now() - age_max;
         let mut begun = 0;
         for key in self.data_keys(None).await?.iter().filter(|key| key.is_primary && key.created_at <= before) {
-            let author = Author { tenant: key.tenant(), actor: "worker".to_owned(), origin: None };
+            let author = Author { tenant: key.tenant(), actor: "worker".to_owned(), origin: None, gate: Gate::Open };
             match self.begin_epoch(&author, key.epoch, "age").await {
                 Ok(_) => begun += 1,
                 // Another process was faster.

@@ -3,22 +3,23 @@
 
 use actix_web::http::StatusCode;
 use actix_web::http::header::LOCATION;
-use actix_web::{HttpResponse, web};
+use actix_web::{HttpRequest, HttpResponse, web};
 use askama::Template;
 use rust_decimal::Decimal;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
+use super::approvals;
 use super::decide::refusal;
 use super::error::PageError;
 use super::frame::{Frame, Section, served};
 use super::parts::{Amount, Badge, Moment, html, outside, raw};
-use super::visitor::{Visitor, check_form};
+use super::visitor::{Visitor, check_form, whence};
 use super::words;
 use crate::domain::ids::Mode;
 use crate::staff::desk::{CaseEnded, Desk};
-use crate::staff::moderation::{CaseClosing, CaseEnd, CasePage, may_decide};
+use crate::staff::moderation::{CaseClosing, CaseEnd, CasePage, Word, may_decide};
 
 #[derive(Template)]
 #[template(path = "case.html", config = "web/askama.toml")]
@@ -86,6 +87,7 @@ pub async fn page(
 pub async fn submit(
     visitor: Visitor,
     desk: web::Data<Desk>,
+    http: HttpRequest,
     path: web::Path<(String, String)>,
     typed: web::Form<Typed>,
 ) -> Result<HttpResponse, PageError> {
@@ -107,8 +109,11 @@ pub async fn submit(
         reason: outside(typed.reason.trim()),
         evidence: (!evidence.is_empty()).then(|| json!({"evidence": outside(evidence)})),
     };
-    match desk.close_case(&visitor.0.owner, id, closing).await {
-        Ok(_) => {
+    let tenant = desk.case(mode, id).await?.ok_or(PageError::NotFound)?.tenant;
+    let origin = whence(&http).origin();
+    match desk.close_case(&visitor.0.owner, origin, tenant, id, closing).await {
+        Ok(Word::Waits(waits)) => Ok(approvals::to_waiting(mode, &waits)),
+        Ok(Word::Done(_)) => {
             let location = format!("/dashboard/{mode}/cases/{}", id.simple());
             Ok(HttpResponse::SeeOther().insert_header((LOCATION, location)).finish())
         }
@@ -146,7 +151,7 @@ async fn answer(
     problem: Option<String>,
     status: StatusCode,
 ) -> Result<HttpResponse, PageError> {
-    let CasePage { case, open } = desk.case(mode, id).await?.ok_or(PageError::NotFound)?;
+    let CasePage { case, open, .. } = desk.case(mode, id).await?.ok_or(PageError::NotFound)?;
     let assets = desk.assets();
     let request = case.request.as_ref().map(|request| RequestView {
         href: format!("/dashboard/{mode}/requests/{}/{}", case.partner, request.id),

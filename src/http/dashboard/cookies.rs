@@ -1,18 +1,21 @@
-//! The dashboard's two cookies: the session's, and that of a browser which is about to sign in. Both are always `Secure`,
-//! `HttpOnly` and `SameSite=Strict`, live as long as the browser and hold a random token only. By their prefix `__Host-` browsers
-//! take them from nobody but this very host.
+//! The dashboard's three cookies: the session's (also of one that still asks for the second factor), that of a browser which is about to
+//! sign in, and that of a browser in which somebody has signed in. All are always `Secure`, `HttpOnly` and `SameSite=Strict` and hold a
+//! random token only; the last one outlives the browser. By their prefix `__Host-` browsers take them from nobody but this very host.
 //!
 //! There is no exception for development: Chromium, Firefox and curl take such cookies over plain HTTP from a loopback address.
 
 use actix_web::HttpRequest;
 use actix_web::http::header::COOKIE;
 
+use crate::domain::staff::DEVICE_AGE_MAX;
 use crate::staff::SessionToken;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Cookie {
     Session,
     SignIn,
+    /// Signs nobody in: failures in a browser that has it are counted by themselves.
+    Device,
 }
 
 impl Cookie {
@@ -30,7 +33,11 @@ impl Cookie {
 
     /// The `Set-Cookie` that keeps `token`.
     pub fn keep(self, token: &SessionToken) -> String {
-        format!("{}={}; {ATTRIBUTES}", self.name(), token.encode())
+        let age = match self {
+            Cookie::Session | Cookie::SignIn => String::new(),
+            Cookie::Device => format!("; Max-Age={}", DEVICE_AGE_MAX.num_seconds()),
+        };
+        format!("{}={}; {ATTRIBUTES}{age}", self.name(), token.encode())
     }
 
     /// The `Set-Cookie` that ends it.
@@ -42,6 +49,7 @@ impl Cookie {
         match self {
             Cookie::Session => "__Host-landfall-staff",
             Cookie::SignIn => "__Host-landfall-sign-in",
+            Cookie::Device => "__Host-landfall-device",
         }
     }
 }

@@ -7,17 +7,17 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use rust_decimal::Decimal;
 use serde::Deserialize;
 
+use super::approvals;
 use super::error::PageError;
 use super::frame::served;
 use super::parts::outside;
 use super::request;
-use super::visitor::{Visitor, check_form};
+use super::visitor::{Visitor, check_form, whence};
 use super::words;
 use crate::domain::ids::PayoutId;
-use crate::http::proxies::Origin;
 use crate::staff::desk::{Desk, RequestPage};
 use crate::staff::moderation::{
-    Choice, DecideError, Decision, DecisionKind, Possibility, ProviderIds, WordError, may_decide,
+    Choice, DecideError, Decision, DecisionKind, Possibility, ProviderIds, Word, WordError, may_decide,
 };
 
 /// What was typed. All of it is text: what can't be read is told, not refused as a form.
@@ -188,13 +188,14 @@ pub async fn submit(
         reason: typed.reason.clone(),
         evidence: typed.evidence.clone(),
     };
-    let origin = Origin::of(&http).text();
+    let origin = whence(&http).origin();
     let error = match desk.decide(&visitor.0.owner, origin, &decision).await {
-        Ok(decided) => {
+        Ok(Word::Done(decided)) => {
             let done = if decided.is_repeat { "repeated" } else { "decided" };
             let location = format!("/dashboard/{mode}/requests/{partner}/{id}?done={done}");
             return Ok(HttpResponse::SeeOther().insert_header((LOCATION, location)).finish());
         }
+        Ok(Word::Waits(waits)) => return Ok(approvals::to_waiting(mode, &waits)),
         Err(error) => error,
     };
     let (status, problem) = refusal(error)?;
@@ -212,7 +213,7 @@ pub fn refusal(error: WordError) -> Result<(StatusCode, String), PageError> {
             return Err(PageError::from(error));
         }
         WordError::Decision(DecideError::Invalid(_)) => StatusCode::UNPROCESSABLE_ENTITY,
-        WordError::Decision(_) | WordError::Case(_) => StatusCode::CONFLICT,
+        WordError::Decision(_) | WordError::Case(_) | WordError::Waits(_) => StatusCode::CONFLICT,
     };
     let mut text = error.to_string();
     if let Some(first) = text.get(..1) {

@@ -13,14 +13,17 @@ use super::assets::STYLE_SHEET_HREF;
 use super::parts::html;
 use crate::http::error::{ApiError, Code};
 use crate::http::limits::TooOften;
-use crate::staff::StaffError;
+use crate::staff::approvals::{ApprovalError, SettleError};
 use crate::staff::desk::DeskError;
 use crate::staff::moderation::WordError;
+use crate::staff::{self, StaffError};
 
 #[derive(Debug)]
 pub enum PageError {
     /// Nobody is signed in: the way leads to the sign-in page.
     SignedOut,
+    /// Something has to be done first, on the page with this address.
+    First(&'static str),
     NotFound,
     /// A form that can't be read, or that this browser wasn't given.
     Form,
@@ -56,6 +59,7 @@ impl PageError {
     fn told(&self) -> (&'static str, &'static str) {
         match self {
             PageError::SignedOut => ("Sign in first", "Your session has ended."),
+            PageError::First(_) => ("There is something to do first", "Nothing else is shown before it is done."),
             PageError::NotFound => (
                 "There is no such page",
                 "Check the address, and that the mode in it, test or live, is the one you mean.",
@@ -87,7 +91,7 @@ impl PageError {
 impl ResponseError for PageError {
     fn status_code(&self) -> StatusCode {
         match self {
-            PageError::SignedOut => StatusCode::SEE_OTHER,
+            PageError::SignedOut | PageError::First(_) => StatusCode::SEE_OTHER,
             PageError::NotFound => StatusCode::NOT_FOUND,
             PageError::Form => StatusCode::FORBIDDEN,
             PageError::Request(status) => *status,
@@ -102,6 +106,7 @@ impl ResponseError for PageError {
             PageError::SignedOut => {
                 return HttpResponse::SeeOther().insert_header((LOCATION, "/dashboard/sign-in")).finish();
             }
+            PageError::First(page) => return HttpResponse::SeeOther().insert_header((LOCATION, *page)).finish(),
             PageError::Unavailable(why) => tracing::warn!(why, "a dashboard page is unavailable"),
             PageError::Internal(why) => tracing::error!(why, "a dashboard page failed"),
             PageError::NotFound | PageError::Form | PageError::Request(_) | PageError::TooOften(_) => {}
@@ -166,6 +171,20 @@ impl From<&ApiError> for PageError {
             Code::Common => PageError::Internal("a page failed".to_owned()),
             code => PageError::Request(code.status()),
         }
+    }
+}
+
+impl From<SettleError> for PageError {
+    fn from(error: SettleError) -> Self {
+        let is_passing =
+            matches!(&error, SettleError::Approval(ApprovalError::Failed(error)) if staff::is_passing_failure(error));
+        Self::failed(is_passing, &error)
+    }
+}
+
+impl From<ApprovalError> for PageError {
+    fn from(error: ApprovalError) -> Self {
+        SettleError::from(error).into()
     }
 }
 

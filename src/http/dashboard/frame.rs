@@ -12,6 +12,7 @@ pub enum Section {
     Offers,
     Requests,
     Moderation,
+    Approvals,
 }
 
 pub struct Frame {
@@ -46,6 +47,7 @@ impl Frame {
             Section::Offers => section == "offers",
             Section::Requests => section == "requests",
             Section::Moderation => section == "moderation",
+            Section::Approvals => section == "approvals",
         };
         if is_current { "page" } else { "false" }
     }

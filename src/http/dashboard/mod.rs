@@ -10,6 +10,8 @@
 //! A page's address names its mode (`/dashboard/test/offers`), so that test and live are never mistaken for each other. Whatever
 //! comes from outside is text: askama escapes it, and the content security policy allows no script at all.
 
+mod account;
+mod approvals;
 mod assets;
 mod case;
 mod cookies;
@@ -112,7 +114,15 @@ fn table() -> Vec<(Address, Route)> {
         get("/assets/dashboard.css", Anybody, web::to(assets::style_sheet)),
         get("/sign-in", Anybody, web::to(sign_in::form)),
         post("/sign-in", Anybody, web::to(sign_in::submit)),
+        get("/sign-in/code", Anybody, web::to(sign_in::code_form)),
+        post("/sign-in/code", Anybody, web::to(sign_in::code_submit)),
         post("/sign-out", view, web::to(sign_in::sign_out)),
+        get("/account", view, web::to(account::page)),
+        get("/account/password", view, web::to(account::password_page)),
+        post("/account/password", view, web::to(account::password_submit)),
+        get("/account/totp", view, web::to(account::totp_page)),
+        post("/account/totp", view, web::to(account::totp_submit)),
+        post("/account/totp/offer", view, web::to(account::totp_offer)),
         get("/{mode}", view, web::to(overview::page)),
         get("/{mode}/offers", view, web::to(offers::page)),
         get("/{mode}/offers/{partner}/{id}", view, web::to(offer::page)),
@@ -120,6 +130,9 @@ fn table() -> Vec<(Address, Route)> {
         get("/{mode}/requests/{partner}/{id}", view, web::to(request::page)),
         post("/{mode}/requests/{partner}/{id}/decide", decide, web::to(decide::submit)),
         get("/{mode}/moderation", view, web::to(moderation::page)),
+        get("/{mode}/approvals", view, web::to(approvals::page)),
+        get("/{mode}/approvals/{id}", view, web::to(approvals::one)),
+        post("/{mode}/approvals/{id}/decide", decide, web::to(approvals::submit)),
         get("/{mode}/cases/{id}", view, web::to(case::page)),
         post("/{mode}/cases/{id}/close", decide, web::to(case::submit)),
     ]

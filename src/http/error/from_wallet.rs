@@ -101,7 +101,9 @@ impl From<DbError> for ApiError {
                 tracing::error!(%error, "the database failed");
                 Self::new(Code::ServiceUnavailable)
             }
-            DbError::Aborted | DbError::Conflict(_) | DbError::Refused(_) | DbError::Other(_) => Self::internal(&error),
+            DbError::Aborted | DbError::Held(_) | DbError::Conflict(_) | DbError::Refused(_) | DbError::Other(_) => {
+                Self::internal(&error)
+            }
         }
     }
 }

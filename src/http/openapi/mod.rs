@@ -91,7 +91,7 @@ a secret is replayed without it.";
         v1::events::list,
         ops::health::live, ops::health::ready, ops::metrics::metrics, provider_callbacks::receive,
     ),
-    components(schemas(ErrorBody, v1::error::ErrorDocument)),
+    components(schemas(ErrorBody, v1::approvals::WaitsDocument, v1::error::ErrorDocument)),
     security(("bearer" = [])),
     modifiers(&Completion),
 )]

@@ -8,13 +8,15 @@ use chrono::{DateTime, Utc};
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use super::approvals::{asked_for, waits_answer, waits_with_secret};
 use super::call::PartnerCall;
 use super::document::{Document, ListDocument, Note, RequestDocument, Resource, answer, secret_answer};
 use super::error::V1Error;
 use super::reader::Reader;
 use crate::domain::ids::{ApiKeyId, Mode};
-use crate::gateway::access::keys::{ALLOWED_IPS_MAX, ApiKey, KeyChange, NewKey, Secret, Secrets};
+use crate::gateway::access::keys::{ALLOWED_IPS_MAX, ApiKey, Drawn, KeyChange, NewKey, Secret, Secrets};
 use crate::gateway::access::{Problem, Scope};
+use crate::gateway::approvals::{Change, Maker};
 use crate::http::routes::resource;
 
 const KIND: &str = "api-key";
@@ -170,7 +172,12 @@ pub async fn create(call: PartnerCall, payload: web::Payload) -> Result<HttpResp
     let new = read_new(&call.document(&body, KIND, &known)?, call.mode())?;
     let (gateway, caller) = (Arc::clone(&call.gateway), call.caller.clone());
     call.write(&body, async move {
-        let (key, secrets) = gateway.create_key(&caller, new).await?;
+        let (drawn, secrets) = Drawn::new(caller.tenant.mode, new.signing_required)?;
+        let change = || Change::CreateKey { by: Maker::from(&caller), new: new.clone(), drawn: drawn.clone() };
+        if let Some(waits) = asked_for(&gateway, &caller, change).await? {
+            return waits_with_secret(&waits, &secrets);
+        }
+        let key = gateway.create_drawn_key(&caller, new, drawn).await?;
         let kept = Document { data: shown(key.clone(), Some(None)), meta: Some(Note { note: REPLAYED }) };
         let whole = Document::from(shown(key, Some(Some(&secrets))));
         secret_answer(201, &whole, &kept)
@@ -224,6 +231,10 @@ pub async fn change(call: PartnerCall, payload: web::Payload) -> Result<HttpResp
     let change = read_change(&call.change_document(&body, KIND, id, &["name", "allowed_ips", "expires_at"])?)?;
     let (gateway, caller) = (Arc::clone(&call.gateway), call.caller.clone());
     call.write(&body, async move {
+        let asked = || Change::ChangeKey { by: Maker::from(&caller), id, change: change.clone() };
+        if let Some(waits) = asked_for(&gateway, &caller, asked).await? {
+            return waits_answer(&waits);
+        }
         let key = gateway.change_key_by(&caller, id, change).await?;
         answer(200, &Document::from(shown(key, None)))
     })

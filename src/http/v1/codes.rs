@@ -105,6 +105,8 @@ pub const CODES: &[CodeRow] = &[
     // Writes.
     row("VERSION_CONFLICT", 409, "It was changed since it was read"),
     row("CODE_TAKEN", 409, "Another one has this code"),
+    row("WAITS_ALREADY", 409, "Another change of it waits for a second person"),
+    row("TOO_MANY_WAIT", 409, "Too many changes wait for a second person"),
     row("SCHEME_BROKEN", 409, "The version names what is gone"),
     row("NOT_SUPPORTED", 409, "The provider has no such operation"),
     row("REFERENCE_TAKEN", 409, "The reference names something else already"),

@@ -2,6 +2,7 @@
 //! key's check; the resources are a file each, and what they mean is the gateway's.
 
 pub mod api_keys;
+pub mod approvals;
 pub mod batches;
 pub mod call;
 pub mod codes;

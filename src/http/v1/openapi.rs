@@ -56,6 +56,9 @@ pub fn complete(path: &str, operation: &mut Operation) {
     added.push(parameter("X-Request-Id", ParameterIn::Header, what, text()));
     operation.parameters.get_or_insert_default().extend(added.into_iter().map(RefOr::T));
 
+    if operation.operation_id.as_deref().is_some_and(|id| MAY_WAIT.contains(&id)) {
+        operation.responses.responses.insert("202".to_owned(), RefOr::T(waits()));
+    }
     let has_id = path.contains('{');
     for status in [400, 401, 403, 404, 406, 408, 409, 413, 415, 422, 429, 431, 500, 503] {
         let applies = match status {
@@ -95,6 +98,32 @@ fn parameter(name: &str, place: ParameterIn, what: &str, schema: ObjectBuilder) 
         .build()
 }
 
+/// Operations whose change may wait for a second person.
+const MAY_WAIT: [&str; 14] = [
+    "createApiKey",
+    "changeApiKey",
+    "createPayoutPoint",
+    "changePayoutPoint",
+    "createProviderAccount",
+    "changeProviderAccount",
+    "createDepositAccount",
+    "changeDepositAccount",
+    "createPayoutRoute",
+    "changePayoutRoute",
+    "createPayoutScheme",
+    "publishPayoutSchemeVersion",
+    "createExchangeRateScheme",
+    "publishExchangeRateSchemeVersion",
+];
+
+fn waits() -> Response {
+    let about = "Where the mode needs a second person (`staff.maker_checker`, live mode's default): nothing is changed yet. It is made when \
+                 another person approves it on the dashboard.";
+    let schema = Ref::from_schema_name("WaitsDocument");
+    let content = ContentBuilder::new().schema(Some(schema)).build();
+    ResponseBuilder::new().description(about).content(Media::JsonApi.as_str(), content).build()
+}
+
 fn refusal(status: u16) -> Response {
     let codes = CODES.iter().filter(|row| row.status == status).map(|row| format!("`{}`", row.code));
     let schema = Ref::from_schema_name("ErrorDocument");
@@ -105,6 +134,18 @@ fn refusal(status: u16) -> Response {
 
 #[cfg(test)]
 mod tests {
+    #[test]
+    fn what_may_wait_is_an_operation_and_says_so() {
+        let api = serde_json::to_value(crate::http::openapi::openapi()).unwrap();
+        let operations = api["paths"].as_object().unwrap().values().flat_map(|item| item.as_object().unwrap().values());
+        let waiting: Vec<_> = operations
+            .filter(|operation| operation["responses"]["202"]["content"]["application/vnd.api+json"].is_object())
+            .filter_map(|operation| operation["operationId"].as_str())
+            .filter(|id| super::MAY_WAIT.contains(id))
+            .collect();
+        assert_eq!(waiting.len(), super::MAY_WAIT.len(), "{waiting:?}");
+    }
+
     #[test]
     fn every_operation_names_one_scope() {
         let api = serde_json::to_value(crate::http::openapi::openapi()).unwrap();

@@ -45,6 +45,10 @@ fn show(stage: &Stage, route: &Route, path: &str, cookie: Option<&str>, form_tok
         (Some("decide"), _) => "seen=1&decision=reject&reason=none&evidence=none",
         (Some("close"), _) => "end=explained&reason=none&evidence=none",
         (Some("sign-out"), _) => "a=b",
+        (Some("code"), _) => "code=123456",
+        (Some("password"), _) => "old=none&new=none&again=none",
+        (Some("totp"), _) => "code=123456",
+        (Some("offer"), _) => "password=correct%20horse%20battery%20staple",
         (Some("sign-in"), _) => "email=admin%40landfall.example&password=correct%20horse%20battery%20staple",
         (other, _) => panic!("dashboard.rs has no form for {other:?}"),
     };

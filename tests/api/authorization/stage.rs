@@ -11,7 +11,8 @@ use landfall::domain::ids::Mode;
 use landfall::domain::staff::Role;
 use landfall::gateway::access::Scope;
 use landfall::gateway::access::audit::Author;
-use landfall::gateway::access::keys::NewKey;
+use landfall::gateway::access::keys::{KeyChange, NewKey};
+use landfall::gateway::approvals::{Change, Maker};
 use landfall::providers::provider::{SettingField, SettingValue};
 use landfall::wallet::cards::AddCard;
 use landfall::wallet::offers::OfferInput;
@@ -330,6 +331,10 @@ impl Stage {
                  SELECT partner_id, mode, '{case}', 'late_processed', id, '{{}}', created_at FROM payout_request WHERE id = '{request_uuid}'"
             ))
             .await;
+        let caller = gateway.authenticate_key(&self.keys.all, None).await.unwrap().caller;
+        let change = KeyChange { name: Some("renamed".to_owned()), ..KeyChange::default() };
+        let change = Change::ChangeKey { by: Maker::from(&caller), id: text(&key).parse().unwrap(), change };
+        let approval = gateway.ask_for(&Author::from(&caller), &change).await.unwrap().unwrap();
         let sandbox = world.provider_account().await;
         let schemes =
             json!({ "services": { "card_eur": { "strategies": [{ "strategy": "direct", "routes": ["own"] }] } } });
@@ -418,6 +423,7 @@ impl Stage {
             ("provider-callbacks", sandbox),
             ("credits", "credit-of-alice".to_owned()),
             ("cases", case.simple().to_string()),
+            ("approvals", approval.id.to_string()),
         ]);
     }
 

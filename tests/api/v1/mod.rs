@@ -1,6 +1,7 @@
 //! The partners' API, with keys made for each test.
 
 mod apart;
+mod approvals;
 mod auth;
 mod batches;
 mod credits;

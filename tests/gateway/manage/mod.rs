@@ -42,6 +42,7 @@ pub async fn caller_in(world: &World, code: &str, mode: Mode) -> Caller {
         scopes: BTreeSet::from(Scope::ALL),
         is_house: code == "house",
         origin: None,
+        gate: landfall::gateway::access::audit::Gate::Open,
     }
 }
 

@@ -42,7 +42,7 @@ async fn user_of(world: &World, partner: &str, name: &str) -> User {
 
 async fn author(world: &World, partner: &str) -> Author {
     let tenant = world.app.wallet.user(partner, Mode::Test, "staff", None).await.unwrap().tenant;
-    Author { tenant, actor: "cli:ada".to_owned(), origin: None }
+    Author::new(tenant, "cli:ada".to_owned(), None)
 }
 
 fn entry(about: About) -> NewBlock {

@@ -73,7 +73,7 @@ fn write(path: &std::path::Path, lines: &str) {
 
 async fn staff(world: &World, partner: &str) -> Author {
     let tenant = world.app.wallet.user(partner, Mode::Test, "staff", None).await.unwrap().tenant;
-    Author { tenant, actor: "cli:ada".to_owned(), origin: None }
+    Author::new(tenant, "cli:ada".to_owned(), None)
 }
 
 #[tokio::test(flavor = "multi_thread")]

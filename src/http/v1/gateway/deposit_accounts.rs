@@ -12,8 +12,10 @@ use super::decimal;
 use crate::domain::exact;
 use crate::domain::ids::{DepositAccountId, Mode};
 use crate::gateway::access::Scope;
+use crate::gateway::approvals::Configure;
 use crate::gateway::manage::deposit_accounts::{DepositAccount, DepositAccountFilter};
 use crate::http::routes::resource;
+use crate::http::v1::approvals::configured_later;
 use crate::http::v1::call::PartnerCall;
 use crate::http::v1::document::{Document, ListDocument, RequestDocument, Resource, answer};
 use crate::http::v1::error::V1Error;
@@ -161,6 +163,9 @@ pub async fn create(call: PartnerCall, payload: web::Payload) -> Result<HttpResp
     let given = call.attributes(&body, KIND, None)?;
     let (gateway, caller) = (Arc::clone(&call.gateway), call.caller.clone());
     call.write(&body, async move {
+        if let Some(waits) = configured_later(&gateway, &caller, Configure::CreateDepositAccount, &given).await? {
+            return Ok(waits);
+        }
         let account = gateway.create_deposit_account(&caller, &given).await?;
         answer(201, &Document::from(shown(account)))
     })
@@ -224,6 +229,9 @@ pub async fn change(call: PartnerCall, payload: web::Payload) -> Result<HttpResp
     let given = call.attributes(&body, KIND, Some(id.to_string()))?;
     let (gateway, caller) = (Arc::clone(&call.gateway), call.caller.clone());
     call.write(&body, async move {
+        if let Some(waits) = configured_later(&gateway, &caller, Configure::ChangeDepositAccount(id), &given).await? {
+            return Ok(waits);
+        }
         let account = gateway.change_deposit_account(&caller, id, &given).await?;
         answer(200, &Document::from(shown(account)))
     })

@@ -12,9 +12,11 @@ use super::schemes::{
 use crate::domain::exchange::exchange_schema;
 use crate::domain::ids::{ExchangeSchemeId, Mode};
 use crate::gateway::access::Scope;
+use crate::gateway::approvals::Configure;
 use crate::gateway::manage::exchange_schemes::{Scheme, SchemeVersion};
 use crate::gateway::manage::version_key;
 use crate::http::routes::resource;
+use crate::http::v1::approvals::configured_later;
 use crate::http::v1::call::PartnerCall;
 use crate::http::v1::document::{Document, ListDocument, RequestDocument, Resource, answer};
 use crate::http::v1::error::V1Error;
@@ -68,6 +70,9 @@ pub async fn create(call: PartnerCall, payload: web::Payload) -> Result<HttpResp
     let given = call.attributes(&body, KIND, None)?;
     let (gateway, caller) = (Arc::clone(&call.gateway), call.caller.clone());
     call.write(&body, async move {
+        if let Some(waits) = configured_later(&gateway, &caller, Configure::CreateExchangeScheme, &given).await? {
+            return Ok(waits);
+        }
         let (scheme, first) = gateway.create_exchange_scheme(&caller, &given).await?;
         answer(201, &Document::from(shown(scheme, Some(first))))
     })
@@ -134,6 +139,9 @@ pub async fn publish(call: PartnerCall, payload: web::Payload) -> Result<HttpRes
     let given = call.attributes(&body, KIND_VERSION, None)?;
     let (gateway, caller) = (Arc::clone(&call.gateway), call.caller.clone());
     call.write(&body, async move {
+        if let Some(waits) = configured_later(&gateway, &caller, Configure::PublishExchangeScheme(id), &given).await? {
+            return Ok(waits);
+        }
         let version = gateway.publish_exchange_scheme(&caller, id, &given).await?;
         answer(201, &Document::from(of(id, version)))
     })

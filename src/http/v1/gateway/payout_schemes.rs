@@ -13,9 +13,11 @@ use super::simulate::simulate;
 use crate::domain::ids::{Mode, PayoutSchemeId};
 use crate::domain::routing::scheme_schema;
 use crate::gateway::access::Scope;
+use crate::gateway::approvals::Configure;
 use crate::gateway::manage::payout_schemes::{Scheme, SchemeVersion};
 use crate::gateway::manage::version_key;
 use crate::http::routes::resource;
+use crate::http::v1::approvals::configured_later;
 use crate::http::v1::call::PartnerCall;
 use crate::http::v1::document::{Document, ListDocument, RequestDocument, Resource, answer};
 use crate::http::v1::error::V1Error;
@@ -70,6 +72,9 @@ pub async fn create(call: PartnerCall, payload: web::Payload) -> Result<HttpResp
     let given = call.attributes(&body, KIND, None)?;
     let (gateway, caller) = (Arc::clone(&call.gateway), call.caller.clone());
     call.write(&body, async move {
+        if let Some(waits) = configured_later(&gateway, &caller, Configure::CreatePayoutScheme, &given).await? {
+            return Ok(waits);
+        }
         let (scheme, first) = gateway.create_payout_scheme(&caller, &given).await?;
         answer(201, &Document::from(shown(scheme, Some(first))))
     })
@@ -136,6 +141,9 @@ pub async fn publish(call: PartnerCall, payload: web::Payload) -> Result<HttpRes
     let given = call.attributes(&body, KIND_VERSION, None)?;
     let (gateway, caller) = (Arc::clone(&call.gateway), call.caller.clone());
     call.write(&body, async move {
+        if let Some(waits) = configured_later(&gateway, &caller, Configure::PublishPayoutScheme(id), &given).await? {
+            return Ok(waits);
+        }
         let version = gateway.publish_payout_scheme(&caller, id, &given).await?;
         answer(201, &Document::from(of(id, version)))
     })

@@ -10,8 +10,10 @@ use utoipa::ToSchema;
 
 use crate::domain::ids::{Mode, PayoutPointId};
 use crate::gateway::access::Scope;
+use crate::gateway::approvals::Configure;
 use crate::gateway::manage::points::{Point, PointFilter};
 use crate::http::routes::resource;
+use crate::http::v1::approvals::configured_later;
 use crate::http::v1::call::PartnerCall;
 use crate::http::v1::document::{Document, ListDocument, RequestDocument, Resource, answer};
 use crate::http::v1::error::V1Error;
@@ -194,6 +196,9 @@ pub async fn create(call: PartnerCall, payload: web::Payload) -> Result<HttpResp
     let given = call.attributes(&body, KIND, None)?;
     let (gateway, caller) = (Arc::clone(&call.gateway), call.caller.clone());
     call.write(&body, async move {
+        if let Some(waits) = configured_later(&gateway, &caller, Configure::CreatePoint, &given).await? {
+            return Ok(waits);
+        }
         let point = gateway.create_point(&caller, &given).await?;
         answer(201, &Document::from(shown(point)))
     })
@@ -258,6 +263,9 @@ pub async fn change(call: PartnerCall, payload: web::Payload) -> Result<HttpResp
     let given = call.attributes(&body, KIND, Some(id.to_string()))?;
     let (gateway, caller) = (Arc::clone(&call.gateway), call.caller.clone());
     call.write(&body, async move {
+        if let Some(waits) = configured_later(&gateway, &caller, Configure::ChangePoint(id), &given).await? {
+            return Ok(waits);
+        }
         let point = gateway.change_point(&caller, id, &given).await?;
         answer(200, &Document::from(shown(point)))
     })

@@ -11,8 +11,10 @@ use utoipa::ToSchema;
 
 use crate::domain::ids::{Mode, ProviderAccountId};
 use crate::gateway::access::Scope;
+use crate::gateway::approvals::Configure;
 use crate::gateway::manage::provider_accounts::{ProviderAccount, ProviderAccountFilter};
 use crate::http::routes::resource;
+use crate::http::v1::approvals::configured_later;
 use crate::http::v1::call::PartnerCall;
 use crate::http::v1::document::{Document, ListDocument, RequestDocument, Resource, answer};
 use crate::http::v1::error::V1Error;
@@ -180,6 +182,9 @@ pub async fn create(call: PartnerCall, payload: web::Payload) -> Result<HttpResp
     let given = call.attributes(&body, KIND, None)?;
     let (gateway, caller) = (Arc::clone(&call.gateway), call.caller.clone());
     call.write(&body, async move {
+        if let Some(waits) = configured_later(&gateway, &caller, Configure::CreateProviderAccount, &given).await? {
+            return Ok(waits);
+        }
         let account = gateway.create_provider_account(&caller, &given).await?;
         answer(201, &Document::from(shown(account)))
     })
@@ -247,6 +252,9 @@ pub async fn change(call: PartnerCall, payload: web::Payload) -> Result<HttpResp
     let given = call.attributes(&body, KIND, Some(id.to_string()))?;
     let (gateway, caller) = (Arc::clone(&call.gateway), call.caller.clone());
     call.write(&body, async move {
+        if let Some(waits) = configured_later(&gateway, &caller, Configure::ChangeProviderAccount(id), &given).await? {
+            return Ok(waits);
+        }
         let account = gateway.change_provider_account(&caller, id, &given).await?;
         answer(200, &Document::from(shown(account)))
     })

@@ -10,8 +10,10 @@ use utoipa::ToSchema;
 use super::decimal;
 use crate::domain::ids::{Mode, RouteId};
 use crate::gateway::access::Scope;
+use crate::gateway::approvals::Configure;
 use crate::gateway::manage::routes::{PayoutRoute, RouteFilter};
 use crate::http::routes::resource;
+use crate::http::v1::approvals::configured_later;
 use crate::http::v1::call::PartnerCall;
 use crate::http::v1::document::{Document, ListDocument, RequestDocument, Resource, answer};
 use crate::http::v1::error::V1Error;
@@ -189,6 +191,9 @@ pub async fn create(call: PartnerCall, payload: web::Payload) -> Result<HttpResp
     let given = call.attributes(&body, KIND, None)?;
     let (gateway, caller) = (Arc::clone(&call.gateway), call.caller.clone());
     call.write(&body, async move {
+        if let Some(waits) = configured_later(&gateway, &caller, Configure::CreateRoute, &given).await? {
+            return Ok(waits);
+        }
         let route = gateway.create_route(&caller, &given).await?;
         answer(201, &Document::from(shown(route)))
     })
@@ -252,6 +257,9 @@ pub async fn change(call: PartnerCall, payload: web::Payload) -> Result<HttpResp
     let given = call.attributes(&body, KIND, Some(id.to_string()))?;
     let (gateway, caller) = (Arc::clone(&call.gateway), call.caller.clone());
     call.write(&body, async move {
+        if let Some(waits) = configured_later(&gateway, &caller, Configure::ChangeRoute(id), &given).await? {
+            return Ok(waits);
+        }
         let route = gateway.change_route(&caller, id, &given).await?;
         answer(200, &Document::from(shown(route)))
     })

@@ -1,0 +1,250 @@
+//! Changes that wait for a second person: what would be changed, before and after, and the form with which somebody else than whoever
+//! asked approves or declines it.
+
+use actix_web::http::StatusCode;
+use actix_web::http::header::LOCATION;
+use actix_web::{HttpRequest, HttpResponse, web};
+use askama::Template;
+use serde::Deserialize;
+
+use super::error::PageError;
+use super::frame::{Frame, Section, served};
+use super::parts::{Badge, Moment, Tone, html, outside, raw};
+use super::query::{after_text, parse_after};
+use super::visitor::{Visitor, check_form, whence};
+use crate::domain::ids::{ApprovalId, Mode};
+use crate::staff::approvals::{Approval, ApprovalError, SettleError, settles};
+use crate::staff::desk::Desk;
+use crate::staff::moderation::{DECIDES, Waits, may_decide};
+
+#[derive(Debug, Default, Deserialize)]
+pub struct Query {
+    after: Option<String>,
+    asked: Option<String>,
+}
+
+#[derive(Template)]
+#[template(path = "approvals.html", config = "web/askama.toml")]
+struct ListPage {
+    frame: Frame,
+    waiting: Vec<LineView>,
+    decided: Vec<LineView>,
+    next: Option<String>,
+    is_first: bool,
+}
+
+struct LineView {
+    href: String,
+    action: String,
+    object: String,
+    partner: String,
+    asked_by: String,
+    asked_at: Moment,
+    expires_at: Moment,
+    status: Badge,
+    decided_by: Option<String>,
+}
+
+#[derive(Template)]
+#[template(path = "approval.html", config = "web/askama.toml")]
+struct View {
+    frame: Frame,
+    line: LineView,
+    asked_origin: Option<String>,
+    before: Option<String>,
+    after: Option<String>,
+    /// What is another value than before, member by member.
+    changed: Vec<(String, String, String)>,
+    decided_at: Option<Moment>,
+    reason: Option<String>,
+    form: Option<Form>,
+    was_asked: bool,
+}
+
+struct Form {
+    action: String,
+    why_not: Option<String>,
+    typed: Typed,
+    problem: Option<String>,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct Typed {
+    form_token: String,
+    /// `approve` or `decline`.
+    decision: String,
+    reason: String,
+}
+
+/// The way to a change that waits from now on.
+pub fn to_waiting(mode: Mode, waits: &Waits) -> HttpResponse {
+    let location = format!("/dashboard/{mode}/approvals/{}?asked=now", waits.id);
+    HttpResponse::SeeOther().insert_header((LOCATION, location)).finish()
+}
+
+pub async fn page(
+    visitor: Visitor,
+    desk: web::Data<Desk>,
+    mode: web::Path<String>,
+    query: web::Query<Query>,
+) -> Result<HttpResponse, PageError> {
+    let mode = served(&desk, &mode)?;
+    let after = parse_after(query.after.as_deref())?;
+    let is_first = after.is_none();
+    let (found, decided) = desk.approvals(mode, after).await?;
+    let page = ListPage {
+        frame: Frame::new(&visitor, &desk, mode, Section::Approvals),
+        waiting: found.lines.iter().map(line).collect(),
+        decided: decided.iter().map(line).collect(),
+        next: found.next.as_ref().map(after_text),
+        is_first,
+    };
+    Ok(html(HttpResponse::Ok(), &page)?)
+}
+
+fn line(approval: &Approval) -> LineView {
+    let status = match approval.status.as_str() {
+        "open" => Badge::new(Tone::Open, "Waits"),
+        "applied" => Badge::new(Tone::Good, "Approved and made"),
+        "declined" => Badge::new(Tone::Bad, "Declined"),
+        "stale" => Badge::new(Tone::Bad, "Couldn't be made any more"),
+        _ => Badge::new(Tone::Neutral, "Expired"),
+    };
+    LineView {
+        href: format!("/dashboard/{}/approvals/{}", approval.mode, approval.id),
+        action: approval.action.replace(['.', '_'], " "),
+        object: outside(&approval.object),
+        partner: approval.partner.clone(),
+        asked_by: outside(&approval.asked_by),
+        asked_at: Moment::of(approval.asked_at),
+        expires_at: Moment::of(approval.expires_at),
+        status,
+        decided_by: approval.decided_by.as_deref().map(outside),
+    }
+}
+
+pub async fn one(
+    visitor: Visitor,
+    desk: web::Data<Desk>,
+    path: web::Path<(String, String)>,
+    query: web::Query<Query>,
+) -> Result<HttpResponse, PageError> {
+    let (mode, id) = place(&desk, path.into_inner())?;
+    answer(&visitor, &desk, (mode, id), Typed::default(), None, query.asked.is_some(), StatusCode::OK).await
+}
+
+fn place(desk: &Desk, (mode, id): (String, String)) -> Result<(Mode, ApprovalId), PageError> {
+    Ok((served(desk, &mode)?, id.parse().map_err(|_| PageError::NotFound)?))
+}
+
+async fn answer(
+    visitor: &Visitor,
+    desk: &Desk,
+    (mode, id): (Mode, ApprovalId),
+    typed: Typed,
+    problem: Option<String>,
+    was_asked: bool,
+    status: StatusCode,
+) -> Result<HttpResponse, PageError> {
+    let page = desk.approval(mode, id).await?.ok_or(PageError::NotFound)?;
+    let (approval, told, least) = (&page.approval, &page.told, settles(&page));
+    let role = visitor.0.owner.role;
+    let form = (approval.status == "open").then(|| Form {
+        action: format!("/dashboard/{mode}/approvals/{id}/decide"),
+        why_not: (role < least)
+            .then(|| format!("You are signed in as {role}: somebody with the role {least} or above decides.")),
+        typed,
+        problem,
+    });
+    let view = View {
+        frame: Frame::new(visitor, desk, mode, Section::Approvals),
+        line: line(approval),
+        asked_origin: approval.asked_origin.as_deref().map(outside),
+        before: told.before.as_ref().map(raw),
+        after: told.after.as_ref().map(raw),
+        changed: changed(told.before.as_ref(), told.after.as_ref()),
+        decided_at: approval.decided_at.map(Moment::of),
+        reason: approval.reason.as_deref().map(outside),
+        form,
+        was_asked,
+    };
+    Ok(html(HttpResponse::build(status), &view)?)
+}
+
+/// The members that differ, with what they were and are.
+fn changed(before: Option<&serde_json::Value>, after: Option<&serde_json::Value>) -> Vec<(String, String, String)> {
+    let (Some(before), Some(after)) = (before.and_then(|it| it.as_object()), after.and_then(|it| it.as_object()))
+    else {
+        return Vec::new();
+    };
+    let text = |value: Option<&serde_json::Value>| match value {
+        None | Some(serde_json::Value::Null) => "none".to_owned(),
+        Some(serde_json::Value::String(text)) => outside(text),
+        Some(other) => outside(&other.to_string()),
+    };
+    after
+        .iter()
+        .filter(|(name, value)| before.get(*name) != Some(value))
+        .map(|(name, value)| (outside(name), text(before.get(name)), text(Some(value))))
+        .collect()
+}
+
+pub async fn submit(
+    visitor: Visitor,
+    desk: web::Data<Desk>,
+    http: HttpRequest,
+    path: web::Path<(String, String)>,
+    typed: web::Form<Typed>,
+) -> Result<HttpResponse, PageError> {
+    let typed = typed.into_inner();
+    check_form(&visitor, &typed.form_token)?;
+    let place = place(&desk, path.into_inner())?;
+    if !may_decide(visitor.0.owner.role) {
+        let problem = super::account::sentence(&SettleError::Role(DECIDES));
+        return answer(&visitor, &desk, place, typed, Some(problem), false, StatusCode::FORBIDDEN).await;
+    }
+    let is_approved = match typed.decision.as_str() {
+        "approve" => true,
+        "decline" => false,
+        _ => {
+            let problem = "Choose what is to happen.".to_owned();
+            let status = StatusCode::UNPROCESSABLE_ENTITY;
+            return answer(&visitor, &desk, place, typed, Some(problem), false, status).await;
+        }
+    };
+    let origin = whence(&http).origin();
+    match desk.settle_approval(&visitor.0.owner, origin, place, is_approved, &typed.reason).await {
+        Ok(()) => {
+            let location = format!("/dashboard/{}/approvals/{}", place.0, place.1);
+            Ok(HttpResponse::SeeOther().insert_header((LOCATION, location)).finish())
+        }
+        Err(error) => {
+            let status = match &error {
+                SettleError::Role(_) | SettleError::Approval(ApprovalError::SamePerson) => StatusCode::FORBIDDEN,
+                SettleError::Approval(ApprovalError::NoReason) => StatusCode::UNPROCESSABLE_ENTITY,
+                SettleError::Approval(ApprovalError::Over | ApprovalError::Stale(_)) => StatusCode::CONFLICT,
+                SettleError::Approval(ApprovalError::NotFound) => return Err(PageError::NotFound),
+                SettleError::Approval(ApprovalError::Failed(_)) => return Err(PageError::from(error)),
+            };
+            let problem = super::account::sentence(&error);
+            answer(&visitor, &desk, place, typed, Some(problem), false, status).await
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn what_differs_is_told_member_by_member() {
+        let (before, after) = (json!({"a": 1, "b": "x", "c": null}), json!({"a": 1, "b": "y", "c": true, "d": [1]}));
+        let told = changed(Some(&before), Some(&after));
+        let told: Vec<_> = told.iter().map(|(name, was, is)| (name.as_str(), was.as_str(), is.as_str())).collect();
+        assert_eq!(told, [("b", "x", "y"), ("c", "none", "true"), ("d", "none", "[1]")]);
+        assert!(changed(None, Some(&after)).is_empty());
+    }
+}

@@ -1,0 +1,107 @@
+//! The answer to a change that waits for a second person: 202, with the approval's id and nothing else, since nothing is there yet.
+
+use chrono::{DateTime, Utc};
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use super::document::{answer, secret_answer};
+use super::error::V1Error;
+use crate::gateway::Gateway;
+use crate::gateway::access::Caller;
+use crate::gateway::access::audit::Author;
+use crate::gateway::access::keys::Secrets;
+use crate::gateway::approvals::{Change, ChangeError, Configure, Maker, Waits};
+use crate::gateway::manage::Attributes;
+use crate::http::call::Answer;
+
+/// A change that waits: it is made when a second person approves it on the dashboard.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct WaitsDocument {
+    /// About the change.
+    meta: WaitsMeta,
+}
+
+/// About a change that waits.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct WaitsMeta {
+    /// What waits.
+    approval: WaitsFor,
+    /// For a person.
+    note: &'static str,
+}
+
+/// What waits for a second person.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct WaitsFor {
+    /// The approval's id, as the dashboard has it.
+    #[schema(example = "apr_0198c0de000070008000000000000001")]
+    id: String,
+    /// What the audit trail calls the change.
+    #[schema(example = "payout_scheme.publish")]
+    action: String,
+    /// What it would change; `new` for what would be made.
+    object: String,
+    /// When it stops waiting.
+    expires: DateTime<Utc>,
+    /// Of an API key: its secret, in this answer only. It opens nothing before the key is approved.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    secret: Option<String>,
+    /// The same of what its requests are to be signed with.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    signing_secret: Option<String>,
+}
+
+const NOTE: &str = "Nothing is changed yet: another person approves or declines it on the dashboard.";
+
+fn document(waits: &Waits, secrets: Option<&Secrets>) -> WaitsDocument {
+    let approval = WaitsFor {
+        id: waits.id.to_string(),
+        action: waits.action.clone(),
+        object: waits.object.clone(),
+        expires: waits.expires_at,
+        secret: secrets.map(|secrets| secrets.key.expose().to_owned()),
+        signing_secret: secrets.and_then(|secrets| secrets.signing.as_ref()).map(|secret| secret.expose().to_owned()),
+    };
+    WaitsDocument { meta: WaitsMeta { approval, note: NOTE } }
+}
+
+/// The 202.
+pub fn waits_answer(waits: &Waits) -> Result<Answer, V1Error> {
+    answer(202, &document(waits, None))
+}
+
+/// The same with the secrets of a key, which aren't kept for replays.
+pub fn waits_with_secret(waits: &Waits, secrets: &Secrets) -> Result<Answer, V1Error> {
+    secret_answer(202, &document(waits, Some(secrets)), &document(waits, None))
+}
+
+/// Asks for a change where its mode needs a second person. `None`: it is to be made now.
+pub async fn asked_for(
+    gateway: &Gateway,
+    caller: &Caller,
+    change: impl FnOnce() -> Change,
+) -> Result<Option<Waits>, V1Error> {
+    if !gateway.needs_second_person(caller.tenant.mode) {
+        return Ok(None);
+    }
+    let change = change();
+    if change.is_only_a_stop() {
+        return Ok(None);
+    }
+    gateway.ask_for(&Author::from(caller), &change).await.map_err(|error| match error {
+        ChangeError::Refused(refusal) => refusal.into(),
+        // Decisions about money aren't this API's.
+        other => V1Error::internal(&other),
+    })
+}
+
+/// The 202 of a change of configuration that has to wait. `None`: it is to be made now.
+pub async fn configured_later(
+    gateway: &Gateway,
+    caller: &Caller,
+    what: Configure,
+    given: &Attributes,
+) -> Result<Option<Answer>, V1Error> {
+    let change = || Change::Configure { by: Maker::from(caller), what, given: given.clone() };
+    asked_for(gateway, caller, change).await?.as_ref().map(waits_answer).transpose()
+}
