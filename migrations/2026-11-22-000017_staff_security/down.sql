@@ -1,3 +1,5 @@
+DROP TRIGGER staff_sealed ON staff;
+DROP FUNCTION staff_sealed();
 DROP TABLE approval;
 ALTER TABLE staff_session DROP COLUMN is_pending, DROP COLUMN device_id;
 DROP TABLE staff_device;
@@ -12,6 +14,8 @@ ALTER TABLE staff
     DROP COLUMN totp_secret,
     DROP COLUMN totp_offered,
     DROP COLUMN totp_offered_at,
-    DROP COLUMN sealed_mode,
+    DROP COLUMN partner_id,
+    DROP COLUMN mode,
     DROP COLUMN totp_enrolled_at,
     DROP COLUMN totp_step;
+DROP FUNCTION approval_sealed();

@@ -7,17 +7,18 @@ ALTER TABLE staff
     ADD COLUMN password_changed_at timestamptz,
     -- When it was last signed in to, made or enabled: what isn't used for long is refused.
     ADD COLUMN active_at timestamptz,
-    -- The secret of the second factor, sealed for this row under the house's data key of `sealed_mode`.
+    -- The secret of the second factor, sealed for this row under the house's data key of `mode`.
     ADD COLUMN totp_secret bytea,
     -- One that was shown and not proved yet.
     ADD COLUMN totp_offered bytea,
     ADD COLUMN totp_offered_at timestamptz,
-    ADD COLUMN sealed_mode text CHECK (sealed_mode IN ('test', 'live')),
+    ADD COLUMN partner_id uuid REFERENCES partner (id),
+    ADD COLUMN mode text CHECK (mode IN ('test', 'live')),
     ADD COLUMN totp_enrolled_at timestamptz,
     -- The time step of the last code that was taken: no code counts twice (RFC 6238, 5.2).
     ADD COLUMN totp_step bigint CHECK (totp_step >= 0),
     ADD CONSTRAINT staff_totp_whole CHECK ((totp_secret IS NULL) = (totp_enrolled_at IS NULL)),
-    ADD CONSTRAINT staff_totp_sealed CHECK (sealed_mode IS NOT NULL OR (totp_secret IS NULL AND totp_offered IS NULL));
+    ADD CONSTRAINT staff_totp_sealed CHECK ((partner_id IS NOT NULL AND mode IS NOT NULL) OR (totp_secret IS NULL AND totp_offered IS NULL));
 UPDATE staff SET password_changed_at = created_at, active_at = now();
 ALTER TABLE staff
     ALTER COLUMN password_changed_at SET NOT NULL,
@@ -87,3 +88,34 @@ CREATE INDEX approval_open ON approval (mode, asked_at, id) WHERE status = 'open
 CREATE INDEX approval_newest ON approval (mode, asked_at DESC, id DESC);
 -- One change of a thing waits at a time. What is to be made has no id yet, and is called 'new'.
 CREATE UNIQUE INDEX approval_once ON approval (object, action, partner_id, mode) WHERE status = 'open' AND object <> 'new';
+
+-- As of all that is sealed (migration 000016).
+CREATE FUNCTION staff_sealed() RETURNS trigger LANGUAGE plpgsql AS $$
+DECLARE
+    secret uuid;
+    offered uuid;
+BEGIN
+    IF TG_OP = 'INSERT' OR NEW.totp_secret IS DISTINCT FROM OLD.totp_secret THEN secret := sealed_key(NEW.totp_secret); END IF;
+    IF TG_OP = 'INSERT' OR NEW.totp_offered IS DISTINCT FROM OLD.totp_offered THEN offered := sealed_key(NEW.totp_offered); END IF;
+    PERFORM use_sealed_key(secret);
+    IF offered IS DISTINCT FROM secret THEN PERFORM use_sealed_key(offered); END IF;
+    RETURN NEW;
+END
+$$;
+CREATE TRIGGER staff_sealed BEFORE INSERT OR UPDATE OF totp_secret, totp_offered ON staff
+    FOR EACH ROW EXECUTE FUNCTION staff_sealed();
+
+CREATE FUNCTION approval_sealed() RETURNS trigger LANGUAGE plpgsql AS $$
+DECLARE
+    change uuid;
+    told uuid;
+BEGIN
+    IF TG_OP = 'INSERT' OR NEW.change IS DISTINCT FROM OLD.change THEN change := sealed_key(NEW.change); END IF;
+    IF TG_OP = 'INSERT' OR NEW.told IS DISTINCT FROM OLD.told THEN told := sealed_key(NEW.told); END IF;
+    PERFORM use_sealed_key(change);
+    IF told IS DISTINCT FROM change THEN PERFORM use_sealed_key(told); END IF;
+    RETURN NEW;
+END
+$$;
+CREATE TRIGGER approval_sealed BEFORE INSERT OR UPDATE OF change, told ON approval
+    FOR EACH ROW EXECUTE FUNCTION approval_sealed();

@@ -27,13 +27,10 @@ use crate::domain::ids::{
 use crate::store::approvals::{self, Approval, Verdict};
 use crate::store::error::DbError;
 use crate::store::retry::{TransactionError, transaction};
-use crate::vault::{Context, Sealed, VaultError};
+use crate::vault::{CHANGE_COLUMN, Context, Sealed, TOLD_COLUMN, VaultError};
 
 /// How many changes of a partner wait at once in a mode.
 pub const OPEN_MAX: i64 = 500;
-/// The columns that what waits is sealed for.
-const CHANGE_COLUMN: &str = "approval_change";
-const TOLD_COLUMN: &str = "approval_told";
 /// How many characters the reason of a decision may have.
 const REASON_CHARS: std::ops::RangeInclusive<usize> = 3..=1_000;
 

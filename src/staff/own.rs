@@ -122,7 +122,7 @@ impl Staff {
             self.forget_attempt(&attempt).await?;
         }
         transaction(&self.db, async |conn| {
-            staff::offer_totp(conn, owner.id, sealed.0.clone(), place.tenant.mode, now).await?;
+            staff::offer_totp(conn, owner.id, sealed.0.clone(), place.tenant, now).await?;
             Ok(())
         })
         .await

@@ -25,14 +25,12 @@ use crate::gateway::access::audit::DONE;
 use crate::store::error::DbError;
 use crate::store::retry::transaction;
 use crate::store::staff::{self, Account, NewSession, SessionOwner};
-use crate::vault::{Context, Sealed};
+use crate::vault::{Context, Sealed, TOTP_COLUMN};
 
 /// No refusal comes sooner: what the database and the hashing take differs by less than this.
 const REFUSAL_TAKES_AT_LEAST: Duration = Duration::from_millis(250);
 /// The longest user agent that is kept, in characters.
 const USER_AGENT_CHARS_MAX: usize = 200;
-/// The column that second factors are sealed for.
-const TOTP_COLUMN: &str = "staff_totp";
 
 /// Where somebody asks from.
 #[derive(Clone, Debug, Default)]

@@ -89,7 +89,8 @@ macro_rules! sealed_table {
             use super::*;
 
             statement! {
-                // A bounded number of rows by the primary key, of which those that are due are answered, and the last that was looked at.
+                // A bounded number of rows by the primary key, of which those that are due are answered, and the last that was looked at. A
+                // row of nobody (staff without a second factor) has nothing sealed, and is at most that last one.
                 struct PageOf {
                     id: String as Text, partner_id: PartnerId as SqlUuid, mode: Mode as Text, rows_max: i64 as BigInt,
                     keys: Vec<Uuid> as Array<SqlUuid>, due_max: i64 as BigInt,
@@ -102,7 +103,7 @@ macro_rules! sealed_table {
                          COALESCE(sealed_key(s1) = ANY (k.keys), false) OR COALESCE(sealed_key(s2) = ANY (k.keys), false) \
                              OR COALESCE(sealed_key(s3) = ANY (k.keys), false) AS due \
                          FROM page CROSS JOIN (SELECT ?::uuid[] AS keys) k) \
-                     SELECT partner_id, mode, id::text, customer_id, s1, s2, s3, due, total FROM looked WHERE due OR n = total \
+                     SELECT COALESCE(partner_id, '00000000-0000-0000-0000-000000000000'), COALESCE(mode, 'test'), id::text, customer_id, s1, s2, s3, due, total FROM looked WHERE due OR n = total \
                      ORDER BY n LIMIT ?")
             }
 
@@ -200,11 +201,51 @@ sealed_table!(
     "('credentials_sealed', sealed_key(t.credentials_sealed)), ('callback_keys_sealed', sealed_key(t.callback_keys_sealed))"
 );
 
+sealed_table!(
+    api_key,
+    "api_key",
+    "id",
+    "uuid",
+    "NULL::uuid",
+    "t.signing_sealed AS s1, NULL::bytea AS s2, NULL::bytea AS s3",
+    "t.signing_sealed IS NOT DISTINCT FROM k.was_1",
+    "signing_sealed = k.is_1",
+    "('signing_sealed', sealed_key(t.signing_sealed))"
+);
+
+sealed_table!(
+    staff,
+    "staff",
+    "id",
+    "uuid",
+    "NULL::uuid",
+    "t.totp_secret AS s1, t.totp_offered AS s2, NULL::bytea AS s3",
+    "(t.totp_secret, t.totp_offered) IS NOT DISTINCT FROM (k.was_1, k.was_2)",
+    "totp_secret = k.is_1, totp_offered = k.is_2",
+    "('totp_secret', sealed_key(t.totp_secret)), ('totp_offered', sealed_key(t.totp_offered))"
+);
+
+sealed_table!(
+    approval,
+    "approval",
+    "id",
+    "uuid",
+    "NULL::uuid",
+    "t.change AS s1, t.told AS s2, NULL::bytea AS s3",
+    "(t.change, t.told) IS NOT DISTINCT FROM (k.was_1, k.was_2)",
+    "change = k.is_1, told = k.is_2",
+    "('change', sealed_key(t.change)), ('told', sealed_key(t.told))"
+);
+
 /// Before the table's first row.
 pub fn start(table: SealedTable) -> Place {
     let id = match table {
         SealedTable::Card => "0".to_owned(),
-        SealedTable::RequestCard | SealedTable::ProviderAccount => Uuid::nil().to_string(),
+        SealedTable::RequestCard
+        | SealedTable::ProviderAccount
+        | SealedTable::ApiKey
+        | SealedTable::Staff
+        | SealedTable::Approval => Uuid::nil().to_string(),
     };
     Place { id, tenant: Tenant { partner_id: PartnerId(Uuid::nil()), mode: Mode::Live } }
 }
@@ -225,6 +266,9 @@ pub async fn page(
         SealedTable::Card => card::page(conn, ask).await?,
         SealedTable::RequestCard => request_card::page(conn, ask).await?,
         SealedTable::ProviderAccount => provider_account::page(conn, ask).await?,
+        SealedTable::ApiKey => api_key::page(conn, ask).await?,
+        SealedTable::Staff => staff::page(conn, ask).await?,
+        SealedTable::Approval => approval::page(conn, ask).await?,
     };
     let is_whole = rows.len() <= due_max;
     let looked_at = rows.as_slice().first().map_or(0, |row| row.looked_at);
@@ -254,6 +298,9 @@ pub async fn swap(conn: &AsyncPgConnection, table: SealedTable, anew: &[Anew]) -
         SealedTable::Card => card::swap(conn, anew).await,
         SealedTable::RequestCard => request_card::swap(conn, anew).await,
         SealedTable::ProviderAccount => provider_account::swap(conn, anew).await,
+        SealedTable::ApiKey => api_key::swap(conn, anew).await,
+        SealedTable::Staff => staff::swap(conn, anew).await,
+        SealedTable::Approval => approval::swap(conn, anew).await,
     }
 }
 
@@ -267,6 +314,9 @@ pub async fn count(conn: &mut AsyncPgConnection, keys: Option<&[DekId]>) -> Quer
             SealedTable::Card => card::count(conn, keys).await?,
             SealedTable::RequestCard => request_card::count(conn, keys).await?,
             SealedTable::ProviderAccount => provider_account::count(conn, keys).await?,
+            SealedTable::ApiKey => api_key::count(conn, keys).await?,
+            SealedTable::Staff => staff::count(conn, keys).await?,
+            SealedTable::Approval => approval::count(conn, keys).await?,
         };
         for (name, key, count) in found {
             let column = table.columns().iter().find(|column| column.name == name).map_or("", |column| column.name);

@@ -6,7 +6,7 @@ use diesel::{OptionalExtension, QueryResult};
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
 
 use super::statement::statement;
-use crate::domain::ids::{Mode, StaffId};
+use crate::domain::ids::{Mode, PartnerId, StaffId, Tenant};
 use crate::domain::staff::{Attempts, Email, Role};
 
 /// The constraint that keeps an e-mail address to one account.
@@ -35,7 +35,7 @@ macro_rules! account_sql {
     ($rest:literal) => {
         concat!(
             "SELECT id, email, name, role, password_hash, failed_count, locked_until, must_change_password, active_at, disabled_at, \
-             sealed_mode, totp_secret, totp_step, totp_offered, totp_offered_at, created_at FROM staff ",
+             mode, totp_secret, totp_step, totp_offered, totp_offered_at, created_at FROM staff ",
             $rest
         )
     };
@@ -142,8 +142,9 @@ statement! {
 
 statement! {
     struct OfferTotp {
-        sealed: Vec<u8> as Bytea, now: DateTime<Utc> as Timestamptz, mode: Mode as Text, id: StaffId as SqlUuid,
-    } = "UPDATE staff SET totp_offered = ?, totp_offered_at = ?, sealed_mode = ? WHERE id = ?"
+        sealed: Vec<u8> as Bytea, now: DateTime<Utc> as Timestamptz, partner_id: PartnerId as SqlUuid, mode: Mode as Text,
+        id: StaffId as SqlUuid,
+    } = "UPDATE staff SET totp_offered = ?, totp_offered_at = ?, partner_id = ?, mode = ? WHERE id = ?"
 }
 
 statement! {
@@ -446,15 +447,15 @@ pub async fn set_role(conn: &mut AsyncPgConnection, id: StaffId, role: Role) -> 
     Ok(())
 }
 
-/// Keeps a sealed secret that is shown now.
+/// Keeps a secret that is shown now, sealed under `tenant`'s data key.
 pub async fn offer_totp(
     conn: &mut AsyncPgConnection,
     id: StaffId,
     sealed: Vec<u8>,
-    mode: Mode,
+    tenant: Tenant,
     now: DateTime<Utc>,
 ) -> QueryResult<()> {
-    OfferTotp { sealed, now, mode, id }.execute(conn).await?;
+    OfferTotp { sealed, now, partner_id: tenant.partner_id, mode: tenant.mode, id }.execute(conn).await?;
     Ok(())
 }
 

@@ -30,5 +30,8 @@ pub use dek::{DekId, DekRow, DekStore, DekStoreError};
 pub use envelope::{EnvelopeError, Sealed};
 pub use error::VaultError;
 pub use mac::{EVENT_CHAIN_START, Fingerprint};
-pub use sealed::{CALLBACK_KEYS_COLUMN, CREDENTIALS_COLUMN, SEALED_COLUMNS_MAX, SealedColumn, SealedTable};
+pub use sealed::{
+    CALLBACK_KEYS_COLUMN, CHANGE_COLUMN, CREDENTIALS_COLUMN, SEALED_COLUMNS_MAX, SIGNING_COLUMN, SealedColumn,
+    SealedTable, TOLD_COLUMN, TOTP_COLUMN,
+};
 pub use secret::{RandomError, SecretKey32};

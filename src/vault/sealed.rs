@@ -9,6 +9,15 @@ pub const CREDENTIALS_COLUMN: &str = "provider_credentials";
 /// The same for keys of callbacks that were replaced: one column's ciphertext doesn't open as the other's.
 pub const CALLBACK_KEYS_COLUMN: &str = "provider_callback_keys";
 
+/// The same for what an API key's requests are signed with.
+pub const SIGNING_COLUMN: &str = "api_key_signing";
+/// The same for a staff account's second factor, offered or proved: what was offered becomes the one that counts as it is.
+pub const TOTP_COLUMN: &str = "staff_totp";
+/// The same for a change that waits for a second person.
+pub const CHANGE_COLUMN: &str = "approval_change";
+/// The same for what that person is shown of it.
+pub const TOLD_COLUMN: &str = "approval_told";
+
 /// The most sealed columns that a table has.
 pub const SEALED_COLUMNS_MAX: usize = 3;
 
@@ -21,6 +30,12 @@ pub enum SealedTable {
     RequestCard,
     /// Accounts at providers, bound to the account.
     ProviderAccount,
+    /// What requests of API keys are signed with, bound to the key.
+    ApiKey,
+    /// Second factors of staff, bound to the account, under the house's keys.
+    Staff,
+    /// Changes that wait, or waited, for a second person, bound to the approval.
+    Approval,
 }
 
 /// A column of sealed values.
@@ -38,13 +53,23 @@ const fn column(name: &'static str, bound_as: &'static str) -> SealedColumn {
 
 impl SealedTable {
     /// In the order in which they are sealed anew.
-    pub const ALL: [SealedTable; 3] = [SealedTable::ProviderAccount, SealedTable::RequestCard, SealedTable::Card];
+    pub const ALL: [SealedTable; 6] = [
+        SealedTable::ProviderAccount,
+        SealedTable::ApiKey,
+        SealedTable::Staff,
+        SealedTable::Approval,
+        SealedTable::RequestCard,
+        SealedTable::Card,
+    ];
 
     pub const fn name(self) -> &'static str {
         match self {
             SealedTable::Card => "card",
             SealedTable::RequestCard => "request_card",
             SealedTable::ProviderAccount => "provider_account",
+            SealedTable::ApiKey => "api_key",
+            SealedTable::Staff => "staff",
+            SealedTable::Approval => "approval",
         }
     }
 
@@ -59,10 +84,16 @@ impl SealedTable {
             [column("pan_sealed", PAN_COLUMN), column("holder_sealed", HOLDER_COLUMN)];
         const PROVIDER_ACCOUNT: [SealedColumn; 2] =
             [column("credentials_sealed", CREDENTIALS_COLUMN), column("callback_keys_sealed", CALLBACK_KEYS_COLUMN)];
+        const API_KEY: [SealedColumn; 1] = [column("signing_sealed", SIGNING_COLUMN)];
+        const STAFF: [SealedColumn; 2] = [column("totp_secret", TOTP_COLUMN), column("totp_offered", TOTP_COLUMN)];
+        const APPROVAL: [SealedColumn; 2] = [column("change", CHANGE_COLUMN), column("told", TOLD_COLUMN)];
         match self {
             SealedTable::Card => &CARD,
             SealedTable::RequestCard => &REQUEST_CARD,
             SealedTable::ProviderAccount => &PROVIDER_ACCOUNT,
+            SealedTable::ApiKey => &API_KEY,
+            SealedTable::Staff => &STAFF,
+            SealedTable::Approval => &APPROVAL,
         }
     }
 

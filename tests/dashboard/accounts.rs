@@ -255,7 +255,7 @@ async fn a_secret_that_was_shown_is_forgotten_and_one_moved_to_another_account_d
     world.staff.create(GRACE, "Grace", Role::Viewer, &SecretString::from(PASSWORD)).await.unwrap();
     world
         .execute(
-            "UPDATE staff g SET totp_secret = a.totp_offered, totp_enrolled_at = now(), sealed_mode = a.sealed_mode FROM staff a \
+            "UPDATE staff g SET totp_secret = a.totp_offered, totp_enrolled_at = now(), partner_id = a.partner_id, mode = a.mode FROM staff a \
              WHERE a.email = 'ada@landfall.example' AND g.email = 'grace@landfall.example'",
         )
         .await;

@@ -28,7 +28,7 @@ pub use crate::store::Slice;
 use crate::store::api_keys::{self, ApiKeyRow};
 use crate::store::error::DbError;
 use crate::store::retry::transaction;
-use crate::vault::{Context, Sealed};
+use crate::vault::{Context, SIGNING_COLUMN, Sealed};
 
 const SECRET_BYTES: usize = 32;
 /// 32 bytes in base64url.
@@ -531,7 +531,7 @@ async fn write(
 
 /// What a signing secret's ciphertext is bound to.
 fn signing_place(tenant: Tenant, id: ApiKeyId) -> Context {
-    Context { tenant, customer_id: None, record: id.0.into(), column: "api_key_signing" }
+    Context { tenant, customer_id: None, record: id.0.into(), column: SIGNING_COLUMN }
 }
 
 fn too_wide(detail: &str) -> Refusal {

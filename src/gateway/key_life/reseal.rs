@@ -274,6 +274,10 @@ impl Gateway {
 fn record(table: SealedTable, id: &str) -> RecordId {
     match table {
         SealedTable::Card => RecordId::Number(id.parse().unwrap_or_default()),
-        SealedTable::RequestCard | SealedTable::ProviderAccount => RecordId::Uuid(id.parse().unwrap_or(Uuid::nil())),
+        SealedTable::RequestCard
+        | SealedTable::ProviderAccount
+        | SealedTable::ApiKey
+        | SealedTable::Staff
+        | SealedTable::Approval => RecordId::Uuid(id.parse().unwrap_or(Uuid::nil())),
     }
 }
