@@ -1,6 +1,6 @@
 //! Whose connections are open, and since when nothing was asked on them. The server below bounds the time for the first head of a
-//! connection and its idling, but neither the heads that follow, nor a refused body that drips on, nor an answer that nobody reads:
-//! a connection that brings no whole request for too long is cut here.
+//! connection, its idling, and what comes of a body that nobody reads; but neither the heads that follow, nor an answer that the client
+//! doesn't take: a connection that brings no whole request for too long is cut here.
 
 use std::any::Any;
 use std::collections::HashMap;

@@ -43,10 +43,12 @@ pub struct TooOften {
     pub retry_after_secs: u64,
 }
 
+type Counts<C> = RateLimiter<u64, HashMapStateStore<u64>, C, NoOpMiddleware<<C as Clock>::Instant>>;
+
 /// One limit over many subjects.
 pub struct Limit<C: Clock = DefaultClock> {
     /// `None`: nothing is counted.
-    limiter: Option<RateLimiter<u64, HashMapStateStore<u64>, C, NoOpMiddleware<C::Instant>>>,
+    limiter: Option<Counts<C>>,
     hasher: RandomState,
     clock: C,
 }
