@@ -15,6 +15,8 @@ use crate::store::jobs::{self, JobKind, NewJob};
 use crate::store::payouts;
 use crate::store::retry::transaction;
 
+/// What callbacks are known again by, in the vault's MAC.
+const KNOWN_BY: &str = "provider callback";
 /// The longest body that is kept, in bytes.
 const BODY_BYTES_MAX: usize = 16 * 1024;
 
@@ -67,7 +69,8 @@ impl Gateway {
         let mut hasher = Sha256::new();
         hasher.update([u8::from(verified)]);
         hasher.update(body);
-        let digest = hasher.finalize().to_vec();
+        let unkeyed = hasher.finalize().to_vec();
+        let digest = self.vault.foreign_mac(KNOWN_BY, &unkeyed).to_vec();
         let body_redacted = redacted(body);
         transaction(&self.db, async |conn| {
             let known = payouts::find_by_references(conn, account_id, &references).await?;
@@ -84,6 +87,7 @@ impl Gateway {
                 id: Uuid::now_v7(),
                 provider_account_id: account_id,
                 digest: digest.clone(),
+                unkeyed: unkeyed.clone(),
                 verified,
                 reports: reports.clone(),
                 body_redacted: body_redacted.clone(),
@@ -100,6 +104,26 @@ impl Gateway {
         .await?;
         self.callback_hint.notify_waiters();
         Ok(if verified { Received::Stored } else { Received::NotVerified })
+    }
+
+    /// Callbacks that an earlier version knew again by a SHA-256 of their bodies are known by the vault's MAC of it from now on, so that the
+    /// same message again is still the same one. Answers how many were left to do in this bite.
+    pub(super) async fn key_callbacks(&self, bite: i64) -> Result<usize, GatewayError> {
+        transaction(&self.db, async |conn| {
+            let old = callbacks::unkeyed(conn, bite).await?;
+            let count = old.len();
+            if count > 0 {
+                let keyed = old.into_iter().map(|callback| {
+                    let digest = self.vault.foreign_mac(KNOWN_BY, &callback.digest).to_vec();
+                    let other = [digest.as_slice(), callback.id.as_bytes()].concat();
+                    let other = self.vault.foreign_mac("provider callback, again", &other).to_vec();
+                    (callback, digest, other)
+                });
+                callbacks::set_digests(conn, keyed.collect()).await?;
+            }
+            Ok::<_, GatewayError>(count)
+        })
+        .await
     }
 
     /// Applies due callbacks; answers how many jobs were taken.

@@ -29,7 +29,10 @@ impl Gateway {
         self.forget_callback_keys().await?;
         self.keep_accounts_watched().await?;
         self.screen_cards().await?;
-        self.destroy_deleted_numbers().await
+        self.destroy_deleted_numbers().await?;
+        self.destroy_leftovers().await?;
+        self.key_callbacks(BITE).await?;
+        Ok(())
     }
 
     /// Gathers what batches added to the house's accounts.
@@ -89,6 +92,15 @@ impl Gateway {
             balance_syncs::ensure_jobs(conn, now).await?;
             account_health::ensure_jobs(conn, now).await?;
             reconciliations::ensure_jobs(conn, self.reporting_providers(), now).await?;
+            Ok(())
+        })
+        .await
+    }
+
+    /// Names and addresses that earlier versions left behind their cards' numbers.
+    async fn destroy_leftovers(&self) -> Result<(), GatewayError> {
+        transaction(&self.db, async |conn| {
+            cards::destroy_leftovers(conn, BITE).await?;
             Ok(())
         })
         .await

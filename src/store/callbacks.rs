@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 use diesel::QueryResult;
-use diesel::sql_types::{Array, Bool, Bytea, Jsonb, Nullable, Text, Timestamptz, Uuid as SqlUuid};
+use diesel::sql_types::{Array, BigInt, Bool, Bytea, Jsonb, Nullable, Text, Timestamptz, Uuid as SqlUuid};
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
 use serde_json::Value;
 use uuid::Uuid;
@@ -14,9 +14,29 @@ statement! {
     struct InsertCallback {
         partner_id: PartnerId as SqlUuid, mode: Mode as Text, id: Uuid as SqlUuid, provider_account_id: ProviderAccountId as SqlUuid,
         digest: Vec<u8> as Bytea, verified: bool as Bool, reports: Value as Jsonb, body_redacted: String as Text,
-        now: DateTime<Utc> as Timestamptz,
-    } = "INSERT INTO provider_callback (partner_id, mode, id, provider_account_id, digest, verified, reports, body_redacted, received_at) \
-         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (provider_account_id, digest) DO NOTHING"
+        now: DateTime<Utc> as Timestamptz, unkeyed: Vec<u8> as Bytea, of_account: ProviderAccountId as SqlUuid,
+    } = "INSERT INTO provider_callback (partner_id, mode, id, provider_account_id, digest, verified, reports, body_redacted, received_at, keyed) \
+         SELECT k.*, true FROM (VALUES (?::uuid, ?::text, ?::uuid, ?::uuid, ?::bytea, ?::bool, ?::jsonb, ?::text, ?::timestamptz)) k \
+         WHERE NOT EXISTS (SELECT 1 FROM provider_callback c WHERE c.digest = ? AND c.provider_account_id = ? AND NOT c.keyed) \
+         ON CONFLICT (provider_account_id, digest) DO NOTHING"
+}
+
+statement! {
+    struct Unkeyed { batch_size: i64 as BigInt } -> pub UnkeyedCallback {
+        partner_id: PartnerId as SqlUuid, mode: Mode as Text, id: Uuid as SqlUuid, provider_account_id: ProviderAccountId as SqlUuid,
+        digest: Vec<u8> as Bytea,
+    } = "SELECT partner_id, mode, id, provider_account_id, digest FROM provider_callback WHERE NOT keyed LIMIT ? FOR UPDATE SKIP LOCKED"
+}
+
+statement! {
+    /// What is there under its new name already is the same message, and has been applied: under a name of its own, it is met no more.
+    struct SetDigests {
+        partner_ids: Vec<PartnerId> as Array<SqlUuid>, modes: Vec<Mode> as Array<Text>, ids: Vec<Uuid> as Array<SqlUuid>,
+        digests: Vec<Vec<u8>> as Array<Bytea>, others: Vec<Vec<u8>> as Array<Bytea>,
+    } = "UPDATE provider_callback c SET keyed = true, digest = CASE WHEN EXISTS (SELECT 1 FROM provider_callback o \
+             WHERE o.provider_account_id = c.provider_account_id AND o.digest = k.digest) THEN k.other ELSE k.digest END \
+         FROM UNNEST(?::uuid[], ?::text[], ?::uuid[], ?::bytea[], ?::bytea[]) AS k (partner_id, mode, id, digest, other) \
+         WHERE (c.partner_id, c.mode, c.id) = (k.partner_id, k.mode, k.id)"
 }
 
 statement! {
@@ -42,7 +62,10 @@ pub struct NewCallback {
     pub tenant: Tenant,
     pub id: Uuid,
     pub provider_account_id: ProviderAccountId,
+    /// The vault's MAC of `unkeyed`.
     pub digest: Vec<u8>,
+    /// SHA-256 of whether it is verified and its body: what earlier versions kept. Never kept, since a short body is guessed by it.
+    pub unkeyed: Vec<u8>,
     pub verified: bool,
     pub reports: Value,
     pub body_redacted: String,
@@ -60,6 +83,8 @@ pub async fn insert(conn: &mut AsyncPgConnection, callback: NewCallback, now: Da
         reports: callback.reports,
         body_redacted: callback.body_redacted,
         now,
+        unkeyed: callback.unkeyed,
+        of_account: callback.provider_account_id,
     }
     .execute(conn)
     .await?;
@@ -83,5 +108,27 @@ pub async fn mark_processed(
     now: DateTime<Utc>,
 ) -> QueryResult<()> {
     MarkProcessed { now, partner_id: tenant.partner_id, mode: tenant.mode, id }.execute(conn).await?;
+    Ok(())
+}
+
+/// Callbacks that are still kept by a hash without a key, locked.
+pub async fn unkeyed(conn: &AsyncPgConnection, batch_size: i64) -> QueryResult<Vec<UnkeyedCallback>> {
+    Unkeyed { batch_size }.load(&mut &*conn).await
+}
+
+/// Keeps callbacks by these digests, or, where the same message is there by that already, by the other.
+pub async fn set_digests(
+    conn: &AsyncPgConnection,
+    callbacks: Vec<(UnkeyedCallback, Vec<u8>, Vec<u8>)>,
+) -> QueryResult<()> {
+    SetDigests {
+        partner_ids: callbacks.iter().map(|(c, ..)| c.partner_id).collect(),
+        modes: callbacks.iter().map(|(c, ..)| c.mode).collect(),
+        ids: callbacks.iter().map(|(c, ..)| c.id).collect(),
+        digests: callbacks.iter().map(|(_, digest, _)| digest.clone()).collect(),
+        others: callbacks.into_iter().map(|(.., other)| other).collect(),
+    }
+    .execute(&mut &*conn)
+    .await?;
     Ok(())
 }

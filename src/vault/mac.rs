@@ -1,4 +1,4 @@
-//! Keyed hashes: card fingerprints, idempotent bodies, the chains of payout events. All in memory after start-up, so none waits for a
+//! Keyed hashes: card fingerprints, idempotent bodies, the chains of payout events, what others sent. All in memory after start-up, so none waits for a
 //! key provider. Never encrypts.
 
 use std::fmt;
@@ -65,6 +65,7 @@ pub(super) struct MacKeys {
     fingerprint: MacKey,
     body: MacKey,
     event: MacKey,
+    foreign: MacKey,
 }
 
 impl MacKeys {
@@ -73,6 +74,7 @@ impl MacKeys {
             fingerprint: provider.mac_key(MacPurpose::Fingerprint).await?,
             body: provider.mac_key(MacPurpose::IdempotentBody).await?,
             event: provider.mac_key(MacPurpose::Event).await?,
+            foreign: provider.mac_key(MacPurpose::Foreign).await?,
         })
     }
 
@@ -96,6 +98,10 @@ impl MacKeys {
         mac(&self.event.key, &[previous, data])
     }
 
+    pub fn foreign_mac(&self, what: &str, digest: &[u8]) -> [u8; 32] {
+        mac(&self.foreign.key, &[what.as_bytes(), digest])
+    }
+
     pub fn event_key_id(&self) -> &str {
         &self.event.id
     }
@@ -108,7 +114,7 @@ mod tests {
 
     fn keys() -> MacKeys {
         let key = |byte: u8| MacKey { id: format!("mac-{byte}"), key: SecretKey32::from_slice(&[byte; 32]).unwrap() };
-        MacKeys { fingerprint: key(1), body: key(2), event: key(3) }
+        MacKeys { fingerprint: key(1), body: key(2), event: key(3), foreign: key(4) }
     }
 
     fn tenant(mode: Mode) -> Tenant {
@@ -141,6 +147,8 @@ mod tests {
         let keys = keys();
         assert_ne!(keys.body_hmac(b"data"), mac(&keys.event.key, &[b"data"]));
         assert_ne!(keys.body_hmac(b"data"), keys.body_hmac(b"data "));
+        assert_ne!(keys.foreign_mac("callback", b"data"), keys.foreign_mac("reference", b"data"));
+        assert_ne!(keys.foreign_mac("callback", b"data"), mac(&keys.body.key, &[b"callback", b"data"]));
     }
 
     #[test]

@@ -172,7 +172,7 @@ impl KeyProvider for FileKeys {
         let keys = self.keys();
         let root = match purpose {
             MacPurpose::Fingerprint => &keys.fingerprint,
-            MacPurpose::IdempotentBody | MacPurpose::Event => &keys.integrity,
+            MacPurpose::IdempotentBody | MacPurpose::Event | MacPurpose::Foreign => &keys.integrity,
         };
         let key = mac::derive(&root.key, purpose.label());
         Ok(MacKey { id: root.id.clone(), key })

@@ -59,10 +59,12 @@ pub enum MacPurpose {
     IdempotentBody,
     /// The chains of payout events.
     Event,
+    /// What others sent or call things, where it is known again by its hash alone.
+    Foreign,
 }
 
 impl MacPurpose {
-    pub const ALL: [Self; 3] = [Self::Fingerprint, Self::IdempotentBody, Self::Event];
+    pub const ALL: [Self; 4] = [Self::Fingerprint, Self::IdempotentBody, Self::Event, Self::Foreign];
 
     /// The message whose HMAC, under the provider's root key, is the key of this purpose.
     pub const fn label(self) -> &'static str {
@@ -70,6 +72,7 @@ impl MacPurpose {
             Self::Fingerprint => "landfall/mac/fingerprint/1",
             Self::IdempotentBody => "landfall/mac/idempotent-body/1",
             Self::Event => "landfall/mac/event/1",
+            Self::Foreign => "landfall/mac/foreign/1",
         }
     }
 }
