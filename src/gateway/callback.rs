@@ -8,6 +8,7 @@ use uuid::Uuid;
 
 use super::complete::{Report, Source};
 use super::{Gateway, GatewayError};
+use crate::domain::card::strike_encoded;
 use crate::domain::ids::{ProviderAccountId, Tenant};
 use crate::providers::provider::{CallbackError, ReportedOutcome};
 use crate::store::callbacks::{self, Callback, NewCallback};
@@ -61,8 +62,14 @@ impl Gateway {
             read => read,
         };
         let (verified, mut reports, references) = match read {
-            Ok(reports) => (true, serde_json::to_value(&reports).unwrap_or_default(), Vec::new()),
-            Err(CallbackError::NotVerified { references }) => (false, json!(references), references),
+            Ok(mut reports) => {
+                reports.retain(|report| !is_number(&report.reference));
+                (true, serde_json::to_value(&reports).unwrap_or_default(), Vec::new())
+            }
+            Err(CallbackError::NotVerified { mut references }) => {
+                references.retain(|reference| !is_number(reference));
+                (false, json!(references), references)
+            }
             Err(CallbackError::Malformed(_) | CallbackError::NotSupported) => return Ok(Received::Malformed),
         };
         without_nul(&mut reports);
@@ -197,9 +204,11 @@ fn without_nul(value: &mut serde_json::Value) {
     }
 }
 
-/// The body as text with every run of 12 or more digits struck out: no card number is kept (PCI DSS 3.5.1).
+/// The body as text without anything that could be a card number: what passes for one in any spelling, and every run of 12 or more digits,
+/// whether or not it passes (PCI DSS 3.5.1).
 fn redacted(body: &[u8]) -> String {
     let text = String::from_utf8_lossy(&body[..body.len().min(BODY_BYTES_MAX)]);
+    let text = strike_encoded(&text);
     let mut out = String::with_capacity(text.len());
     let mut run = String::new();
     let flush = |run: &mut String, out: &mut String| {
@@ -225,6 +234,11 @@ fn redacted(body: &[u8]) -> String {
     out
 }
 
+/// Whether somebody else's text passes for a card number. None of our references does.
+fn is_number(text: &str) -> bool {
+    strike_encoded(text) != text
+}
+
 #[cfg(test)]
 mod tests {
     use serde_json::json;
@@ -233,7 +247,10 @@ mod tests {
 
     #[test]
     fn digits_that_could_be_a_card_are_struck_out() {
-        assert_eq!(redacted(br#"{"pan":"4111 1111-1111 1111","n":12345}"#), r#"{"pan":"[digits]","n":12345}"#);
+        assert_eq!(redacted(br#"{"pan":"4111 1111-1111 1111","n":12345}"#), r#"{"pan":"[card number]","n":12345}"#);
+        assert_eq!(redacted(br#"{"pan":"4111 1111-1111 1112","n":12345}"#), r#"{"pan":"[digits]","n":12345}"#);
+        assert_eq!(redacted(b"pan=%34%31111111%2011111111"), "pan=[card number]");
+        assert_eq!(redacted(b"pan=NDExMTExMTExMTExMTExMQ=="), "pan=[card number]==");
         assert_eq!(redacted(b"\0ok"), "\u{fffd}ok");
     }
 

@@ -3,7 +3,7 @@
 
 use super::provider::{Outcome, PayoutOrder};
 use super::transport::{TransportError, WireResponse};
-use crate::domain::card::strike_numbers;
+use crate::domain::card::strike_encoded;
 use crate::domain::payout::Resolution;
 
 /// The longest text of a provider that is repeated in ours, in characters.
@@ -43,5 +43,5 @@ pub fn unreadable(response: &WireResponse) -> Outcome {
 
 /// A provider's text, short, and without what looks like a card number.
 pub fn clipped(text: &str) -> String {
-    strike_numbers(text).chars().take(TEXT_CHARS_MAX).collect()
+    strike_encoded(text).chars().take(TEXT_CHARS_MAX).collect()
 }

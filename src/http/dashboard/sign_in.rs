@@ -12,6 +12,7 @@ use super::cookies::Cookie;
 use super::error::PageError;
 use super::parts::html;
 use super::visitor::{Visitor, check_form};
+use crate::domain::card::strike_numbers;
 use crate::domain::ids::Mode;
 use crate::staff::desk::Desk;
 use crate::staff::sign_in::SignIn;
@@ -87,6 +88,8 @@ pub async fn submit(
 ) -> Result<HttpResponse, PageError> {
     let SignInForm { form_token, email, password } = form.into_inner();
     let password = SecretString::from(password);
+    // Whatever was pasted there is looked up, and shown again.
+    let email = strike_numbers(&email).into_owned();
     let was_given_here = Cookie::SignIn.read(&request).is_some_and(|token| token.is_form_token(&form_token));
     if !was_given_here {
         return Err(PageError::Form);
@@ -95,7 +98,11 @@ pub async fn submit(
         email: email.clone(),
         password,
         ip: request.peer_addr().map(|peer| peer.ip()),
-        user_agent: request.headers().get(USER_AGENT).and_then(|text| text.to_str().ok()).map(str::to_owned),
+        user_agent: request
+            .headers()
+            .get(USER_AGENT)
+            .and_then(|text| text.to_str().ok())
+            .map(|text| strike_numbers(text).into_owned()),
         replaces: Cookie::Session.read(&request),
     };
     match staff.sign_in(attempt).await {
