@@ -142,7 +142,7 @@ impl Settings {
         self.pricing.check(&mut problems);
         self.providers.check(&mut problems);
         self.http.check(&mut problems);
-        self.telemetry.check(&mut problems);
+        self.telemetry.check(self.is_live(), &mut problems);
         self.wallet.check(&mut problems);
         self.screening.check(&mut problems);
         self.gateway.check(&mut problems);

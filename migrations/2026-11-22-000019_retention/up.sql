@@ -15,7 +15,6 @@ ALTER TABLE payout_request
 CREATE INDEX payout_request_with_events ON payout_request (final_at) WHERE final_at IS NOT NULL AND events_from IS NULL AND event_seq > 1;
 CREATE INDEX provider_callback_by_time ON provider_callback (received_at);
 CREATE INDEX card_by_use ON card (updated_at) WHERE hidden_at IS NULL;
-CREATE INDEX offer_of_card ON offer (card_id, quoted_at);
 CREATE INDEX payout_request_of_card ON payout_request (card_id, created_at) WHERE card_id IS NOT NULL;
 
 -- Cards whose number was destroyed while the holder's name and address stayed, as earlier versions did it.

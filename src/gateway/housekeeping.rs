@@ -14,8 +14,6 @@ use crate::store::{
 
 /// How much one step takes.
 const BITE: i64 = 1_000;
-/// How long idempotency keys are kept, in hours.
-const KEYS_KEPT_HOURS: i64 = 24;
 
 impl Gateway {
     /// One round of everything.
@@ -32,7 +30,7 @@ impl Gateway {
         self.destroy_deleted_numbers().await?;
         self.destroy_leftovers().await?;
         self.key_callbacks(BITE).await?;
-        Ok(())
+        self.retain_when_due().await
     }
 
     /// Gathers what batches added to the house's accounts.
@@ -54,7 +52,7 @@ impl Gateway {
 
     async fn forget_old_keys(&self) -> Result<(), GatewayError> {
         transaction(&self.db, async |conn| {
-            let before = self.clock.now() - TimeDelta::hours(KEYS_KEPT_HOURS);
+            let before = self.clock.now() - TimeDelta::hours(i64::from(self.settings.retention.idempotency_hours));
             idempotency::delete_old(conn, before, BITE).await?;
             Ok(())
         })

@@ -55,6 +55,20 @@ statement! {
       = "UPDATE provider_callback SET processed_at = ? WHERE partner_id = ? AND mode = ? AND id = ?"
 }
 
+statement! {
+    /// Those that were applied, or that proved nothing, and name no payout that is still open.
+    struct Forget { before: DateTime<Utc> as Timestamptz, batch_size: i64 as BigInt }
+      = "DELETE FROM provider_callback c USING ( \
+             SELECT o.partner_id, o.mode, o.id FROM provider_callback o \
+             WHERE o.received_at < ? AND (o.processed_at IS NOT NULL OR NOT o.verified) AND NOT EXISTS ( \
+                 SELECT 1 FROM jsonb_array_elements(CASE WHEN jsonb_typeof(o.reports) = 'array' THEN o.reports ELSE '[]' END) named \
+                 JOIN payout p ON p.provider_account_id = o.provider_account_id \
+                     AND p.provider_reference = COALESCE(named ->> 'reference', named #>> '{}') \
+                 WHERE p.final_at IS NULL) \
+             ORDER BY o.received_at LIMIT ? FOR UPDATE SKIP LOCKED) old \
+         WHERE (c.partner_id, c.mode, c.id) = (old.partner_id, old.mode, old.id)"
+}
+
 /// A callback to be stored.
 #[derive(Clone, Debug)]
 pub struct NewCallback {
@@ -131,4 +145,9 @@ pub async fn set_digests(
     .execute(&mut &*conn)
     .await?;
     Ok(())
+}
+
+/// Deletes up to `batch_size` callbacks that came before `before` and that nothing open refers to, the oldest first; answers how many.
+pub async fn forget(conn: &AsyncPgConnection, before: DateTime<Utc>, batch_size: i64) -> QueryResult<usize> {
+    Forget { before, batch_size }.execute(&mut &*conn).await
 }

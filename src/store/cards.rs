@@ -160,6 +160,20 @@ statement! {
 }
 
 statement! {
+    /// Neither added, changed nor paid to since.
+    struct HideUnused {
+        hidden_at: DateTime<Utc> as Timestamptz, updated_at: DateTime<Utc> as Timestamptz, before: DateTime<Utc> as Timestamptz,
+        asked_before: DateTime<Utc> as Timestamptz, batch_size: i64 as BigInt,
+    } -> HiddenCard { partner_id: PartnerId as SqlUuid, mode: Mode as Text, id: CardId as BigInt }
+      = "UPDATE card c SET hidden_at = ?, updated_at = ? FROM ( \
+             SELECT k.partner_id, k.mode, k.id FROM card k WHERE k.hidden_at IS NULL AND k.updated_at < ? \
+                 AND NOT EXISTS (SELECT 1 FROM payout_request r WHERE (r.partner_id, r.mode, r.card_id) = (k.partner_id, k.mode, k.id) \
+                     AND (r.created_at >= ? OR r.final_at IS NULL)) \
+             ORDER BY k.updated_at LIMIT ? FOR UPDATE OF k SKIP LOCKED) unused \
+         WHERE (c.partner_id, c.mode, c.id) = (unused.partner_id, unused.mode, unused.id) RETURNING c.partner_id, c.mode, c.id"
+}
+
+statement! {
     /// What earlier versions left when they destroyed a number.
     struct DestroyLeftovers { batch_size: i64 as BigInt }
       = "UPDATE card c SET holder_sealed = '', billing_sealed = NULL, billing_country = NULL \
@@ -359,4 +373,16 @@ pub async fn destroy_number(
 /// Destroys names and addresses of cards whose number was destroyed without them; answers how many.
 pub async fn destroy_leftovers(conn: &mut AsyncPgConnection, batch_size: i64) -> QueryResult<usize> {
     DestroyLeftovers { batch_size }.execute(conn).await
+}
+
+/// Hides up to `batch_size` cards that were last used before `before`; answers which.
+pub async fn hide_unused(
+    conn: &mut AsyncPgConnection,
+    before: DateTime<Utc>,
+    batch_size: i64,
+    now: DateTime<Utc>,
+) -> QueryResult<Vec<(Tenant, CardId)>> {
+    let hidden: Vec<HiddenCard> =
+        HideUnused { hidden_at: now, updated_at: now, before, asked_before: before, batch_size }.load(conn).await?;
+    Ok(hidden.into_iter().map(|card| (Tenant { partner_id: card.partner_id, mode: card.mode }, card.id)).collect())
 }

@@ -22,6 +22,7 @@ mod provider_ids;
 mod reconcile;
 mod refusals;
 mod requests;
+mod retention;
 mod routing;
 mod rules;
 mod scripted;
