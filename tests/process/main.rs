@@ -4,6 +4,11 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+#[path = "../providers/stage.rs"]
+#[allow(dead_code, reason = "the canaries need a part of it")]
+mod stage;
+
+mod canary;
 mod commands;
 mod crash;
 mod server;
