@@ -1,5 +1,5 @@
 //! The binary as operators run it: killed between any two steps, and started again.
-#![allow(clippy::unwrap_used, clippy::disallowed_methods, clippy::print_stderr, reason = "tests")]
+#![allow(clippy::unwrap_used, clippy::disallowed_methods, clippy::print_stderr, clippy::print_stdout, reason = "tests")]
 
 #[path = "../support/mod.rs"]
 mod support;
