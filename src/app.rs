@@ -236,6 +236,7 @@ impl App {
             waiters: Waiters::default(),
             dispatch_hint: tokio::sync::Notify::new(),
             callback_hint: tokio::sync::Notify::new(),
+            retention_turn: crate::gateway::retention::Turn::default(),
         });
         seed(&gateway).await?;
         sandbox.connect(Arc::new(Callbacks(Arc::downgrade(&gateway))));

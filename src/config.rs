@@ -152,7 +152,7 @@ impl Settings {
         self.pricing.check(&mut problems);
         self.providers.check(self.is_live(), &mut problems);
         self.http.check(&mut problems);
-        self.telemetry.check(&mut problems);
+        self.telemetry.check(self.is_live(), &mut problems);
         self.wallet.check(&mut problems);
         self.screening.check(&mut problems);
         self.gateway.check(&mut problems);

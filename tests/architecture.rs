@@ -129,6 +129,249 @@ fn exceptions_are_still_needed() {
     }
 }
 
+/// What of a name says that a field has a secret, and what before or after it says that it hasn't.
+const SECRET_WORDS: [&str; 9] =
+    ["pan", "card_number", "number", "holder", "password", "secret", "api_key", "private_key", "token"];
+const HARMLESS: [&str; 12] = [
+    "masked_",
+    "form_token",
+    "_sealed",
+    "_hash",
+    "_mac",
+    "_env",
+    "_id",
+    "_file",
+    "_number",
+    "_redacted",
+    "token_",
+    "number_",
+];
+/// Types that show such a field all the same, each with its reason.
+const SHOWN: &[(&str, &str)] = &[
+    ("PayoutRequestAttributes", "its token is the id of a card of the wallet"),
+    ("Concerned", "a fingerprint and a masked number"),
+    ("Scripted", "how often a fault strikes"),
+    ("ApiKeyAttributes", "a key is told once, to whoever made it; `Debug` leaves it out"),
+];
+
+/// By construction: nothing that derives `Debug` has a secret as plain text, and nothing but the body of a provider's request can be
+/// serialized with one. Types of their own (`Pan`, `HolderName`, `SecretString`, `SecretKey32`, `Body`) redact themselves.
+#[test]
+fn nothing_that_holds_a_secret_shows_it() {
+    let (mut broken, mut looked_at) = (Vec::new(), 0);
+    for file in rust_files(Path::new("src")) {
+        let text = production_part(&fs::read_to_string(&file).unwrap());
+        // What can be serialized is what goes to a provider, and derives nothing else.
+        let is_wire = file.ends_with("wire.rs") && file.starts_with("src/providers");
+        for (derived, name, fields) in structs(&text) {
+            looked_at += 1;
+            let shows = derived.contains("Debug");
+            let tells = derived.contains("Serialize") && !is_wire;
+            let is_excepted = SHOWN.iter().any(|(shown, _)| *shown == name);
+            for (field, kind) in fields.into_iter().filter(|_| (shows || tells) && !is_excepted) {
+                let is_plain =
+                    ["String", "str", "Vec<u8>", "[u8", "Value", "Zeroizing", "Cow<"].iter().any(|k| kind.contains(k));
+                let is_secret = SECRET_WORDS.iter().any(|word| {
+                    field == *word || field.starts_with(&format!("{word}_")) || field.ends_with(&format!("_{word}"))
+                });
+                let is_harmless = HARMLESS.iter().any(|part| field.starts_with(part) || field.ends_with(part));
+                if is_plain && is_secret && !is_harmless && !kind.contains("Secret") {
+                    broken.push(format!("{}: {name} derives {derived} and has {field}: {kind}", file.display()));
+                }
+            }
+        }
+    }
+    assert!(looked_at > 300, "{looked_at}");
+    assert!(broken.is_empty(), "\n{}", broken.join("\n"));
+}
+
+/// The types that everybody relies on for that: none of them derives `Debug`, `Serialize` or `Display`.
+#[test]
+fn types_of_secrets_redact_themselves() {
+    for (file, name) in [
+        ("src/domain/card/pan.rs", "Pan"),
+        ("src/domain/card/holder.rs", "HolderName"),
+        ("src/domain/card/billing.rs", "BillingAddress"),
+        ("src/vault/secret.rs", "SecretKey32"),
+        ("src/vault/mac.rs", "Fingerprint"),
+        ("src/http/body.rs", "Body"),
+        ("src/http/call.rs", "Answer"),
+        ("src/providers/transport.rs", "WireRequest"),
+        ("src/providers/transport.rs", "WireResponse"),
+    ] {
+        let text = fs::read_to_string(file).unwrap();
+        let declared = text.find(&format!("struct {name}")).unwrap_or_else(|| panic!("{name} is not in {file}"));
+        let before = &text[..declared];
+        let derived =
+            before.rfind("#[derive(").filter(|at| !before[*at..].contains('}')).map_or("", |at| &before[at..]);
+        for refused in ["Debug", "Serialize", "Display"] {
+            assert!(!derived.contains(refused), "{name} derives {refused}");
+        }
+        let by_hand = [format!("Debug for {name} "), format!("Debug for {name}<")];
+        assert!(by_hand.iter().any(|line| text.contains(line)), "{name} says nothing of itself in {file}");
+    }
+}
+
+/// Lines that name such a thing all the same, each with its reason.
+const LOGGED: &[(&str, &str, &str)] = &[
+    ("src/http/call.rs", "digits", "how many there are decides whether the app's version is logged"),
+    ("src/store/connect.rs", "url", "a `DatabaseUrl` never shows its password"),
+    ("src/telemetry.rs", "payload", "a panic's words, where they are our own"),
+];
+
+/// What a log line names: ids, codes, counts, errors and words of our own. Never what came in or goes out.
+#[test]
+fn no_log_line_takes_what_came_in_or_goes_out() {
+    let refused = [
+        "body",
+        "payload",
+        "pan",
+        "holder",
+        "password",
+        "secret",
+        "credentials",
+        "headers",
+        "header",
+        "request_body",
+        "wire",
+        "response",
+        "destination",
+        "card_number",
+        "digits",
+        "input",
+        "typed",
+        "form",
+        "raw",
+        "bytes",
+        "query",
+        "url",
+        "value",
+    ];
+    let (mut broken, mut lines) = (Vec::new(), 0);
+    for file in rust_files(Path::new("src")) {
+        let text = production_part(&fs::read_to_string(&file).unwrap());
+        let macros = [
+            "tracing::trace!(",
+            "tracing::debug!(",
+            "tracing::info!(",
+            "tracing::warn!(",
+            "tracing::error!(",
+            "info_span!(",
+            "debug_span!(",
+        ];
+        for start in macros.iter().flat_map(|name| text.match_indices(name).map(|(at, found)| at + found.len())) {
+            lines += 1;
+            let call = arguments(&text[start..]);
+            // Words in quotes are ours; what is put into them by name is not.
+            let (outside, inside): (Vec<_>, Vec<_>) = call.split('"').enumerate().partition(|(n, _)| n % 2 == 0);
+            let named = inside
+                .iter()
+                .flat_map(|(_, words)| words.split('{').skip(1).filter_map(|rest| rest.split(['}', ':']).next()));
+            let words = outside
+                .iter()
+                .flat_map(|(_, code)| code.split(|c: char| !(c.is_ascii_alphanumeric() || c == '_')))
+                .chain(named);
+            let is_excepted =
+                |word: &str| LOGGED.iter().any(|(path, excepted, _)| Path::new(path) == file && *excepted == word);
+            for word in words.filter(|word| refused.contains(word) && !is_excepted(word)) {
+                broken.push(format!(
+                    "{}: {word} in {}",
+                    file.display(),
+                    call.split_whitespace().collect::<Vec<_>>().join(" ")
+                ));
+            }
+        }
+    }
+    assert!(lines > 100, "{lines}");
+    assert!(broken.is_empty(), "\n{}", broken.join("\n"));
+}
+
+/// Errors of adapters, of the vault and of key services are texts, codes and numbers: none holds the request, an answer, or what was in them.
+#[test]
+fn errors_hold_nothing_of_what_failed() {
+    let held = [
+        "WireRequest",
+        "WireResponse",
+        "Destination",
+        "CardDetails",
+        "Pan",
+        "HolderName",
+        "BillingAddress",
+        "Body",
+        "Vec<u8>",
+        "Bytes",
+    ];
+    let (mut broken, mut errors) = (Vec::new(), 0);
+    for file in rust_files(Path::new("src")) {
+        let text = production_part(&fs::read_to_string(&file).unwrap());
+        for (at, _) in text.match_indices("Error)]\n") {
+            let rest = &text[at..];
+            let Some(end) = rest.find("\n}") else { continue };
+            errors += 1;
+            for line in rest[..end].lines().filter(|line| !line.trim_start().starts_with("//") && !line.contains("#["))
+            {
+                let words: Vec<&str> =
+                    line.split(|c: char| !(c.is_ascii_alphanumeric() || "_<>".contains(c))).collect();
+                if words.iter().any(|word| held.contains(word)) {
+                    broken.push(format!("{}: {}", file.display(), line.trim()));
+                }
+            }
+        }
+    }
+    assert!(errors > 30, "{errors}");
+    assert!(broken.is_empty(), "\n{}", broken.join("\n"));
+}
+
+/// The structs of a file with what they derive and their fields, as name and type.
+fn structs(text: &str) -> Vec<(String, String, Vec<(String, String)>)> {
+    let mut found = Vec::new();
+    let (mut derived, mut lines) = (String::new(), text.lines());
+    while let Some(line) = lines.next() {
+        let line = line.trim();
+        if let Some(rest) = line.strip_prefix("#[derive(") {
+            derived = rest.trim_end_matches(")]").to_owned();
+        } else if let Some(rest) = line.split_once("struct ").filter(|_| !line.starts_with("//")).map(|(_, rest)| rest)
+        {
+            let name: String = rest.chars().take_while(|c| c.is_ascii_alphanumeric()).collect();
+            let mut fields = Vec::new();
+            if line.ends_with('{') {
+                for line in lines.by_ref().map(str::trim).take_while(|line| *line != "}") {
+                    let line = line
+                        .trim_start_matches("pub(super) ")
+                        .trim_start_matches("pub(crate) ")
+                        .trim_start_matches("pub ");
+                    if let Some((field, kind)) = line.split_once(": ")
+                        && field.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
+                    {
+                        fields.push((field.to_owned(), kind.trim_end_matches(',').to_owned()));
+                    }
+                }
+            }
+            found.push((std::mem::take(&mut derived), name, fields));
+        } else if line.starts_with("enum ") || line.starts_with("pub enum ") || line.starts_with("impl") {
+            derived.clear();
+        }
+    }
+    found
+}
+
+/// What stands in a call's parentheses, from after the opening one.
+fn arguments(text: &str) -> &str {
+    let (mut depth, mut in_words) = (1, false);
+    for (at, c) in text.char_indices() {
+        match c {
+            '"' => in_words = !in_words,
+            '(' if !in_words => depth += 1,
+            ')' if !in_words => depth -= 1,
+            _ => {}
+        }
+        if depth == 0 {
+            return &text[..at];
+        }
+    }
+    text
+}
+
 /// The file without its unit tests.
 fn production_part(text: &str) -> String {
     text.split("#[cfg(test)]\nmod tests").next().unwrap_or_default().to_owned()

@@ -10,6 +10,7 @@ mod config;
 mod data_keys;
 mod demo;
 mod keys;
+mod memory;
 mod moderation;
 mod money;
 mod reconcile;
@@ -99,6 +100,12 @@ pub async fn run(cli: Cli) -> ExitCode {
             return ExitCode::from(2);
         }
     };
+    if let Err(error) = memory::protect(&settings.telemetry) {
+        complain(&format!("this process can't be kept from dumping its memory: {error}"));
+        if settings.is_live() {
+            return ExitCode::FAILURE;
+        }
+    }
     let outcome = match cli.command {
         Command::Serve(arguments) => serve::run(settings, arguments).await,
         Command::Migrate => migrate(settings).await,

@@ -8,6 +8,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use clap::Args;
 use landfall::app::{App, Database};
 use landfall::config::Settings;
+use landfall::domain::card::strike_numbers;
 use landfall::domain::ids::Mode;
 use landfall::domain::reconciliation::{DifferenceKind, Finding, Line, Ours, Theirs, Truth};
 use landfall::gateway::reconciliation::{Counts, ReconcileError, Wanted, file};
@@ -121,9 +122,9 @@ fn print(counts: &Counts, lines: &[Line]) {
     }
 }
 
-/// What comes from outside, without anything that a terminal obeys.
+/// What comes from outside, without anything that a terminal obeys, and without card numbers.
 fn outside(text: &str) -> String {
-    text.chars().take(80).map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
+    strike_numbers(text).chars().take(80).map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
 }
 
 /// A line in words.

@@ -50,6 +50,8 @@ pub struct GatewaySettings {
     pub reconcile_days: u32,
     /// What is younger isn't compared yet, in seconds; never less than its provider takes to settle and to post.
     pub reconcile_age_secs: u32,
+    /// How long what nothing open refers to is kept.
+    pub retention: Retention,
     /// When a provider account that fails is left alone.
     pub breaker: BreakerSettings,
     /// How deposit accounts are used that hold another currency than their route's service pays out.
@@ -71,6 +73,44 @@ pub struct GatewaySettings {
     /// What partners are charged on top, where their balance pays: the first that fits applies.
     #[serde(default)]
     pub fees: Vec<FeeSeed>,
+}
+
+/// `[gateway.retention]`: how long what nothing open refers to any more is kept. `0` keeps events and cards for good.
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Retention {
+    /// Idempotency keys with their saved answers: a request that is repeated within them is done once. 24 to 720.
+    pub idempotency_hours: u32,
+    /// Providers' callbacks with their bodies, after they came. 7 to 3650.
+    pub callback_days: u32,
+    /// The events of a payout request, after it was over. 90 to 3650.
+    #[serde(deserialize_with = "unless_zero")]
+    pub event_days: Option<u32>,
+    /// A card that is neither added again nor paid to. 30 to 3650.
+    #[serde(deserialize_with = "unless_zero")]
+    pub unused_card_days: Option<u32>,
+}
+
+/// `0` is for good.
+fn unless_zero<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<u32>, D::Error> {
+    Ok(Some(u32::deserialize(deserializer)?).filter(|days| *days > 0))
+}
+
+impl Retention {
+    fn check(&self, problems: &mut Problems) {
+        if !(24..=720).contains(&self.idempotency_hours) {
+            problems.add("gateway.retention.idempotency_hours", "must be 24 to 720");
+        }
+        if !(7..=3650).contains(&self.callback_days) {
+            problems.add("gateway.retention.callback_days", "must be 7 to 3650");
+        }
+        if self.event_days.is_some_and(|days| !(90..=3650).contains(&days)) {
+            problems.add("gateway.retention.event_days", "must be 90 to 3650, or 0 to keep them for good");
+        }
+        if self.unused_card_days.is_some_and(|days| !(30..=3650).contains(&days)) {
+            problems.add("gateway.retention.unused_card_days", "must be 30 to 3650, or 0 to keep them for good");
+        }
+    }
 }
 
 /// A fee on partners' requests, in the point's currency: percent and fixed add up, then minimum and maximum apply, rounded up.
@@ -267,6 +307,7 @@ impl GatewaySettings {
             problems.add("gateway.sends_max", "must be 1 to 10");
         }
         self.deposit_exchange.check(problems);
+        self.retention.check(problems);
         for (key, value) in
             [("fate_unknown_secs", self.fate_unknown_secs), ("fate_pending_secs", self.fate_pending_secs)]
         {

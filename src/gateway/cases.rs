@@ -152,6 +152,10 @@ impl Gateway {
             // Before its case, as reconciliation has it.
             let money = self.lock_open_money(conn, &known).await?;
             let case = cases::lock(conn, known.tenant(), case_id).await?.ok_or(CaseRefusal::NotFound(case_id))?;
+            // Named anew meanwhile: its money was looked for under the old name.
+            if case.subject != known.subject {
+                return Err(GatewayError::from(DbError::Conflict("the case's name".into())).into());
+            }
             if let (Some(how), Some(by)) = (&case.closing, &case.closed_by) {
                 let is_same = how == closing.end.how() && case.closing_reason.as_ref() == Some(&closing.reason);
                 let (how, by) = (how.clone(), by.clone());

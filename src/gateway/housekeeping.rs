@@ -14,8 +14,6 @@ use crate::store::{
 
 /// How much one step takes.
 const BITE: i64 = 1_000;
-/// How long idempotency keys are kept, in hours.
-const KEYS_KEPT_HOURS: i64 = 24;
 
 impl Gateway {
     /// One round of everything.
@@ -34,7 +32,9 @@ impl Gateway {
         if let Err(error) = self.rotate_aged().await {
             tracing::warn!(%error, "a data key that is too old could not be followed by the next");
         }
-        Ok(())
+        self.destroy_leftovers().await?;
+        self.key_callbacks(BITE).await?;
+        self.retain_when_due().await
     }
 
     /// Gathers what batches added to the house's accounts.
@@ -56,7 +56,7 @@ impl Gateway {
 
     async fn forget_old_keys(&self) -> Result<(), GatewayError> {
         transaction(&self.db, async |conn| {
-            let before = self.clock.now() - TimeDelta::hours(KEYS_KEPT_HOURS);
+            let before = self.clock.now() - TimeDelta::hours(i64::from(self.settings.retention.idempotency_hours));
             idempotency::delete_old(conn, before, BITE).await?;
             Ok(())
         })
@@ -94,6 +94,15 @@ impl Gateway {
             balance_syncs::ensure_jobs(conn, now).await?;
             account_health::ensure_jobs(conn, now).await?;
             reconciliations::ensure_jobs(conn, self.reporting_providers(), now).await?;
+            Ok(())
+        })
+        .await
+    }
+
+    /// Names and addresses that earlier versions left behind their cards' numbers.
+    async fn destroy_leftovers(&self) -> Result<(), GatewayError> {
+        transaction(&self.db, async |conn| {
+            cards::destroy_leftovers(conn, BITE).await?;
             Ok(())
         })
         .await

@@ -152,6 +152,10 @@ impl Gateway {
             Some(address) => echo::without_address(outcome, &address),
             None => outcome,
         };
+        let outcome = match &destination.card {
+            Some(card) => echo::without_number(outcome, &card.pan),
+            None => outcome,
+        };
         Some(self.report(payout, Source::Send { epoch: task.epoch, sends: payout.sends }, outcome))
     }
 

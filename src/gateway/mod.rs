@@ -29,6 +29,7 @@ pub mod prices;
 pub mod progress;
 pub mod reconciliation;
 pub mod requests;
+pub mod retention;
 pub mod route_book;
 pub mod screening;
 pub mod seed;
@@ -94,6 +95,8 @@ pub struct Gateway {
     /// themselves too.
     pub dispatch_hint: Notify,
     pub callback_hint: Notify,
+    /// When what is old is looked for next.
+    pub retention_turn: retention::Turn,
 }
 
 /// A failure of the gateway's own, not of a payout.

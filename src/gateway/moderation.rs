@@ -202,6 +202,11 @@ impl Decision {
                 if id.as_ref().is_some_and(|id| id.len() > ID_CHARS_MAX || !id.chars().all(|c| c.is_ascii_graphic())) {
                     return Err(DecideError::Invalid("a provider's id has at most 100 letters, digits and signs"));
                 }
+                if id.as_ref().is_some_and(|id| strike_numbers(id) != id.as_str()) {
+                    return Err(DecideError::Invalid(
+                        "a provider's id passes for a card number: check it, or leave it out and describe it in the evidence",
+                    ));
+                }
             }
         }
         Ok(checked)

@@ -1,6 +1,7 @@
 //! One call of the wallet API: who asks, what the app needs to answer, and how a write outlives its caller.
 //! Everything that can be refused before the body is read is refused here, the token first.
 
+use std::fmt;
 use std::future::Future;
 use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
@@ -181,8 +182,8 @@ fn check_sdk_version(request: &HttpRequest, required: bool) -> Result<(), ApiErr
     }
 }
 
-/// An answer that can be saved: a status and its JSON, or no body at all.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// An answer that can be saved: a status and its JSON, or no body at all. `Debug` doesn't show the body: a key is told in one.
+#[derive(Clone, PartialEq, Eq)]
 pub struct Answer {
     pub status: u16,
     /// Empty when there is none.
@@ -191,6 +192,13 @@ pub struct Answer {
     pub saved_body: Option<String>,
     /// Whether it was saved before.
     pub replayed: bool,
+}
+
+impl fmt::Debug for Answer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (status, length) = (self.status, self.body.len());
+        write!(f, "Answer({status}, {length} bytes{})", if self.replayed { ", replayed" } else { "" })
+    }
 }
 
 impl Answer {

@@ -16,6 +16,7 @@ use std::sync::Arc;
 
 use actix_web::HttpRequest;
 use chrono::{DateTime, TimeDelta, Utc};
+use sha2::{Digest, Sha256};
 use uuid::Uuid;
 use zeroize::Zeroizing;
 
@@ -29,8 +30,6 @@ use crate::gateway::Gateway;
 use crate::store::error::DbError;
 use crate::store::idempotency::{self as keys, KeyOwner, SavedKey};
 
-/// How long a key is kept.
-const KEPT_HOURS: i64 = 24;
 /// How often a key is looked at that keeps changing hands.
 const TRIES: usize = 4;
 
@@ -74,12 +73,21 @@ impl KeyedRequest {
         lease_secs: u32,
     ) -> Self {
         Self {
-            owner: KeyOwner { tenant, principal, key: key.0 },
-            operation: format!("{} {}", request.method(), request.path()),
+            owner: KeyOwner { tenant, principal, key: kept_key(gateway, key.0) },
+            operation: format!("{} {}", request.method(), strike_numbers(request.path())),
             body_mac: mac_of(gateway, request.query_string(), body),
             lease: TimeDelta::seconds(i64::from(lease_secs)),
         }
     }
+}
+
+/// As a key is kept: one that could be a card number, by the vault's MAC of it.
+fn kept_key(gateway: &Gateway, key: String) -> String {
+    if strike_numbers(&key) == key.as_str() {
+        return key;
+    }
+    let digest = Zeroizing::new(<[u8; 32]>::from(Sha256::digest(key.as_bytes())));
+    format!("keyed/{}", hex::encode(gateway.vault.foreign_mac("idempotency key", digest.as_slice())))
 }
 
 /// What was asked: the body, and the query where there is one.
@@ -124,16 +132,21 @@ enum Known {
     Running {
         secs: u64,
     },
-    /// Its process died, or its 24 hours are over.
+    /// Its process died, or its time is over.
     Free,
 }
 
-fn is_over(saved: &SavedKey, now: DateTime<Utc>) -> bool {
-    saved.created_at + TimeDelta::hours(KEPT_HOURS) <= now
+/// How long a key is kept, by the configuration: 24 hours at least.
+fn kept(gateway: &Gateway) -> TimeDelta {
+    TimeDelta::hours(i64::from(gateway.settings.retention.idempotency_hours))
 }
 
-fn judge(saved: &SavedKey, request: &KeyedRequest, now: DateTime<Utc>) -> Known {
-    if is_over(saved, now) {
+fn is_over(saved: &SavedKey, kept: TimeDelta, now: DateTime<Utc>) -> bool {
+    saved.created_at + kept <= now
+}
+
+fn judge(saved: &SavedKey, request: &KeyedRequest, kept: TimeDelta, now: DateTime<Utc>) -> Known {
+    if is_over(saved, kept, now) {
         return Known::Free;
     }
     if saved.operation != request.operation || saved.body_mac != request.body_mac {
@@ -236,13 +249,13 @@ async fn claim(gateway: &Gateway, request: &KeyedRequest) -> Result<Claimed, Api
             return Ok(Claimed::Ours { lease_until, claimed_at: now });
         }
         let Some(saved) = keys::find(&mut conn, owner).await.map_err(DbError::from)? else { continue };
-        match judge(&saved, request, now) {
+        match judge(&saved, request, kept(gateway), now) {
             Known::Replay(answer) => return Ok(Claimed::Answered(answer)),
             Known::Mismatch => return Err(ApiError::new(Code::IdempotencyMismatch)),
             Known::Running { secs } => return Err(ApiError::new(Code::RequestInProgress).retry_after(secs)),
             Known::Free => {
                 // The work of a process that died is still the same work; a key that is old begins anew.
-                let claimed_at = if is_over(&saved, now) { now } else { saved.created_at };
+                let claimed_at = if is_over(&saved, kept(gateway), now) { now } else { saved.created_at };
                 let seen = saved.lease_until;
                 let taken = keys::take_over(&mut conn, owner, operation, mac, seen, lease_until, claimed_at).await;
                 if taken.map_err(DbError::from)? {
@@ -319,6 +332,8 @@ mod tests {
     use crate::domain::ids::{Mode, PartnerId};
     use crate::http::messages::Language;
 
+    const DAY: TimeDelta = TimeDelta::days(1);
+
     fn at(secs: i64) -> DateTime<Utc> {
         DateTime::from_timestamp(1_800_000_000 + secs, 0).unwrap()
     }
@@ -355,25 +370,26 @@ mod tests {
     }
 
     #[test]
-    fn a_finished_request_is_replayed_for_24_hours() {
+    fn a_finished_request_is_replayed_as_long_as_it_is_kept() {
         let saved = saved(Some((200, "{}")));
         let replay = Known::Replay(Answer { replayed: true, ..Answer::new(200, "{}".into()) });
-        assert_eq!(judge(&saved, &request(), at(86_399)), replay);
-        assert_eq!(judge(&saved, &request(), at(86_400)), Known::Free);
+        assert_eq!(judge(&saved, &request(), DAY, at(86_399)), replay);
+        assert_eq!(judge(&saved, &request(), DAY, at(86_400)), Known::Free);
+        assert_ne!(judge(&saved, &request(), DAY + DAY, at(86_400)), Known::Free);
     }
 
     #[test]
     fn another_body_or_operation_is_a_mismatch_even_while_the_first_runs() {
         let other_body = SavedKey { body_mac: vec![8; 32], ..saved(None) };
         let other_operation = SavedKey { operation: "DELETE /x".into(), ..saved(Some((204, ""))) };
-        assert_eq!(judge(&other_body, &request(), at(1)), Known::Mismatch);
-        assert_eq!(judge(&other_operation, &request(), at(1)), Known::Mismatch);
+        assert_eq!(judge(&other_body, &request(), DAY, at(1)), Known::Mismatch);
+        assert_eq!(judge(&other_operation, &request(), DAY, at(1)), Known::Mismatch);
     }
 
     #[test]
     fn a_running_request_holds_its_key_until_its_lease_is_over() {
-        assert_eq!(judge(&saved(None), &request(), at(58)), Known::Running { secs: 2 });
-        assert_eq!(judge(&saved(None), &request(), at(60)), Known::Free);
+        assert_eq!(judge(&saved(None), &request(), DAY, at(58)), Known::Running { secs: 2 });
+        assert_eq!(judge(&saved(None), &request(), DAY, at(60)), Known::Free);
     }
 
     #[test]

@@ -1,11 +1,11 @@
-//! Providers that repeat in an answer what they were sent: card numbers are struck by [`told`](super::told), and a holder's address here,
-//! so that neither is kept, shown or told on with the outcome.
+//! Providers that repeat in an answer what they were sent: texts are struck of card numbers by [`told`](super::told), and here of a holder's
+//! address; an id that has the very number is none. So neither is kept, shown or told on with the outcome.
 
 use zeroize::Zeroizing;
 
 use super::latin;
-use super::provider::Outcome;
-use crate::domain::card::BillingAddress;
+use super::provider::{Outcome, ProviderIds};
+use crate::domain::card::{BillingAddress, Pan, strike_encoded, strike_numbers};
 
 /// What stands for a word of the address.
 const STRUCK: &str = "***";
@@ -32,6 +32,32 @@ pub fn without_address(outcome: Outcome, address: &BillingAddress) -> Outcome {
         | Outcome::Returned { .. }
         | Outcome::NotFound
         | Outcome::NotSent { .. } => outcome,
+    }
+}
+
+/// `outcome`, without ids and codes that have the digits of `pan`. What only looks like a card number may be a provider's id, and is one by which
+/// a payout is asked about: so it is held against the very number that was sent.
+pub fn without_number(outcome: Outcome, pan: &Pan) -> Outcome {
+    let has_number = |text: &str| {
+        let digits: Zeroizing<String> = Zeroizing::new(text.chars().filter(char::is_ascii_digit).collect());
+        digits.contains(pan.expose()) || (strike_encoded(text) != text && strike_numbers(text) == text)
+    };
+    let cleared = |mut ids: ProviderIds| {
+        for id in [&mut ids.original_id, &mut ids.rrn, &mut ids.arn] {
+            *id = id.take().filter(|id| !has_number(id));
+        }
+        ids
+    };
+    let text = |text: String| if has_number(&text) { STRUCK.to_owned() } else { text };
+    match outcome {
+        Outcome::Processed { amount, ids } => Outcome::Processed { amount, ids: cleared(ids) },
+        Outcome::Pending { ids } => Outcome::Pending { ids: cleared(ids) },
+        Outcome::Returned { amount, ids } => Outcome::Returned { amount, ids: cleared(ids) },
+        Outcome::Declined { resolution, code, message } => {
+            Outcome::Declined { resolution, code: text(code), message: text(message) }
+        }
+        Outcome::Unknown { why, ids } => Outcome::Unknown { why: text(why), ids: cleared(ids) },
+        Outcome::NotFound | Outcome::NotSent { .. } => outcome,
     }
 }
 
@@ -120,5 +146,36 @@ mod tests {
         assert_eq!(without_address(unknown.clone(), &address()), unknown);
         let not_sent = Outcome::not_sent("Missouri");
         assert_eq!(without_address(not_sent.clone(), &address()), not_sent);
+    }
+
+    #[test]
+    fn an_id_that_is_the_number_is_none_and_one_that_only_looks_like_a_number_stays() {
+        let pan = Pan::parse("4111111111111111").unwrap();
+        let told = |id: &str| {
+            let ids = ProviderIds { original_id: Some(id.to_owned()), ..ProviderIds::default() };
+            match without_number(Outcome::Pending { ids }, &pan) {
+                Outcome::Pending { ids } => ids.original_id,
+                other => panic!("{other:?}"),
+            }
+        };
+        for id in [
+            "4111111111111111",
+            "card-4111-1111-1111-1111",
+            "34313131313131313131313131313131",
+            "NDExMTExMTExMTExMTExMQ",
+        ] {
+            assert_eq!(told(id), None, "{id}");
+        }
+        for id in ["5555555555554444", "411111111111", "tr_8ac7a4a1", "NPQSldEOV8cUKvoLOeSjl06WsFmbtPhDcX"] {
+            assert_eq!(told(id).as_deref(), Some(id));
+        }
+        let declined = Outcome::Declined {
+            resolution: Resolution::DeclinedError,
+            code: "4111 1111 1111 1111".to_owned(),
+            message: "no".to_owned(),
+        };
+        assert!(
+            matches!(without_number(declined, &pan), Outcome::Declined { code, message, .. } if code == STRUCK && message == "no")
+        );
     }
 }

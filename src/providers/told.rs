@@ -3,7 +3,7 @@
 
 use super::provider::{Outcome, PayoutOrder};
 use super::transport::{TransportError, WireResponse};
-use crate::domain::card::strike_numbers;
+use crate::domain::card::strike_encoded;
 use crate::domain::payout::Resolution;
 
 /// The longest text of a provider that is repeated in ours, in characters.
@@ -43,10 +43,10 @@ pub fn unreadable(response: &WireResponse) -> Outcome {
 
 /// What a provider calls a payment, as it calls it; one that could be taken for a card number isn't kept.
 pub fn id(text: &str) -> Option<String> {
-    (strike_numbers(text) == text).then(|| text.to_owned())
+    (strike_encoded(text) == text).then(|| text.to_owned())
 }
 
 /// A provider's text, short, and without what looks like a card number.
 pub fn clipped(text: &str) -> String {
-    strike_numbers(text).chars().take(TEXT_CHARS_MAX).collect()
+    strike_encoded(text).chars().take(TEXT_CHARS_MAX).collect()
 }

@@ -58,11 +58,17 @@ impl fmt::Debug for WireRequest {
     }
 }
 
-/// An answer, whatever its status.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// An answer, whatever its status. `Debug` doesn't show the body: a provider may repeat in it what it was sent.
+#[derive(Clone, PartialEq, Eq)]
 pub struct WireResponse {
     pub status: u16,
     pub body: Vec<u8>,
+}
+
+impl fmt::Debug for WireResponse {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "WireResponse({}, {} bytes)", self.status, self.body.len())
+    }
 }
 
 /// Why there is no answer. Texts hold nothing of the request.

@@ -14,9 +14,29 @@ statement! {
     struct InsertCallback {
         partner_id: PartnerId as SqlUuid, mode: Mode as Text, id: Uuid as SqlUuid, provider_account_id: ProviderAccountId as SqlUuid,
         digest: Vec<u8> as Bytea, verified: bool as Bool, reports: Value as Jsonb, body_redacted: String as Text,
-        now: DateTime<Utc> as Timestamptz,
-    } = "INSERT INTO provider_callback (partner_id, mode, id, provider_account_id, digest, verified, reports, body_redacted, received_at) \
-         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (provider_account_id, digest) DO NOTHING"
+        now: DateTime<Utc> as Timestamptz, unkeyed: Vec<u8> as Bytea, of_account: ProviderAccountId as SqlUuid,
+    } = "INSERT INTO provider_callback (partner_id, mode, id, provider_account_id, digest, verified, reports, body_redacted, received_at, keyed) \
+         SELECT k.*, true FROM (VALUES (?::uuid, ?::text, ?::uuid, ?::uuid, ?::bytea, ?::bool, ?::jsonb, ?::text, ?::timestamptz)) k \
+         WHERE NOT EXISTS (SELECT 1 FROM provider_callback c WHERE c.digest = ? AND c.provider_account_id = ? AND NOT c.keyed) \
+         ON CONFLICT (provider_account_id, digest) DO NOTHING"
+}
+
+statement! {
+    struct Unkeyed { batch_size: i64 as BigInt } -> pub UnkeyedCallback {
+        partner_id: PartnerId as SqlUuid, mode: Mode as Text, id: Uuid as SqlUuid, provider_account_id: ProviderAccountId as SqlUuid,
+        digest: Vec<u8> as Bytea,
+    } = "SELECT partner_id, mode, id, provider_account_id, digest FROM provider_callback WHERE NOT keyed LIMIT ? FOR UPDATE SKIP LOCKED"
+}
+
+statement! {
+    /// What is there under its new name already is the same message, and has been applied: under a name of its own, it is met no more.
+    struct SetDigests {
+        partner_ids: Vec<PartnerId> as Array<SqlUuid>, modes: Vec<Mode> as Array<Text>, ids: Vec<Uuid> as Array<SqlUuid>,
+        digests: Vec<Vec<u8>> as Array<Bytea>, others: Vec<Vec<u8>> as Array<Bytea>,
+    } = "UPDATE provider_callback c SET keyed = true, digest = CASE WHEN EXISTS (SELECT 1 FROM provider_callback o \
+             WHERE o.provider_account_id = c.provider_account_id AND o.digest = k.digest) THEN k.other ELSE k.digest END \
+         FROM UNNEST(?::uuid[], ?::text[], ?::uuid[], ?::bytea[], ?::bytea[]) AS k (partner_id, mode, id, digest, other) \
+         WHERE (c.partner_id, c.mode, c.id) = (k.partner_id, k.mode, k.id)"
 }
 
 statement! {
@@ -42,6 +62,20 @@ statement! {
              ORDER BY received_at DESC, id DESC OFFSET ? FOR UPDATE SKIP LOCKED)"
 }
 
+statement! {
+    /// Those that were applied, or that proved nothing, and name no payout that is still open.
+    struct Forget { before: DateTime<Utc> as Timestamptz, batch_size: i64 as BigInt }
+      = "DELETE FROM provider_callback c USING ( \
+             SELECT o.partner_id, o.mode, o.id FROM provider_callback o \
+             WHERE o.received_at < ? AND (o.processed_at IS NOT NULL OR NOT o.verified) AND NOT EXISTS ( \
+                 SELECT 1 FROM jsonb_array_elements(CASE WHEN jsonb_typeof(o.reports) = 'array' THEN o.reports ELSE '[]' END) named \
+                 JOIN payout p ON p.provider_account_id = o.provider_account_id \
+                     AND p.provider_reference = COALESCE(named ->> 'reference', named #>> '{}') \
+                 WHERE p.final_at IS NULL) \
+             ORDER BY o.received_at LIMIT ? FOR UPDATE SKIP LOCKED) old \
+         WHERE (c.partner_id, c.mode, c.id) = (old.partner_id, old.mode, old.id)"
+}
+
 /// A callback to be stored.
 #[derive(Clone, Debug)]
 pub struct NewCallback {
@@ -49,7 +83,10 @@ pub struct NewCallback {
     pub tenant: Tenant,
     pub id: Uuid,
     pub provider_account_id: ProviderAccountId,
+    /// The vault's MAC of `unkeyed`.
     pub digest: Vec<u8>,
+    /// SHA-256 of whether it is verified and its body: what earlier versions kept. Never kept, since a short body is guessed by it.
+    pub unkeyed: Vec<u8>,
     pub verified: bool,
     pub reports: Value,
     pub body_redacted: String,
@@ -67,6 +104,8 @@ pub async fn insert(conn: &mut AsyncPgConnection, callback: NewCallback, now: Da
         reports: callback.reports,
         body_redacted: callback.body_redacted,
         now,
+        unkeyed: callback.unkeyed,
+        of_account: callback.provider_account_id,
     }
     .execute(conn)
     .await?;
@@ -101,4 +140,31 @@ pub async fn mark_processed(
 ) -> QueryResult<()> {
     MarkProcessed { now, partner_id: tenant.partner_id, mode: tenant.mode, id }.execute(conn).await?;
     Ok(())
+}
+
+/// Callbacks that are still kept by a hash without a key, locked.
+pub async fn unkeyed(conn: &AsyncPgConnection, batch_size: i64) -> QueryResult<Vec<UnkeyedCallback>> {
+    Unkeyed { batch_size }.load(&mut &*conn).await
+}
+
+/// Keeps callbacks by these digests, or, where the same message is there by that already, by the other.
+pub async fn set_digests(
+    conn: &AsyncPgConnection,
+    callbacks: Vec<(UnkeyedCallback, Vec<u8>, Vec<u8>)>,
+) -> QueryResult<()> {
+    SetDigests {
+        partner_ids: callbacks.iter().map(|(c, ..)| c.partner_id).collect(),
+        modes: callbacks.iter().map(|(c, ..)| c.mode).collect(),
+        ids: callbacks.iter().map(|(c, ..)| c.id).collect(),
+        digests: callbacks.iter().map(|(_, digest, _)| digest.clone()).collect(),
+        others: callbacks.into_iter().map(|(.., other)| other).collect(),
+    }
+    .execute(&mut &*conn)
+    .await?;
+    Ok(())
+}
+
+/// Deletes up to `batch_size` callbacks that came before `before` and that nothing open refers to, the oldest first; answers how many.
+pub async fn forget(conn: &AsyncPgConnection, before: DateTime<Utc>, batch_size: i64) -> QueryResult<usize> {
+    Forget { before, batch_size }.execute(&mut &*conn).await
 }

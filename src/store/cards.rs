@@ -48,7 +48,9 @@ pub struct Card {
     pub last_four: String,
     pub expiry_year: i16,
     pub expiry_month: i16,
+    /// Gone once the card is deleted and no open request pays to it; holder and address go with it.
     pub pan_sealed: Option<Vec<u8>>,
+    /// Empty with the number gone.
     pub holder_sealed: Vec<u8>,
     pub billing_sealed: Option<Vec<u8>>,
     pub billing_country: Option<String>,
@@ -153,8 +155,31 @@ statement! {
 
 statement! {
     struct DestroyNumber { now: DateTime<Utc> as Timestamptz, partner_id: PartnerId as SqlUuid, mode: Mode as Text, id: CardId as BigInt }
-      = "UPDATE card SET pan_sealed = NULL, destroyed_at = ? \
+      = "UPDATE card SET pan_sealed = NULL, holder_sealed = '', billing_sealed = NULL, billing_country = NULL, destroyed_at = ? \
          WHERE partner_id = ? AND mode = ? AND id = ? AND hidden_at IS NOT NULL AND destroyed_at IS NULL"
+}
+
+statement! {
+    /// Neither added, changed nor paid to since.
+    struct HideUnused {
+        hidden_at: DateTime<Utc> as Timestamptz, updated_at: DateTime<Utc> as Timestamptz, before: DateTime<Utc> as Timestamptz,
+        asked_before: DateTime<Utc> as Timestamptz, batch_size: i64 as BigInt,
+    } -> HiddenCard { partner_id: PartnerId as SqlUuid, mode: Mode as Text, id: CardId as BigInt }
+      = "UPDATE card c SET hidden_at = ?, updated_at = ? FROM ( \
+             SELECT k.partner_id, k.mode, k.id FROM card k WHERE k.hidden_at IS NULL AND k.updated_at < ? \
+                 AND NOT EXISTS (SELECT 1 FROM payout_request r WHERE (r.partner_id, r.mode, r.card_id) = (k.partner_id, k.mode, k.id) \
+                     AND (r.created_at >= ? OR r.final_at IS NULL)) \
+             ORDER BY k.updated_at LIMIT ? FOR UPDATE OF k SKIP LOCKED) unused \
+         WHERE (c.partner_id, c.mode, c.id) = (unused.partner_id, unused.mode, unused.id) RETURNING c.partner_id, c.mode, c.id"
+}
+
+statement! {
+    /// What earlier versions left when they destroyed a number.
+    struct DestroyLeftovers { batch_size: i64 as BigInt }
+      = "UPDATE card c SET holder_sealed = '', billing_sealed = NULL, billing_country = NULL \
+         FROM (SELECT partner_id, mode, id FROM card WHERE destroyed_at IS NOT NULL AND (holder_sealed <> '' OR billing_sealed IS NOT NULL) \
+             LIMIT ? FOR UPDATE SKIP LOCKED) left_over \
+         WHERE (c.partner_id, c.mode, c.id) = (left_over.partner_id, left_over.mode, left_over.id)"
 }
 
 statement! {
@@ -334,7 +359,7 @@ pub async fn lock_for_destruction(conn: &mut AsyncPgConnection, tenant: Tenant, 
     Ok(found.is_some_and(|(waits,)| waits))
 }
 
-/// Destroys a hidden card's number for good.
+/// Destroys a hidden card's number for good, and its holder's name and address with it.
 pub async fn destroy_number(
     conn: &mut AsyncPgConnection,
     tenant: Tenant,
@@ -343,4 +368,21 @@ pub async fn destroy_number(
 ) -> QueryResult<()> {
     DestroyNumber { now, partner_id: tenant.partner_id, mode: tenant.mode, id }.execute(conn).await?;
     Ok(())
+}
+
+/// Destroys names and addresses of cards whose number was destroyed without them; answers how many.
+pub async fn destroy_leftovers(conn: &mut AsyncPgConnection, batch_size: i64) -> QueryResult<usize> {
+    DestroyLeftovers { batch_size }.execute(conn).await
+}
+
+/// Hides up to `batch_size` cards that were last used before `before`; answers which.
+pub async fn hide_unused(
+    conn: &mut AsyncPgConnection,
+    before: DateTime<Utc>,
+    batch_size: i64,
+    now: DateTime<Utc>,
+) -> QueryResult<Vec<(Tenant, CardId)>> {
+    let hidden: Vec<HiddenCard> =
+        HideUnused { hidden_at: now, updated_at: now, before, asked_before: before, batch_size }.load(conn).await?;
+    Ok(hidden.into_iter().map(|card| (Tenant { partner_id: card.partner_id, mode: card.mode }, card.id)).collect())
 }

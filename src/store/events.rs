@@ -54,6 +54,25 @@ statement! {
          WHERE partner_id = ? AND mode = ? AND request_id = ? ORDER BY seq"
 }
 
+statement! {
+    /// The last event of each stays, and of the one before it its MAC.
+    struct Forget { before: DateTime<Utc> as Timestamptz, untouched_since: DateTime<Utc> as Timestamptz, batch_size: i64 as BigInt }
+      = "WITH due AS MATERIALIZED ( \
+             SELECT r.partner_id, r.mode, r.id, r.event_seq FROM payout_request r \
+             WHERE r.final_at < ? AND r.updated_at < ? AND r.events_from IS NULL AND r.event_seq > 1 \
+                 AND NOT EXISTS (SELECT 1 FROM payout p WHERE (p.partner_id, p.mode, p.request_id) = (r.partner_id, r.mode, r.id) \
+                     AND p.final_at IS NULL) \
+                 AND NOT EXISTS (SELECT 1 FROM staff_case c WHERE (c.partner_id, c.mode, c.request_id) = (r.partner_id, r.mode, r.id) \
+                     AND c.closed_at IS NULL) \
+             ORDER BY r.final_at LIMIT ? FOR UPDATE OF r SKIP LOCKED), \
+         kept AS (SELECT d.partner_id, d.mode, d.id, d.event_seq, e.mac FROM due d JOIN event e \
+             ON (e.partner_id, e.mode, e.request_id, e.seq) = (d.partner_id, d.mode, d.id, d.event_seq - 1)), \
+         gone AS (DELETE FROM event e USING kept k \
+             WHERE (e.partner_id, e.mode, e.request_id) = (k.partner_id, k.mode, k.id) AND e.seq < k.event_seq) \
+         UPDATE payout_request r SET events_from = k.event_seq, events_before = k.mac FROM kept k \
+         WHERE (r.partner_id, r.mode, r.id) = (k.partner_id, k.mode, k.id)"
+}
+
 macro_rules! list_of_events {
     ($name:ident, $compare:literal, $order:literal) => {
         statement! {
@@ -147,4 +166,10 @@ pub async fn of_request(
     request_id: PayoutRequestId,
 ) -> QueryResult<Vec<Event>> {
     OfRequest { partner_id: tenant.partner_id, mode: tenant.mode, request_id }.load(&mut &*conn).await
+}
+
+/// Deletes all but the last event of up to `batch_size` requests that were over before `before`, untouched since, with nothing open; answers
+/// of how many.
+pub async fn forget(conn: &AsyncPgConnection, before: DateTime<Utc>, batch_size: i64) -> QueryResult<usize> {
+    Forget { before, untouched_since: before, batch_size }.execute(&mut &*conn).await
 }

@@ -41,7 +41,8 @@ statement! {
         holder_sealed: Vec<u8> as Bytea, iin: String as Text, reference: String as Text, country: Option<String> as Nullable<Text>,
     } = "SELECT c.partner_id, c.mode, c.id, c.customer_id, c.holder_sealed, c.iin, u.reference, u.country FROM card c \
          JOIN UNNEST(?::uuid[], ?::text[], ?::bigint[]) AS k (partner_id, mode, id) ON (c.partner_id, c.mode, c.id) = (k.partner_id, k.mode, k.id) \
-         JOIN customer u ON (u.partner_id, u.mode, u.id) = (c.partner_id, c.mode, c.customer_id)"
+         JOIN customer u ON (u.partner_id, u.mode, u.id) = (c.partner_id, c.mode, c.customer_id) \
+         WHERE c.destroyed_at IS NULL"
 }
 
 statement! {

@@ -1,7 +1,7 @@
 //! Payments that left a provider account and that no payout of ours stands for: what is booked of each, and what of that is closed.
 
 use chrono::{DateTime, Utc};
-use diesel::sql_types::{Integer, Nullable, Numeric, Text, Timestamptz, Uuid as SqlUuid};
+use diesel::sql_types::{Array, Integer, Nullable, Numeric, Text, Timestamptz, Uuid as SqlUuid};
 use diesel::{OptionalExtension, QueryResult};
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
 use rust_decimal::Decimal;
@@ -51,6 +51,28 @@ statement! {
 statement! {
     struct Forgone { account_id: ProviderAccountId as SqlUuid } -> ForgoneRow { reference: String as Text }
       = "SELECT reference FROM unmatched_payment WHERE provider_account_id = ? AND forgone > 0"
+}
+
+statement! {
+    struct Names { account_id: ProviderAccountId as SqlUuid, pattern: String as Text, same_id: ProviderAccountId as SqlUuid, again: String as Text }
+      -> NameRow { name: String as Text }
+      = "SELECT subject FROM staff_case WHERE provider_account_id = ? AND subject LIKE ? \
+         UNION SELECT reference FROM unmatched_payment WHERE provider_account_id = ? AND reference LIKE ?"
+}
+
+statement! {
+    struct RenameCases { old: Vec<String> as Array<Text>, new: Vec<String> as Array<Text>, account_id: ProviderAccountId as SqlUuid }
+      = "UPDATE staff_case c SET subject = k.new, \
+             evidence = CASE WHEN c.evidence ->> 'reference' = k.old THEN jsonb_set(c.evidence, '{reference}', to_jsonb(k.new)) ELSE c.evidence END, \
+             closing_evidence = CASE WHEN c.closing_evidence ->> 'reference' = k.old \
+                 THEN jsonb_set(c.closing_evidence, '{reference}', to_jsonb(k.new)) ELSE c.closing_evidence END \
+         FROM UNNEST(?::text[], ?::text[]) AS k (old, new) WHERE c.provider_account_id = ? AND c.subject = k.old"
+}
+
+statement! {
+    struct RenameUnmatched { old: Vec<String> as Array<Text>, new: Vec<String> as Array<Text>, account_id: ProviderAccountId as SqlUuid }
+      = "UPDATE unmatched_payment u SET reference = k.new FROM UNNEST(?::text[], ?::text[]) AS k (old, new) \
+         WHERE u.provider_account_id = ? AND u.reference = k.old"
 }
 
 impl Unmatched {
@@ -120,4 +142,29 @@ pub async fn booked(
         .get_result(&mut &*conn)
         .await
         .optional()
+}
+
+/// The names of cases and payments of a provider account that begin so.
+pub async fn names_with(
+    conn: &AsyncPgConnection,
+    account_id: ProviderAccountId,
+    prefix: &str,
+) -> QueryResult<Vec<String>> {
+    let pattern = format!("{prefix}%");
+    let rows: Vec<NameRow> =
+        Names { account_id, pattern: pattern.clone(), same_id: account_id, again: pattern }.load(&mut &*conn).await?;
+    Ok(rows.into_iter().map(|row| row.name).collect())
+}
+
+/// Names cases and payments of a provider account anew, each of `old` as the one of `new` in its place.
+pub async fn rename(
+    conn: &AsyncPgConnection,
+    account_id: ProviderAccountId,
+    old: Vec<String>,
+    new: Vec<String>,
+) -> QueryResult<()> {
+    // In the order in which everybody locks them.
+    RenameUnmatched { old: old.clone(), new: new.clone(), account_id }.execute(&mut &*conn).await?;
+    RenameCases { old, new, account_id }.execute(&mut &*conn).await?;
+    Ok(())
 }

@@ -193,6 +193,13 @@ impl Vault {
         self.macs.body_hmac(data)
     }
 
+    /// By which something of others' is known again that isn't kept, since it may hold a card number: `what` it is, and its SHA-256. A hash
+    /// of a number alone is undone by trying all numbers (PCI DSS 3.5.1.1); of the hash, so that what was once kept by that can be carried
+    /// over.
+    pub fn foreign_mac(&self, what: &str, digest: &[u8]) -> [u8; 32] {
+        self.macs.foreign_mac(what, digest)
+    }
+
     /// The MAC of an event that follows the one with the MAC `previous` ([`super::EVENT_CHAIN_START`] for the first). `data` must name
     /// the request, so that a whole chain can't be moved to another.
     pub fn event_mac(&self, previous: &[u8; 32], data: &[u8]) -> [u8; 32] {

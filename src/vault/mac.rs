@@ -1,4 +1,5 @@
-//! Keyed hashes: card fingerprints, idempotent bodies, the chains of payout events, the anchors of the audit trail. All in memory after start-up, so none waits for a
+//! Keyed hashes: card fingerprints, idempotent bodies, the chains of payout events, the anchors of the audit trail, what others sent. All
+//! in memory after start-up, so none waits for a
 //! key provider. Never encrypts.
 
 use std::fmt;
@@ -66,6 +67,7 @@ pub(super) struct MacKeys {
     body: MacKey,
     event: MacKey,
     anchor: MacKey,
+    foreign: MacKey,
 }
 
 impl MacKeys {
@@ -75,6 +77,7 @@ impl MacKeys {
             body: provider.mac_key(MacPurpose::IdempotentBody).await?,
             event: provider.mac_key(MacPurpose::Event).await?,
             anchor: provider.mac_key(MacPurpose::AuditAnchor).await?,
+            foreign: provider.mac_key(MacPurpose::Foreign).await?,
         })
     }
 
@@ -106,6 +109,10 @@ impl MacKeys {
         equal(&self.anchor_mac(parts), sent)
     }
 
+    pub fn foreign_mac(&self, what: &str, digest: &[u8]) -> [u8; 32] {
+        mac(&self.foreign.key, &[what.as_bytes(), digest])
+    }
+
     pub fn event_key_id(&self) -> &str {
         &self.event.id
     }
@@ -118,7 +125,7 @@ mod tests {
 
     fn keys() -> MacKeys {
         let key = |byte: u8| MacKey { id: format!("mac-{byte}"), key: SecretKey32::from_slice(&[byte; 32]).unwrap() };
-        MacKeys { fingerprint: key(1), body: key(2), event: key(3), anchor: key(4) }
+        MacKeys { fingerprint: key(1), body: key(2), event: key(3), anchor: key(4), foreign: key(5) }
     }
 
     fn tenant(mode: Mode) -> Tenant {
@@ -151,6 +158,8 @@ mod tests {
         let keys = keys();
         assert_ne!(keys.body_hmac(b"data"), mac(&keys.event.key, &[b"data"]));
         assert_ne!(keys.body_hmac(b"data"), keys.body_hmac(b"data "));
+        assert_ne!(keys.foreign_mac("callback", b"data"), keys.foreign_mac("reference", b"data"));
+        assert_ne!(keys.foreign_mac("callback", b"data"), mac(&keys.body.key, &[b"callback", b"data"]));
     }
 
     #[test]

@@ -21,7 +21,7 @@ mod sealed;
 mod secret;
 mod standing;
 #[cfg(test)]
-mod testing;
+pub(crate) mod testing;
 
 pub use aead::KeyCheckValue;
 pub use card_vault::{BILLING_COLUMN, CardOwner, HOLDER_COLUMN, PAN_COLUMN, SealedCard, Vault};

@@ -10,10 +10,16 @@ use crate::vault::Vault;
 
 pub(super) async fn check(conn: &mut AsyncPgConnection, vault: &Vault, report: &mut Report) -> Result<(), VerifyError> {
     report.add("requests have events", 0, "Every request has a log.", store::events::requests_have_events(conn).await?);
+    report.add(
+        "logs of requests",
+        0,
+        "A request's older events go no sooner than 90 days after its end.",
+        store::events::logs_are_kept_long_enough(conn).await?,
+    );
     let mut check = CheckResult::new(
         "event chains",
         0,
-        "A request's events count up from 1, each carries the MAC of its chain, and the last one is the request's head and status.",
+        "A request's events count up from 1, or from where retention left them, each carries the MAC of its chain, and the last one is the request's head and status.",
     );
     let mut last: Option<(Event, Option<Head>)> = None;
     loop {
@@ -27,7 +33,8 @@ pub(super) async fn check(conn: &mut AsyncPgConnection, vault: &Vault, report: &
             if let Some((end, head)) = last.take() {
                 end_chain(&end, head.as_ref(), &mut check);
             }
-            link(vault, previous.as_ref(), &event, &mut check);
+            let kept = head.as_ref().and_then(|head| head.kept.as_ref());
+            link(vault, previous.as_ref(), kept, &event, &mut check);
             last = Some((event, head));
         }
     }
@@ -47,13 +54,21 @@ fn event_row(event: &Event) -> String {
 }
 
 /// Judges one event by the one before it. What follows a finding is judged by what is stored, so that one edit is one finding.
-fn link(vault: &Vault, previous: Option<&Event>, event: &Event, check: &mut CheckResult) {
-    let expected = previous.map_or(1, |previous| previous.seq.saturating_add(1));
+fn link(
+    vault: &Vault,
+    previous: Option<&Event>,
+    kept: Option<&(i32, Vec<u8>)>,
+    event: &Event,
+    check: &mut CheckResult,
+) {
+    let first = kept.map_or(1, |(from, _)| *from);
+    let expected = previous.map_or(first, |previous| previous.seq.saturating_add(1));
     if event.seq != expected {
         // Without the one before it, its MAC can't be told.
         return check.found(event_row(event), format!("no event {expected} stands before it"));
     }
-    let before = previous.map_or(CHAIN_START.as_slice(), |previous| previous.mac.as_slice());
+    let start = kept.map_or(CHAIN_START.as_slice(), |(_, before)| before.as_slice());
+    let before = previous.map_or(start, |previous| previous.mac.as_slice());
     if journal::mac(vault, before, event).as_slice() != event.mac {
         check.found(
             event_row(event),

@@ -23,6 +23,7 @@ mod provider_ids;
 mod reconcile;
 mod refusals;
 mod requests;
+mod retention;
 mod routing;
 mod rules;
 mod scripted;

@@ -308,6 +308,29 @@ async fn what_was_proved_to_be_paid_in_part_leaves_a_rest_that_goes_on() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_card_number_is_no_providers_id() {
+    let waiting = Waiting::not_found().await;
+    let payout_id = waiting.open().await.id;
+    let typed = |text: &str| Some(text.to_owned());
+    for ids in [
+        ProviderIds { original_id: typed("4111111111111111"), ..ProviderIds::default() },
+        ProviderIds { original_id: typed("tr-4111-1111-1111-1111"), ..ProviderIds::default() },
+        ProviderIds { rrn: typed("4111111111111111"), ..ProviderIds::default() },
+        ProviderIds { arn: typed("378282246310005"), ..ProviderIds::default() },
+    ] {
+        let refused = waiting.decide(Choice::MarkPaid { payout_id, amount: dec!(50), ids }).await.unwrap_err();
+        assert!(matches!(refused, DecideError::Invalid(why) if why.contains("card number")), "{refused:?}");
+    }
+    let ids = ProviderIds {
+        original_id: typed("4111111111111112"),
+        rrn: typed("411111111111"),
+        arn: typed("74537604221222012345678"),
+        debited: None,
+    };
+    waiting.decide(Choice::MarkPaid { payout_id, amount: dec!(50), ids }).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_was_proved_unpaid_gives_everything_back() {
     let waiting = Waiting::not_found().await;
     let payout_id = waiting.open().await.id;

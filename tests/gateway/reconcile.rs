@@ -236,6 +236,45 @@ async fn what_is_only_ours_is_a_case_that_closes_when_it_shows_up() {
     bench.world.finish().await;
 }
 
+/// A reference that could be a card number is named by a MAC. What an earlier version named by a bare hash is the same payment still.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_payment_that_was_named_by_a_bare_hash_is_booked_once() {
+    use sha2::{Digest, Sha256};
+
+    let bench = Bench::new().await;
+    let number = "4111111111111111";
+    bench.scripted.reports(CODE, bench.row(number, number, dec!(70)));
+    assert_eq!(waiting(bench.run().await.counts), (0, 1, 0));
+    let name = "SELECT reference FROM unmatched_payment";
+    let keyed: String = bench.world.row(name, &[]).await.get(0);
+    assert!(keyed.starts_with("keyed/"), "{keyed}");
+    let case = bench.case(&keyed).await;
+    assert!(!case.evidence.to_string().contains(number), "{}", case.evidence);
+
+    let letters = Sha256::digest(number)
+        .iter()
+        .take(16)
+        .flat_map(|byte| [byte >> 4, byte & 15])
+        .map(|n| char::from(b'a' + n))
+        .collect::<String>();
+    let bare = format!("masked/{letters}");
+    for sql in [
+        "UPDATE unmatched_payment SET reference = $1 RETURNING 1",
+        "UPDATE staff_case SET subject = $1, evidence = jsonb_set(evidence, '{reference}', to_jsonb($1::text)) RETURNING 1",
+    ] {
+        bench.world.row(sql, &[&bare]).await;
+    }
+    assert_eq!(waiting(bench.run().await.counts), (0, 1, 0));
+    assert_eq!((bench.booked("recoverable").await, bench.entries("unmatched").await), (dec!(70), 1));
+    assert_eq!(bench.world.row(name, &[]).await.get::<_, String>(0), keyed);
+    assert_eq!((bench.case(&keyed).await.id, bench.case(&keyed).await.evidence), (case.id, case.evidence));
+    assert_eq!(bench.cases(&bare).await.len(), 0);
+    bench.scripted.restates(number, came_back);
+    assert!(bench.run().await.counts.is_clean());
+    assert_eq!(bench.case(&keyed).await.closing.as_deref(), Some("returned"));
+    bench.world.finish().await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_only_theirs_is_booked_once_and_taken_back_when_it_comes_back() {
     let bench = Bench::new().await;

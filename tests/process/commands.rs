@@ -56,10 +56,13 @@ async fn a_bad_setting_is_refused_by_its_name() {
     let mut place = Place::new().await;
     place.set("LANDFALL__GATEWAY__ATTEMPTS_LIMIT", "0");
     place.set("LANDFALL__PRICING__LIMITS__OFFER_MIN", "many");
+    place.set("LANDFALL__GATEWAY__RETENTION__EVENT_DAYS", "30");
+    place.set("LANDFALL__GATEWAY__RETENTION__UNUSED_CARD_DAYS", "0");
     let output = place.run(&["config", "check"]).await;
     let said = String::from_utf8_lossy(&output.stderr).into_owned();
     assert!(!output.status.success());
     assert!(said.contains("gateway.attempts_limit: must be 1 to 100"), "{said}");
+    assert!(said.contains("gateway.retention.event_days: must be 90") && !said.contains("unused_card_days"), "{said}");
     assert!(said.contains("pricing.limits.offer_min"), "{said}");
 }
 

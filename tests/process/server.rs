@@ -8,7 +8,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use tokio::process::{Child, Command};
 
-use crate::support::TestDb;
+use crate::support::{TestDb, canary};
 
 /// A data folder and a database that processes share, one after another or at once.
 pub struct Place {
@@ -45,6 +45,17 @@ impl Place {
         command
     }
 
+    /// The command under a shell that lifts every limit of core dumps, and becomes it.
+    pub fn shell(&self, arguments: &[&str]) -> Command {
+        let direct = self.command(arguments);
+        let mut command = Command::new("/bin/sh");
+        command.args(["-c", "ulimit -c unlimited; exec \"$0\" \"$@\"", env!("CARGO_BIN_EXE_landfall")]).args(arguments);
+        let environment = direct.as_std().get_envs().filter_map(|(name, value)| Some((name, value?)));
+        command.envs(environment).env_remove("LANDFALL_CONFIG").current_dir(self.dir.path());
+        command.kill_on_drop(true).stdin(Stdio::null());
+        command
+    }
+
     pub async fn run(&self, arguments: &[&str]) -> Output {
         self.command(arguments).output().await.unwrap()
     }
@@ -59,7 +70,11 @@ impl Place {
 
     pub async fn serve(&self, roles: &str) -> Server {
         let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-        let child = self.command(&["serve", "--listen", &address.to_string(), "--roles", roles]).spawn().unwrap();
+        let mut command = self.command(&["serve", "--listen", &address.to_string(), "--roles", roles]);
+        if let Some(log) = canary::log_of_child() {
+            command.env("LANDFALL__TELEMETRY__LEVEL", "trace").stderr(log);
+        }
+        let child = command.spawn().unwrap();
         let server = Server { child, address, client: reqwest::Client::builder().build().unwrap() };
         server.wait_until_ready().await;
         server

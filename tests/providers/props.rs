@@ -26,6 +26,7 @@ pub fn settings(of: impl FnOnce(ProvidersSettings) -> RemoteProviderSettings, ur
 }
 
 pub fn tcp() -> Arc<dyn Transport> {
+    crate::support::canary::listen();
     Arc::new(TcpTransport::new().unwrap())
 }
 

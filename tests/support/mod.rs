@@ -27,6 +27,7 @@
     reason = "a test that can't be set up fails, and says where it left its database"
 )]
 
+pub mod canary;
 pub mod scripted;
 
 use std::fs::{self, File};
@@ -139,9 +140,11 @@ impl Drop for TestDb {
             return;
         }
         let (admin, drop_it) = (self.admin.clone(), format!("DROP DATABASE IF EXISTS {} WITH (FORCE)", self.name));
+        let (name, url) = (self.name.clone(), self.url.clone());
         // A runtime of its own: this may run inside the test's, which can't be blocked on.
         let dropped = std::thread::spawn(move || {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+            runtime.block_on(canary::dump(&name, &url));
             runtime.block_on(execute(&admin, &drop_it));
         });
         let _ = dropped.join();
@@ -158,12 +161,14 @@ async fn server() -> &'static Server {
 }
 
 async fn start() -> Server {
-    let tmp = Path::new(env!("CARGO_TARGET_TMPDIR"));
+    canary::listen();
+    let tmp = &canary::folder().unwrap_or_else(|| PathBuf::from(env!("CARGO_TARGET_TMPDIR")));
     fs::create_dir_all(tmp).unwrap();
     let options = ClusterOptions { fsync: false, ..ClusterOptions::new(cluster_dir(tmp)) };
     let cluster = PrivateCluster::start_or_join(&options).await.unwrap();
     let template = format!("template_{}", migrations_hash());
     let admin = cluster.database_url("postgres").unwrap();
+    canary::make_talkative(&admin).await;
     if !exists(&admin, &template).await {
         make_template(tmp, &cluster, &admin, &template).await;
     }
@@ -254,6 +259,15 @@ async fn execute(url: &DatabaseUrl, sql: &str) {
     let (client, driver) = url.config().connect(tokio_postgres::NoTls).await.unwrap();
     let driver = tokio::spawn(driver);
     client.batch_execute(sql).await.unwrap();
+    drop(client);
+    driver.abort();
+}
+
+/// A statement whose failure doesn't matter.
+async fn try_execute(url: &DatabaseUrl, sql: &str) {
+    let (client, driver) = url.config().connect(tokio_postgres::NoTls).await.unwrap();
+    let driver = tokio::spawn(driver);
+    let _ = client.batch_execute(sql).await;
     drop(client);
     driver.abort();
 }

@@ -10,6 +10,7 @@ use serde_json::Value;
 
 use super::{Attributes, version_conflict};
 use crate::domain::asset::{Asset, AssetCode, AssetKind, Assets};
+use crate::domain::card::strike_numbers;
 use crate::domain::exact;
 use crate::gateway::access::{Problem, Refusal};
 
@@ -127,6 +128,10 @@ impl<'a> Form<'a> {
                 "WRONG_LENGTH",
                 format!("has 1 to {chars_max} characters, none of them a control character"),
             );
+            return None;
+        }
+        if strike_numbers(text) != text {
+            self.add(name, "CARD_NUMBER", "passes for a card number, which must not stand here");
             return None;
         }
         Some(text)

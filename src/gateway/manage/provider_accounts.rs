@@ -12,6 +12,7 @@ use super::form::Form;
 use super::{Attributes, code_taken, noted, version_conflict};
 use crate::config::gateway::CALLBACK_KEY_OVERLAP_SECS_MAX;
 use crate::domain::asset::Assets;
+use crate::domain::card::{Pan, identify};
 use crate::domain::ids::ProviderAccountId;
 use crate::gateway::access::{Caller, Refusal};
 use crate::gateway::account_checks::Health;
@@ -305,6 +306,10 @@ impl Gateway {
 fn read_settings(form: &mut Form<'_>, settings: &Attributes) {
     if settings.len() > SETTINGS_MAX {
         form.add("settings", "TOO_MANY", format!("has at most {SETTINGS_MAX} members"));
+    }
+    let passes = |text: &str| Pan::parse(text).is_ok_and(|pan| pan.passes_luhn() && identify(&pan).is_ok());
+    if settings.iter().any(|(name, value)| passes(name) || value.as_str().is_some_and(passes)) {
+        return form.add("settings", "CARD_NUMBER", "holds what passes for a card number, which must not stand here");
     }
     for (name, value) in settings {
         let sound = value

@@ -11,6 +11,7 @@ mod job;
 mod record;
 
 use chrono::{DateTime, TimeDelta, Utc};
+use diesel_async::AsyncPgConnection;
 use rust_decimal::Decimal;
 use uuid::Uuid;
 
@@ -27,6 +28,7 @@ use crate::store::error::DbError;
 use crate::store::provider_accounts;
 use crate::store::reconciliations::{self, NewRun, OurPayout};
 use crate::store::retry::{TransactionError, transaction};
+use crate::store::unmatched;
 
 pub use crate::store::reconciliations::Counts;
 
@@ -179,13 +181,34 @@ impl Gateway {
             started_by: wanted.by.clone(),
             lease_until: now + RUN_LEASE,
         };
-        let has_begun =
-            transaction(&self.db, async |conn| Ok::<_, ReconcileError>(reconciliations::begin(conn, &new, now).await?))
-                .await?;
+        let has_begun = transaction(&self.db, async |conn| {
+            let has_begun = reconciliations::begin(conn, &new, now).await?;
+            if has_begun {
+                self.rename_unkeyed(conn, account.id).await?;
+            }
+            Ok::<_, ReconcileError>(has_begun)
+        })
+        .await?;
         if !has_begun {
             return Err(ReconcileError::Busy);
         }
         Ok(Run { id: new.id, owner, account_id: account.id, started_at: now })
+    }
+
+    /// Gives what earlier versions named by a hash without a key the name that it has now, before anything of the run looks for it: what is
+    /// booked and what waits is found again, and nothing is booked twice.
+    async fn rename_unkeyed(
+        &self,
+        conn: &AsyncPgConnection,
+        account_id: ProviderAccountId,
+    ) -> Result<(), ReconcileError> {
+        let old = unmatched::names_with(conn, account_id, evidence::UNKEYED).await?;
+        if old.is_empty() {
+            return Ok(());
+        }
+        let new = old.iter().map(|name| evidence::keyed(&self.vault, name)).collect();
+        unmatched::rename(conn, account_id, old, new).await?;
+        Ok(())
     }
 
     /// A sign of life. No run goes on that another one has taken over.
@@ -223,7 +246,7 @@ impl Gateway {
         for line in lines {
             match &line.finding {
                 // What was given up is back after all.
-                Finding::Agrees if forgone.contains(&evidence::subject_of(&line)) => {
+                Finding::Agrees if forgone.contains(&evidence::subject_of(&self.vault, &line)) => {
                     // Nothing is out beyond ours.
                     let ours = line.ours.as_ref().map(|ours| ours.currency);
                     let currency = ours.or(line.theirs.first().map(|row| row.currency));
@@ -238,7 +261,7 @@ impl Gateway {
                     }
                 }
                 Finding::Agrees => {
-                    if waiting.contains(&evidence::subject_of(&line)) {
+                    if waiting.contains(&evidence::subject_of(&self.vault, &line)) {
                         self.close_agreeing(run, &line).await?;
                     }
                     counts.agreed += 1;

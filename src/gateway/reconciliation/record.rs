@@ -83,7 +83,7 @@ impl Gateway {
         kind: DifferenceKind,
         surplus: Option<(Decimal, AssetCode)>,
     ) -> Result<Recorded, ReconcileError> {
-        let name = subject_of(line);
+        let name = subject_of(&self.vault, line);
         let (recorded, told) = transaction(&self.db, async |conn| {
             let now = self.enter(conn, run).await?;
             let mut ground = self.lock_ground(conn, &keys_of(line)).await?;
@@ -100,7 +100,7 @@ impl Gateway {
             // What can't be told changes nothing of what is booked.
             let target = surplus.map(|_| target);
             let moved = book_surplus(conn, run, &name, till, target, &mut changes, now).await?;
-            let evidence = evidence_of(line, surplus, till.is_some());
+            let evidence = evidence_of(&name, line, surplus, till.is_some());
             let known = cases::of_subject(conn, run.account_id, &name).await?;
             let mut is_known = false;
             for case in known.iter().filter(|case| case.closed_at.is_none() && is_of_reconciliation(case)) {
@@ -143,7 +143,7 @@ impl Gateway {
 
     /// Both sides agree by now: what was open about it is closed, and what was booked of it is back.
     pub(super) async fn close_agreeing(&self, run: &Run, line: &Line) -> Result<(), ReconcileError> {
-        let name = subject_of(line);
+        let name = subject_of(&self.vault, line);
         let told = transaction(&self.db, async |conn| {
             let now = self.enter(conn, run).await?;
             let mut ground = self.lock_ground(conn, &keys_of(line)).await?;
@@ -166,7 +166,7 @@ impl Gateway {
             let moved = book_surplus(conn, run, &name, None, Some(Decimal::ZERO), &mut changes, now).await?;
             let how = if moved.recovered.is_zero() { "agrees" } else { "returned" };
             for case in &open {
-                close_by_rule(conn, case, how, evidence_of(line, None, false), now).await?;
+                close_by_rule(conn, case, how, evidence_of(&name, line, None, false), now).await?;
                 note_closed(subject.as_mut(), case, how, None, &mut changes);
             }
             Ok::<Option<Told>, ReconcileError>(Some(self.write_ground(conn, ground, changes, now).await?))
@@ -186,6 +186,7 @@ impl Gateway {
         amount: Decimal,
     ) -> Result<Recorded, ReconcileError> {
         let Some(ours) = &line.ours else { return Ok(Recorded::Left) };
+        let name = subject_of(&self.vault, line);
         let (recorded, told) = transaction(&self.db, async |conn| {
             let now = self.enter(conn, run).await?;
             let mut ground = self.lock_ground(conn, &keys_of(line)).await?;
@@ -201,7 +202,7 @@ impl Gateway {
                     if let Some(money) = late_success_money(conn, payout.tenant(), &reference).await? {
                         book_recovery(payout.tenant(), money, &case.id.simple().to_string(), &mut changes)?;
                     }
-                    close_by_rule(conn, case, "returned", evidence_of(line, None, false), now).await?;
+                    close_by_rule(conn, case, "returned", evidence_of(&name, line, None, false), now).await?;
                     note_closed(subject.as_mut(), case, "returned", Some(&payout), &mut changes);
                 }
                 Some("returned" | "recovered") => return Ok((Recorded::Closed, None)),

@@ -15,6 +15,7 @@ use super::cookies::Cookie;
 use super::error::PageError;
 use super::parts::html;
 use super::visitor::{Newcomer, check_form_of, whence};
+use crate::domain::card::strike_numbers;
 use crate::domain::ids::Mode;
 use crate::http::call::Edge;
 use crate::http::proxies::Origin;
@@ -107,6 +108,8 @@ pub async fn submit(
 ) -> Result<HttpResponse, PageError> {
     let SignInForm { form_token, email, password } = form.into_inner();
     let password = SecretString::from(password);
+    // Whatever was pasted there is looked up, and shown again.
+    let email = strike_numbers(&email).into_owned();
     let was_given_here = Cookie::SignIn.read(&request).is_some_and(|token| token.is_form_token(&form_token));
     if !was_given_here {
         return Err(PageError::Form);

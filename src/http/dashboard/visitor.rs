@@ -7,6 +7,7 @@ use futures_util::future::LocalBoxFuture;
 
 use super::cookies::Cookie;
 use super::error::PageError;
+use crate::domain::card::strike_numbers;
 use crate::http::proxies::Origin;
 use crate::staff::own::Demand;
 use crate::staff::sign_in::From as Whence;
@@ -62,7 +63,11 @@ async fn signed_in(
 pub fn whence(request: &HttpRequest) -> Whence {
     Whence {
         ip: Origin::of(request).caller,
-        user_agent: request.headers().get(USER_AGENT).and_then(|text| text.to_str().ok()).map(str::to_owned),
+        user_agent: request
+            .headers()
+            .get(USER_AGENT)
+            .and_then(|text| text.to_str().ok())
+            .map(|text| strike_numbers(text).into_owned()),
         device: Cookie::Device.read(request),
     }
 }

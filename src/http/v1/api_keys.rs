@@ -30,7 +30,7 @@ pub fn routes(cfg: &mut web::ServiceConfig) {
 }
 
 /// An API key.
-#[derive(Clone, Debug, Serialize, ToSchema)]
+#[derive(Clone, Serialize, ToSchema)]
 pub struct ApiKeyAttributes {
     /// What its owner calls it.
     #[schema(example = "shop backend")]
@@ -128,6 +128,7 @@ fn shown(key: ApiKey, secrets: Option<Option<&Secrets>>) -> Resource<ApiKeyAttri
 fn read_new(a: &Reader<'_>, mode: Mode) -> Result<NewKey, V1Error> {
     a.test_mode(mode);
     let name = a.text("name", 1..=200);
+    a.no_card_number("name");
     let scopes: BTreeSet<Scope> =
         a.optional_parsed_list("scopes", Scope::ALL.len()).unwrap_or_default().into_iter().collect();
     let allowed_ips = a.optional_texts("allowed_ips", ALLOWED_IPS_MAX, 1..=64).unwrap_or_default();
@@ -141,6 +142,7 @@ fn read_change(a: &Reader<'_>) -> Result<KeyChange, V1Error> {
     for name in ["name", "allowed_ips"] {
         a.not_null(name);
     }
+    a.no_card_number("name");
     let change = KeyChange {
         name: a.optional_text("name", 1..=200),
         allowed_ips: a.optional_texts("allowed_ips", ALLOWED_IPS_MAX, 1..=64),

@@ -31,7 +31,7 @@ pub struct EventAttributes {
     /// The payout, where it is one's; null: it is the request's.
     #[schema(example = "po_019aa5f0b1c27d3e8f4a5b6c7d8e9f01")]
     payout_id: Option<String>,
-    /// Which of the request's events it is, from 1, without gaps.
+    /// Which of the request's events it is, from 1, without gaps; of one that was over long ago only the last are there.
     #[schema(example = 1)]
     sequence: i32,
     /// What happened.

@@ -14,6 +14,9 @@ broken_rows! {
     concat!("SELECT ", row_key!("card", "c", "id"), ", concat_ws('; ', \
          CASE WHEN (c.pan_sealed IS NULL) <> (c.destroyed_at IS NOT NULL) \
              THEN 'destroyed_at does not say whether its number is there' END, \
+         CASE WHEN c.destroyed_at < (SELECT max(updated_at) FROM card) - interval '1 day' \
+                 AND (c.holder_sealed <> '' OR c.billing_sealed IS NOT NULL) \
+             THEN 'its number is destroyed, and its holder''s name or address isn''t' END, \
          CASE WHEN c.pan_sealed IS NULL AND q.open \
              THEN 'its number is destroyed, and a request that isn''t final pays to it' END, \
          CASE WHEN c.hidden_at IS NOT NULL AND c.pan_sealed IS NOT NULL AND NOT EXISTS (SELECT 1 FROM job j \

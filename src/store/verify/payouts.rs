@@ -209,7 +209,9 @@ broken_rows! {
     concat!("SELECT ", row_key!("staff_case", "c", "id"), ", 'was closed by ' || c.closed_by || ' as ' || c.closing || ', and no event says so' \
      FROM staff_case c WHERE c.closing IN ('continue', 'reject', 'mark_paid', 'mark_failed_release', 'mark_failed_failover') \
      AND NOT EXISTS (SELECT 1 FROM event e WHERE (e.partner_id, e.mode, e.request_id) = (c.partner_id, c.mode, c.request_id) \
-         AND e.kind = 'moderation_decided' AND e.actor = c.closed_by AND e.data ->> 'decision' = c.closing)")
+         AND e.kind = 'moderation_decided' AND e.actor = c.closed_by AND e.data ->> 'decision' = c.closing) \
+     AND NOT EXISTS (SELECT 1 FROM payout_request r WHERE (r.partner_id, r.mode, r.id) = (c.partner_id, c.mode, c.request_id) \
+         AND r.events_from IS NOT NULL)")
 }
 
 broken_rows! {
@@ -246,7 +248,9 @@ broken_rows! {
     concat!("SELECT ", row_key!("payout", "p", "id"), ", concat_ws('; ', \
          CASE WHEN p.status NOT IN ('created', 'canceled') AND (p.sends < 1 OR p.sent_at IS NULL) \
              THEN 'is ' || p.status || ' and was never sent' END, \
-         CASE WHEN p.sends > 0 AND NOT EXISTS (SELECT 1 FROM event e \
+         CASE WHEN p.sends > 0 AND NOT EXISTS (SELECT 1 FROM payout_request r \
+                 WHERE (r.partner_id, r.mode, r.id) = (p.partner_id, p.mode, p.request_id) AND r.events_from IS NOT NULL) \
+             AND NOT EXISTS (SELECT 1 FROM event e \
                  WHERE (e.partner_id, e.mode, e.request_id) = (p.partner_id, p.mode, p.request_id) \
                  AND e.payout_id = p.id AND e.kind = 'payout_started' \
                  AND e.data ->> 'provider_reference' = p.provider_reference) \

@@ -61,10 +61,12 @@ pub enum MacPurpose {
     Event,
     /// The anchored heads of the audit trail.
     AuditAnchor,
+    /// What others sent or call things, where it is known again by its hash alone.
+    Foreign,
 }
 
 impl MacPurpose {
-    pub const ALL: [Self; 4] = [Self::Fingerprint, Self::IdempotentBody, Self::Event, Self::AuditAnchor];
+    pub const ALL: [Self; 5] = [Self::Fingerprint, Self::IdempotentBody, Self::Event, Self::AuditAnchor, Self::Foreign];
 
     /// The message whose HMAC, under the provider's root key, is the key of this purpose.
     pub const fn label(self) -> &'static str {
@@ -73,6 +75,7 @@ impl MacPurpose {
             Self::IdempotentBody => "landfall/mac/idempotent-body/1",
             Self::Event => "landfall/mac/event/1",
             Self::AuditAnchor => "landfall/mac/audit-anchor/1",
+            Self::Foreign => "landfall/mac/foreign/1",
         }
     }
 }

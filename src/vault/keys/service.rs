@@ -124,7 +124,7 @@ pub(super) fn unreadable(answer: &Answer) -> KeyError {
 
 /// A text of the service, short enough for a log.
 pub(super) fn clipped(text: &str) -> String {
-    crate::domain::card::strike_numbers(text).chars().take(200).collect()
+    crate::domain::card::strike_encoded(text).chars().take(200).collect()
 }
 
 fn unavailable(error: &reqwest::Error) -> KeyError {

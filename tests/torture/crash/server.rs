@@ -65,6 +65,9 @@ impl Server {
         let address = format!("127.0.0.1:{}", launch.port);
         let mut command = ground.command(&launch.url, &["serve", "--listen", &address, "--roles", &launch.roles]);
         command.stdout(file.try_clone().unwrap()).stderr(file);
+        if let Some(log) = crate::support::canary::log_of_child() {
+            command.env("LANDFALL__TELEMETRY__LEVEL", "trace").stderr(log);
+        }
         for (name, value) in &launch.environment {
             command.env(name, value);
         }
