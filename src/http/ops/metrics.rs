@@ -71,6 +71,13 @@ impl Told {
         self.registry.register(name, help, gauges.clone());
         gauges
     }
+
+    /// One that has no labels.
+    fn gauge(&mut self, name: &str, help: &str, value: i64) {
+        let gauge: Gauge = Gauge::default();
+        gauge.set(value);
+        self.registry.register(name, help, gauge);
+    }
 }
 
 fn set(gauges: &Gauges, labels: Labels, value: i64) {
@@ -139,15 +146,13 @@ fn tell_keys(told: &mut Told, counted: &Counted) {
         set(&messages, labels, key.messages_max);
     }
     let pass = &counted.reseal;
-    let running = told.gauges("reseal_pass_running", "Whether a pass over everything sealed is under way");
-    set(&running, Labels::new(), i64::from(pass.finished_at.is_none()));
-    let due = told.gauges("reseal_pass_due_values", "Values under old keys when the last pass began");
-    set(&due, Labels::new(), pass.due);
-    let failed = told.gauges("reseal_pass_failed_rows", "Rows of the last pass that don't open");
-    set(&failed, Labels::new(), pass.unopened());
-    let resealed = Family::<Labels, Counter>::default();
-    told.registry.register("resealed_rows", "Rows that were sealed anew", resealed.clone());
-    resealed.get_or_create(&Labels::new()).inc_by(u64::try_from(pass.resealed_total).unwrap_or(0));
+    let running = i64::from(pass.finished_at.is_none());
+    told.gauge("reseal_pass_running", "Whether a pass over everything sealed is under way", running);
+    told.gauge("reseal_pass_due_values", "Values under old keys when the last pass began", pass.due);
+    told.gauge("reseal_pass_failed_rows", "Rows of the last pass that don't open", pass.unopened());
+    let resealed: Counter = Counter::default();
+    resealed.inc_by(u64::try_from(pass.resealed_total).unwrap_or(0));
+    told.registry.register("resealed_rows", "Rows that were sealed anew", resealed);
 }
 
 /// `keys`: the key provider, and whether it works.
