@@ -135,7 +135,7 @@ async fn planted(ground: &Ground, answers: &[(String, String)]) {
         // Not by a statement that the log shows: what is found in the log is what is planted there below.
         let insert = format!(
             "SET log_statement = none; SET log_min_duration_statement = -1; \
-            INSERT INTO planted VALUES ('{form}', {text}, '\\x{}')",
+            INSERT INTO planted VALUES ($${form}$$, {text}, '\\x{}')",
             hex::encode(bytes)
         );
         ground.execute(&insert).await;
