@@ -19,7 +19,7 @@ async fn play(kind: Kind, states: &[State]) {
     let mut problems = Vec::new();
     for (number, crowd) in chosen(states).chunks(CROWD).enumerate() {
         // In every other world what is due is dispatched between what happens; in the others only when it is calm again.
-        let found = run(kind, crowd, number % 2 == 0).await;
+        let found = Box::pin(run(kind, crowd, number % 2 == 0)).await;
         problems.extend(found.into_iter().map(|problem| format!("crowd {number}: {problem}")));
     }
     let first: Vec<_> = problems.iter().take(12).collect();
