@@ -47,11 +47,6 @@ impl Origin {
             IpAddr::V6(v6) => IpAddr::V6((v6.to_bits() >> 64 << 64).into()),
         })
     }
-
-    /// For records.
-    pub fn text(self) -> Option<String> {
-        self.caller.map(|address| address.to_string())
-    }
 }
 
 pub fn is_trusted(proxies: &[Network], address: IpAddr) -> bool {
@@ -151,7 +146,7 @@ mod tests {
         let request = headers.iter().fold(actix_web::test::TestRequest::get().peer_addr(peer), |request, header| {
             request.append_header((header.0.to_owned(), header.1.to_owned()))
         });
-        Origin::find(&request.to_srv_request(), &settings(which)).text()
+        Origin::find(&request.to_srv_request(), &settings(which)).caller.map(|address| address.to_string())
     }
 
     fn x(peer: &str, lines: &[&str]) -> Option<String> {

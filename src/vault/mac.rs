@@ -1,6 +1,5 @@
-//! Keyed hashes: card fingerprints, idempotent bodies, the chains of payout events, the anchors of the audit trail, what others sent. All
-//! in memory after start-up, so none waits for a
-//! key provider. Never encrypts.
+//! Keyed hashes: card fingerprints, idempotent bodies, the chains of payout events, the anchors of the audit trail, what others sent. All in
+//! memory after start-up, so none waits for a key provider. Never encrypts.
 
 use std::fmt;
 

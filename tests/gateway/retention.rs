@@ -1,6 +1,5 @@
 //! Retention: what was kept long enough goes, what something open refers to stays, and every invariant holds over the rest.
 
-use landfall::clock::Clock;
 use landfall::domain::ids::CardId;
 use landfall::domain::payout::PayoutStatus;
 use landfall::gateway::retention::Gone;
