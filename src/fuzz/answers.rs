@@ -159,7 +159,7 @@ fn check(code: &str, outcome: &Outcome, status: u16, body: &[u8], asked: Decimal
             assert!((200..300).contains(&status), "HTTP {status} is {told}");
         }
         Outcome::Returned { amount, .. } => {
-            assert!(*amount > Decimal::ZERO && *amount <= asked * dec!(1000000), "{told}")
+            assert!(*amount > Decimal::ZERO && *amount <= asked * dec!(1000000), "{told}");
         }
         Outcome::Unknown { why, .. } | Outcome::NotSent { why, .. } => {
             assert!(why.chars().count() <= WHY_CHARS_MAX, "{told}");

@@ -32,7 +32,9 @@ impl Transport for Nobody {
 type Sign = fn(&SecretString, &[u8]) -> Option<String>;
 
 /// Who sends callbacks, by which header and signature.
-static SENDERS: LazyLock<[(Box<dyn Provider>, &'static str, Sign); 3]> = LazyLock::new(|| {
+type Sender = (Box<dyn Provider>, &'static str, Sign);
+
+static SENDERS: LazyLock<[Sender; 3]> = LazyLock::new(|| {
     let shipped = ProvidersSettings::shipped();
     let nobody = || Arc::new(Nobody) as Arc<dyn Transport>;
     [

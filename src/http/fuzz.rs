@@ -54,11 +54,11 @@ pub fn offer_body(data: &[u8]) {
 pub fn request_body(data: &[u8]) {
     let body = Body::of(data);
     let wanted = |attributes| Wanted { kind: "payout-request", id: None, attributes };
-    if let Some(a) = check_v1(Reader::of_document(&body, &wanted(&request_body::ATTRIBUTES))) {
-        if let Some(ask) = check_v1(request_body::new_request(&a, Mode::Test, "en")) {
-            assert!(ask.reference_id.is_none_or(|reference| (1..=128).contains(&reference.chars().count())));
-            assert!(ask.point_amount.is_none_or(|amount| amount >= rust_decimal::Decimal::ZERO));
-        }
+    if let Some(a) = check_v1(Reader::of_document(&body, &wanted(&request_body::ATTRIBUTES)))
+        && let Some(ask) = check_v1(request_body::new_request(&a, Mode::Test, "en"))
+    {
+        assert!(ask.reference_id.is_none_or(|reference| (1..=128).contains(&reference.chars().count())));
+        assert!(ask.point_amount.is_none_or(|amount| amount >= rust_decimal::Decimal::ZERO));
     }
     if let Some(a) = check_v1(Reader::of_document(&body, &wanted(&request_body::ATTRIBUTES))) {
         let _ = check_v1(request_body::new_single(&a, Mode::Test, "en"));

@@ -140,10 +140,8 @@ impl Staff {
                 Err(StaffError::Refused)
             }
             None => {
-                tracing::warn!(
-                    ip = form.from.origin(),
-                    "a sign-in to no account, or to one that is locked or unused, was refused"
-                );
+                let ip = form.from.origin();
+                tracing::warn!(ip, "a sign-in to no account, or to one that is locked or unused, was refused");
                 Err(StaffError::Refused)
             }
         }

@@ -200,7 +200,7 @@ mod change_of_time {
     type Time = Option<Option<DateTime<Utc>>>;
 
     pub fn serialize<S: Serializer>(time: &Time, serializer: S) -> Result<S::Ok, S::Error> {
-        time.map(|time| Vec::from_iter(time)).serialize(serializer)
+        time.map(Vec::from_iter).serialize(serializer)
     }
 
     pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Time, D::Error> {

@@ -38,7 +38,7 @@ pub enum SignatureRefused {
     #[error("the signature is another request's, or of another secret")]
     Wrong,
     #[error("the body isn't the one that was signed")]
-    Body,
+    OtherBody,
 }
 
 /// The SHA-256 that a verified signature names for the body, which is read later.
@@ -47,10 +47,10 @@ pub struct SignedBody([u8; 32]);
 
 impl SignedBody {
     /// # Errors
-    /// [`SignatureRefused::Body`] for any other body.
+    /// [`SignatureRefused::OtherBody`] for any other body.
     pub fn check(&self, body: &[u8]) -> Result<(), SignatureRefused> {
         let is_it = bool::from(Sha256::digest(body).as_slice().ct_eq(&self.0));
-        if is_it { Ok(()) } else { Err(SignatureRefused::Body) }
+        if is_it { Ok(()) } else { Err(SignatureRefused::OtherBody) }
     }
 }
 
@@ -172,7 +172,7 @@ mod tests {
         assert_eq!(verify("ssk_test_other", &PARTS, &signature, at(0)), Err(SignatureRefused::Wrong));
         let body = verify(SECRET, &PARTS, &signature, at(0)).unwrap();
         for other in [&BODY[1..], b"", &[BODY, b"\n"].concat()] {
-            assert_eq!(body.check(other), Err(SignatureRefused::Body));
+            assert_eq!(body.check(other), Err(SignatureRefused::OtherBody));
         }
         let later = signature.replace("t=1795305600", "t=1795305601");
         assert_eq!(verify(SECRET, &PARTS, &later, at(0)), Err(SignatureRefused::Wrong));

@@ -15,14 +15,14 @@ use crate::gateway::manage::Attributes;
 use crate::http::call::Answer;
 
 /// A change that waits: it is made when a second person approves it on the dashboard.
-#[derive(Clone, Debug, Serialize, ToSchema)]
+#[derive(Clone, Serialize, ToSchema)]
 pub struct WaitsDocument {
     /// About the change.
     meta: WaitsMeta,
 }
 
 /// About a change that waits.
-#[derive(Clone, Debug, Serialize, ToSchema)]
+#[derive(Clone, Serialize, ToSchema)]
 pub struct WaitsMeta {
     /// What waits.
     approval: WaitsFor,
@@ -31,7 +31,7 @@ pub struct WaitsMeta {
 }
 
 /// What waits for a second person.
-#[derive(Clone, Debug, Serialize, ToSchema)]
+#[derive(Clone, Serialize, ToSchema)]
 pub struct WaitsFor {
     /// The approval's id, as the dashboard has it.
     #[schema(example = "apr_0198c0de000070008000000000000001")]

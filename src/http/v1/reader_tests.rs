@@ -123,7 +123,7 @@ fn a_patch_tells_null_from_absent() {
 #[test]
 fn free_json_keeps_digits_and_refuses_repeats() {
     let with = |object: &str| {
-        let body = Body::of(&format!(r#"{{"data":{{"type":"thing","attributes":{{"object":{object}}}}}}}"#));
+        let body = Body::of(format!(r#"{{"data":{{"type":"thing","attributes":{{"object":{object}}}}}}}"#));
         let reader = Reader::of_document(&body, &wanted()).unwrap();
         let value = reader.required_json("object");
         reader.finish().map(|()| value.unwrap().to_string())
