@@ -9,7 +9,7 @@ mod pgbench;
 mod rotation;
 
 use std::net::{SocketAddr, TcpListener};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -48,6 +48,12 @@ pub struct Arguments {
     /// How many payouts hang at once, one measurement each (with `--scenarios hanging`).
     #[arg(long, value_delimiter = ',', default_value = "1000,4000")]
     in_flight: Vec<usize>,
+    /// The base URL of a provider outside of this process that hangs (with `--scenarios hanging`; `tools/hanging-provider` starts one).
+    #[arg(long, requires = "provider_certificate")]
+    provider: Option<String>,
+    /// A file with the certificate that it shows.
+    #[arg(long, requires = "provider")]
+    provider_certificate: Option<PathBuf>,
     /// How many cards are sealed anew (with `--scenarios rotation`).
     #[arg(long, default_value_t = 100_000)]
     cards: usize,
@@ -103,9 +109,10 @@ pub async fn run(mut settings: Settings, arguments: &Arguments) -> Result<ExitCo
         if hangs {
             let dir = dir.join("hanging");
             std::fs::create_dir_all(&dir)?;
-            is_clean &=
-                hanging::run(Settings { data_dir: dir.clone(), ..settings.clone() }, &dir, &arguments.in_flight)
-                    .await?;
+            let elsewhere = arguments.provider.clone().zip(arguments.provider_certificate.clone());
+            let elsewhere = elsewhere.map(|(url, certificate)| hanging::Elsewhere { url, certificate });
+            let settings = Settings { data_dir: dir.clone(), ..settings.clone() };
+            is_clean &= hanging::run(settings, &dir, &arguments.in_flight, elsewhere).await?;
         }
         if rotates {
             let dir = dir.join("rotation");

@@ -119,14 +119,15 @@ impl Gateway {
     pub async fn send(&self, task: &SendTask) -> Option<Report> {
         let payout = &task.payout;
         let provider = self.providers.get(&payout.provider)?;
-        let destination = match self.destination(task).await {
+        // Boxed: what only leads up to the call takes no memory while the call is waited for.
+        let destination = match Box::pin(self.destination(task)).await {
             Ok(destination) => destination,
             Err(error) => {
                 tracing::error!(payout = %payout.id, %error, "the card or its address can't be opened; nothing was sent");
                 return Some(self.unopened(task, &error));
             }
         };
-        let snapshot = self.snapshot().await.ok()?;
+        let snapshot = Box::pin(self.snapshot()).await.ok()?;
         let (_, account) = snapshot.account(payout.provider_account_id)?;
         let order = PayoutOrder {
             reference: payout.provider_reference.clone(),
@@ -137,7 +138,7 @@ impl Gateway {
             resend: u32::try_from(payout.sends - 1).unwrap_or(0),
         };
         let send_timeout = provider.capabilities().send_timeout;
-        if !self.still_ours(task, send_timeout).await {
+        if !Box::pin(self.still_ours(task, send_timeout)).await {
             tracing::warn!(payout = %payout.id, "the lease is over before the send; nothing was sent");
             return Some(self.withheld(task, "its turn came too late"));
         }

@@ -115,47 +115,54 @@ impl Remote {
     ///
     /// # Errors
     /// [`TransportError`] where there is no answer.
-    pub async fn call(&self, request: WireRequest) -> Result<WireResponse, TransportError> {
-        match tokio::time::timeout(self.timeout, self.transport.call(request)).await {
-            Ok(answer) => answer,
-            Err(_) => Err(TransportError::Broken(self.too_late())),
-        }
+    pub fn call(&self, request: WireRequest) -> impl Future<Output = Result<WireResponse, TransportError>> + Send {
+        // Not an `async fn`: each would keep a place for the request for as long as the answer takes, and so would those below.
+        let answer = tokio::time::timeout(self.timeout, self.transport.call(request));
+        async move { answer.await.unwrap_or_else(|_| Err(TransportError::Broken(self.too_late()))) }
     }
 
     /// The answer to an order.
     ///
     /// # Errors
     /// The outcome of an order without an answer: not sent if that is proven, and else unknown.
-    pub async fn answer_to_order(&self, order: Result<WireRequest, Unwritten>) -> Result<WireResponse, Outcome> {
-        let order = order.map_err(Unwritten::unsent)?;
-        self.call(order).await.map_err(|error| told::unanswered(&error))
+    pub fn answer_to_order(
+        &self,
+        order: Result<WireRequest, Unwritten>,
+    ) -> impl Future<Output = Result<WireResponse, Outcome>> + Send {
+        let call = order.map(|order| self.call(order));
+        async move { call.map_err(Unwritten::unsent)?.await.map_err(|error| told::unanswered(&error)) }
     }
 
     /// The answer to a question about a payout.
     ///
     /// # Errors
     /// Unknown: that there is no answer says nothing of the payout.
-    pub async fn answer_to_question(&self, question: Result<WireRequest, Unwritten>) -> Result<WireResponse, Outcome> {
-        let question = question.map_err(Unwritten::unasked)?;
-        self.call(question).await.map_err(|error| told::unasked(&error))
+    pub fn answer_to_question(
+        &self,
+        question: Result<WireRequest, Unwritten>,
+    ) -> impl Future<Output = Result<WireResponse, Outcome>> + Send {
+        let call = question.map(|question| self.call(question));
+        async move { call.map_err(Unwritten::unasked)?.await.map_err(|error| told::unasked(&error)) }
     }
 
     /// Sends an order: what it meets, read off its answer.
-    pub async fn pay(
+    pub fn pay(
         &self,
         order: Result<WireRequest, Unwritten>,
-        read: impl FnOnce(&WireResponse) -> Outcome,
-    ) -> Outcome {
-        self.answer_to_order(order).await.map_or_else(std::convert::identity, |answer| read(&answer))
+        read: impl FnOnce(&WireResponse) -> Outcome + Send,
+    ) -> impl Future<Output = Outcome> + Send {
+        let answer = self.answer_to_order(order);
+        async move { answer.await.map_or_else(std::convert::identity, |answer| read(&answer)) }
     }
 
     /// Asks about a payout: its fate, read off the answer.
-    pub async fn ask(
+    pub fn ask(
         &self,
         question: Result<WireRequest, Unwritten>,
-        read: impl FnOnce(&WireResponse) -> Outcome,
-    ) -> Outcome {
-        self.answer_to_question(question).await.map_or_else(std::convert::identity, |answer| read(&answer))
+        read: impl FnOnce(&WireResponse) -> Outcome + Send,
+    ) -> impl Future<Output = Outcome> + Send {
+        let answer = self.answer_to_question(question);
+        async move { answer.await.map_or_else(std::convert::identity, |answer| read(&answer)) }
     }
 
     /// Asks about anything but a payout.

@@ -117,9 +117,12 @@ fn built(builder: reqwest::ClientBuilder) -> Result<reqwest::Client, reqwest::Er
         .build()
 }
 
-#[async_trait]
-impl Transport for TcpTransport {
-    async fn call(&self, request: WireRequest) -> Result<WireResponse, TransportError> {
+impl TcpTransport {
+    /// The call as the client makes it.
+    ///
+    /// # Errors
+    /// [`TransportError::NotConnected`] where it can't be written, or goes where it may not.
+    fn prepare(&self, request: WireRequest) -> Result<reqwest::RequestBuilder, TransportError> {
         let unsent = |what: &str| TransportError::NotConnected(what.to_owned());
         let mut url = reqwest::Url::parse(&format!("{}{}", request.base_url, request.path))
             .map_err(|_| unsent("the base URL can't be read"))?;
@@ -140,9 +143,15 @@ impl Transport for TcpTransport {
         if !request.body.is_empty() {
             call = call.body(request.body.to_vec());
         }
+        Ok(call)
+    }
+}
+
+#[async_trait]
+impl Transport for TcpTransport {
+    async fn call(&self, request: WireRequest) -> Result<WireResponse, TransportError> {
         // An answer may be long in coming: nothing of what was written is kept for it, card numbers least of all.
-        drop(request);
-        let mut response = call.send().await.map_err(|error| failed(&error))?;
+        let mut response = self.prepare(request)?.send().await.map_err(|error| failed(&error))?;
         let status = response.status().as_u16();
         let mut body = Vec::new();
         while let Some(chunk) = response.chunk().await.map_err(|error| broken(&error))? {

@@ -231,7 +231,8 @@ impl Worker {
             let worker = self.clone();
             let permit = permits.split(1);
             tokio::spawn(async move {
-                let Some(permits) = worker.may_send(&task, permit).await else {
+                // Boxed, so that it takes no memory while the call is waited for.
+                let Some(permits) = Box::pin(worker.may_send(&task, permit)).await else {
                     let why = "too many calls to providers are under way";
                     worker.report(worker.gateway.withheld(&task, why));
                     return;

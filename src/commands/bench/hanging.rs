@@ -1,8 +1,9 @@
 //! The scenario of a provider that hangs: how much memory a payout takes while its answer is waited for. A server of its own process,
-//! with worker, adapter (Adyen's) and TCP transport as they are, sends to a provider on loopback that takes orders and doesn't answer.
+//! with worker, adapter (Adyen's) and TCP transport as they are, sends to a provider on loopback that takes orders and doesn't answer: one
+//! of this process over HTTP/1.1, or one elsewhere (`tools/hanging-provider`: TLS and HTTP/2, as providers speak it).
 
 use std::net::SocketAddr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
@@ -15,11 +16,12 @@ use landfall::gateway::access::keys::NewKey;
 use landfall::gateway::access::{Caller, Scope};
 use landfall::gateway::manage::Attributes;
 use reqwest::Client;
+use serde::Deserialize;
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Notify;
-use tokio::task::JoinSet;
+use tokio::task::{JoinHandle, JoinSet};
 
 use super::super::{Failure, system_clock};
 use super::gateway::said;
@@ -36,35 +38,56 @@ const SUBMITTERS: usize = 16;
 /// Open files beside a payout's connection: database, listener, logs.
 const FILES_BESIDE: usize = 500;
 
+/// A provider outside of this process.
+#[derive(Clone, Debug)]
+pub struct Elsewhere {
+    /// Its base URL.
+    pub url: String,
+    /// A file with the certificate that it shows.
+    pub certificate: PathBuf,
+}
+
 /// Submits payouts until `in_flight` hang, for each of these numbers in turn, and tells what each takes.
-pub async fn run(settings: Settings, dir: &Path, in_flight: &[usize]) -> Result<bool, Failure> {
+pub async fn run(
+    settings: Settings,
+    dir: &Path,
+    in_flight: &[usize],
+    elsewhere: Option<Elsewhere>,
+) -> Result<bool, Failure> {
     let most = in_flight.iter().copied().max().unwrap_or(0);
     expect_open_files(most + FILES_BESIDE)?;
-    let provider = Arc::new(Provider::default());
-    let listener = TcpListener::bind("127.0.0.1:0").await?;
-    let provider_url = format!("http://{}", listener.local_addr()?);
-    let serving = tokio::spawn(Arc::clone(&provider).serve(listener));
+    let provider = match &elsewhere {
+        None => Side::Here(Here::begin().await?),
+        Some(elsewhere) => Side::Elsewhere(Remote::new(elsewhere)?),
+    };
+    let provider_url = provider.url();
+    let certificate = elsewhere.map(|elsewhere| elsewhere.certificate.display().to_string());
 
     let database = Database::open(&settings).await?;
     let app = App::build(settings, system_clock(), database.db.clone()).await?;
     let address = super::free_address()?;
     let places = (most + WARM_UP).to_string();
-    let overrides = [
+    let (send_timeout_ms, lease_ms) =
+        (SEND_TIMEOUT.as_millis().to_string(), (SEND_TIMEOUT.as_millis() * 3).to_string());
+    let mut overrides = vec![
         ("LANDFALL__PROVIDERS__ADYEN__TEST_URL", provider_url.as_str()),
-        ("LANDFALL__PROVIDERS__ADYEN__SEND_TIMEOUT_MS", &SEND_TIMEOUT.as_millis().to_string()),
+        ("LANDFALL__PROVIDERS__ADYEN__SEND_TIMEOUT_MS", send_timeout_ms.as_str()),
         ("LANDFALL__WORKER__CALLS_MAX", &places),
         ("LANDFALL__WORKER__ACCOUNT_CALLS_MAX", &places),
-        ("LANDFALL__WORKER__LEASE_MS", &(SEND_TIMEOUT.as_millis() * 3).to_string()),
+        ("LANDFALL__WORKER__LEASE_MS", &lease_ms),
     ];
+    if let Some(certificate) = &certificate {
+        overrides.push(("SSL_CERT_FILE", certificate));
+    }
     let mut server = super::start_server(dir, address, &overrides)?;
     let outcome = async {
         super::wait_until_ready(address).await?;
         let partner = Partner::prepare(&app, address).await?;
         partner.submit(WARM_UP).await?;
-        provider.until(|provider| provider.answered.load(Ordering::Relaxed) >= WARM_UP).await?;
+        provider.until(|told| told.answered >= WARM_UP).await?;
         tokio::time::sleep(Duration::from_secs(3)).await;
 
-        provider.hangs.store(true, Ordering::Relaxed);
+        provider.hang().await?;
         let idle = super::memory_kb(&server)?;
         println!("memory of a payout in flight: sent by the worker over TCP to a provider that doesn't answer");
         println!();
@@ -76,11 +99,11 @@ pub async fn run(settings: Settings, dir: &Path, in_flight: &[usize]) -> Result<
             let begun = Instant::now();
             partner.submit(wanted.saturating_sub(sent)).await?;
             sent = wanted;
-            provider.until(|provider| provider.open.load(Ordering::Relaxed) >= wanted).await?;
+            provider.until(|told| told.open >= wanted).await?;
             let took = begun.elapsed();
             // What submitting took in passing is given back meanwhile, and nothing has timed out yet.
             tokio::time::sleep(Duration::from_secs(2)).await;
-            let open = provider.open.load(Ordering::Relaxed);
+            let open = provider.told().await?.open;
             if open != wanted {
                 return Err(format!("{open} payouts are in flight instead of {wanted}: the machine is too slow").into());
             }
@@ -96,13 +119,13 @@ pub async fn run(settings: Settings, dir: &Path, in_flight: &[usize]) -> Result<
         Ok(())
     }
     .await;
-    provider.let_go();
+    provider.let_go().await?;
     if outcome.is_ok() {
         // Their outcomes are unknown now, and written down.
         tokio::time::sleep(Duration::from_secs(3)).await;
     }
     super::stop(&mut server).await?;
-    serving.abort();
+    drop(provider);
     let outcome: Result<(), Failure> = outcome;
     let is_clean = match outcome {
         Ok(()) => super::verify(&app).await,
@@ -125,6 +148,113 @@ fn expect_open_files(needed: usize) -> Result<(), Failure> {
         Ok(soft) if soft < needed => Err(format!("{soft} files may be open; try: ulimit -n {needed}").into()),
         // Without a limit it is no number.
         _ => Ok(()),
+    }
+}
+
+/// What a provider tells of itself.
+#[derive(Clone, Copy, Debug, Deserialize)]
+struct Told {
+    answered: usize,
+    /// Orders that were read and not answered.
+    open: usize,
+}
+
+/// Where the provider is.
+enum Side {
+    Here(Here),
+    Elsewhere(Remote),
+}
+
+impl Side {
+    fn url(&self) -> String {
+        match self {
+            Side::Here(here) => format!("http://{}", here.address),
+            Side::Elsewhere(remote) => remote.url.clone(),
+        }
+    }
+
+    async fn told(&self) -> Result<Told, Failure> {
+        match self {
+            Side::Here(here) => Ok(Told {
+                answered: here.provider.answered.load(Ordering::Relaxed),
+                open: here.provider.open.load(Ordering::Relaxed),
+            }),
+            Side::Elsewhere(remote) => remote.ask("told").await,
+        }
+    }
+
+    /// No order is answered from now on.
+    async fn hang(&self) -> Result<(), Failure> {
+        match self {
+            Side::Here(here) => here.provider.hangs.store(true, Ordering::Relaxed),
+            Side::Elsewhere(remote) => _ = remote.ask("hang").await?,
+        }
+        Ok(())
+    }
+
+    async fn let_go(&self) -> Result<(), Failure> {
+        match self {
+            Side::Here(here) => here.provider.let_go(),
+            Side::Elsewhere(remote) => _ = remote.ask("let-go").await?,
+        }
+        Ok(())
+    }
+
+    async fn until(&self, is_so: impl Fn(Told) -> bool) -> Result<(), Failure> {
+        let begun = Instant::now();
+        loop {
+            let told = self.told().await?;
+            if is_so(told) {
+                return Ok(());
+            }
+            if begun.elapsed() > SEND_TIMEOUT {
+                let Told { answered, open } = told;
+                return Err(format!("the payouts don't arrive: {answered} were answered, {open} are in flight").into());
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    }
+}
+
+/// A provider of this process, over HTTP/1.1. Serves until it is dropped.
+struct Here {
+    provider: Arc<Provider>,
+    address: SocketAddr,
+    serving: JoinHandle<()>,
+}
+
+impl Here {
+    async fn begin() -> Result<Self, Failure> {
+        let provider = Arc::new(Provider::default());
+        let listener = TcpListener::bind("127.0.0.1:0").await?;
+        let address = listener.local_addr()?;
+        let serving = tokio::spawn(Arc::clone(&provider).serve(listener));
+        Ok(Self { provider, address, serving })
+    }
+}
+
+impl Drop for Here {
+    fn drop(&mut self) {
+        self.serving.abort();
+    }
+}
+
+/// The provider of another process, that is told under `/bench/` what to do.
+struct Remote {
+    client: Client,
+    url: String,
+}
+
+impl Remote {
+    fn new(elsewhere: &Elsewhere) -> Result<Self, Failure> {
+        let certificate = reqwest::Certificate::from_pem(&std::fs::read(&elsewhere.certificate)?)?;
+        let client = Client::builder().tls_certs_only([certificate]).timeout(Duration::from_secs(10)).build()?;
+        Ok(Self { client, url: elsewhere.url.trim_end_matches('/').to_owned() })
+    }
+
+    async fn ask(&self, what: &str) -> Result<Told, Failure> {
+        let answer = self.client.get(format!("{}/bench/{what}", self.url)).send().await?;
+        Ok(answer.error_for_status()?.json().await?)
     }
 }
 
@@ -201,18 +331,6 @@ impl Provider {
     fn let_go(&self) {
         self.is_over.store(true, Ordering::Release);
         self.over.notify_waiters();
-    }
-
-    async fn until(&self, is_so: impl Fn(&Self) -> bool) -> Result<(), Failure> {
-        let begun = Instant::now();
-        while !is_so(self) {
-            if begun.elapsed() > SEND_TIMEOUT {
-                let (open, answered) = (self.open.load(Ordering::Relaxed), self.answered.load(Ordering::Relaxed));
-                return Err(format!("the payouts don't arrive: {answered} were answered, {open} are in flight").into());
-            }
-            tokio::time::sleep(Duration::from_millis(50)).await;
-        }
-        Ok(())
     }
 }
 
