@@ -21,7 +21,7 @@ pub use issuer::{COLUMNS as ISSUER_COLUMNS, Issuer, IssuerTable, IssuerTableErro
 pub use pan::{Iin, IinDigits, IinError, Pan, PanError, masked_pan};
 pub use scheme::{CardScheme, UnknownScheme};
 pub use standing::{Screening, UnknownStatus, ValidationStatus, validation_status};
-pub use strike::{strike_encoded, strike_numbers};
+pub use strike::{strike_and_cut, strike_encoded, strike_numbers};
 
 /// A card in the clear, on its way from the vault to a provider's request. Lives in memory only.
 #[derive(Clone, Debug)]

@@ -19,7 +19,7 @@ use super::cases::{CaseClosing, CaseRefusal};
 use super::manage::Attributes;
 use super::moderation::{DecideError, Decider, Decision};
 use super::{Gateway, GatewayError};
-use crate::domain::card::strike_numbers;
+use crate::domain::card::{strike_and_cut, strike_numbers};
 use crate::domain::ids::{
     ApiKeyId, ApprovalId, DepositAccountId, ExchangeSchemeId, Mode, PayoutPointId, PayoutSchemeId, ProviderAccountId,
     RouteId, Tenant,
@@ -356,7 +356,7 @@ impl Gateway {
             Err(error) if error.is_failure() => Err(ApprovalError::Failed(error.into_gateway())),
             Err(error) => {
                 let why = error.held().map_or_else(|| error.to_string(), str::to_owned);
-                stale(strike_numbers(&why).chars().take(*REASON_CHARS.end()).collect()).await
+                stale(strike_and_cut(&why, *REASON_CHARS.end())).await
             }
         }
     }

@@ -12,6 +12,7 @@ use rust_decimal::Decimal;
 
 use super::{Gateway, GatewayError};
 use crate::domain::asset::AssetCode;
+use crate::domain::card::strike_and_cut;
 use crate::domain::exact;
 use crate::domain::ids::{DepositAccountId, ProviderAccountId, Tenant};
 use crate::providers::provider::{AccountContext, Provider, ProviderError};
@@ -276,7 +277,7 @@ fn compare(task: &SyncTask, before: &LockedDeposit, balance: Decimal, released: 
 
 /// A provider's refusal in words that may be kept: clipped, and without NUL, which PostgreSQL's text doesn't take.
 pub(super) fn told(error: &ProviderError) -> String {
-    error.to_string().chars().take(TEXT_CHARS_MAX).map(|c| if c == '\0' { '\u{fffd}' } else { c }).collect()
+    strike_and_cut(&error.to_string(), TEXT_CHARS_MAX).chars().map(|c| if c == '\0' { '\u{fffd}' } else { c }).collect()
 }
 
 pub(super) fn no_answer(timeout: Duration) -> String {

@@ -3,7 +3,7 @@
 
 use super::provider::{Outcome, PayoutOrder};
 use super::transport::{TransportError, WireResponse};
-use crate::domain::card::strike_encoded;
+use crate::domain::card::{strike_and_cut, strike_encoded};
 use crate::domain::payout::Resolution;
 
 /// The longest text of a provider that is repeated in ours, in characters.
@@ -48,5 +48,5 @@ pub fn id(text: &str) -> Option<String> {
 
 /// A provider's text, short, and without what looks like a card number.
 pub fn clipped(text: &str) -> String {
-    strike_encoded(text).chars().take(TEXT_CHARS_MAX).collect()
+    strike_and_cut(text, TEXT_CHARS_MAX)
 }

@@ -8,6 +8,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use hmac::{Hmac, KeyInit, Mac};
 use rand::TryRng;
 use rand::rngs::SysRng;
+use serde_json::json;
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 use zeroize::Zeroize;
@@ -18,7 +19,7 @@ use crate::domain::staff::SESSION_IDLE_MAX;
 use crate::gateway::access::audit::DONE;
 use crate::store::retry::transaction;
 use crate::store::staff;
-pub use crate::store::staff::SessionOwner;
+pub use crate::store::staff::{OpenSession, SessionOwner};
 
 const TOKEN_BYTES: usize = 32;
 
@@ -103,6 +104,41 @@ impl Staff {
         done?;
         tracing::info!(staff = %signed_in.owner.id, "signed out");
         Ok(())
+    }
+
+    /// One's own living sessions, those used last first.
+    pub async fn sessions_of(&self, owner: &SessionOwner) -> Result<Vec<OpenSession>, StaffError> {
+        let now = self.clock.now();
+        let mut conn = self.db.get().await?;
+        Ok(staff::sessions_of(&mut conn, owner.id, now, now - SESSION_IDLE_MAX).await?)
+    }
+
+    /// Ends sessions of one's own elsewhere: the named one, or with `None` all but the one that asks. Whether there was any: somebody
+    /// else's is none.
+    pub async fn end_sessions(
+        &self,
+        signed_in: &SignedIn,
+        id: Option<Vec<u8>>,
+        origin: Option<String>,
+    ) -> Result<bool, StaffError> {
+        let owner = &signed_in.owner;
+        let author = self.author(actor_of(&owner.email, owner.id), origin).await?;
+        let now = self.clock.now();
+        let ended: Result<usize, StaffError> = transaction(&self.db, async |conn| {
+            let ended = match &id {
+                Some(id) => usize::from(staff::end_session(conn, owner.id, id.clone()).await?),
+                None => staff::end_other_sessions(conn, owner.id, &signed_in.token.id()).await?,
+            };
+            if ended > 0 {
+                let told = json!({ "sessions": ended });
+                note(conn, &author, "staff.end_sessions", owner.id, (None, Some(told)), DONE, now).await?;
+            }
+            Ok(ended)
+        })
+        .await;
+        let ended = ended?;
+        tracing::info!(staff = %owner.id, ended, "sessions were ended from another one");
+        Ok(ended > 0)
     }
 }
 

@@ -220,6 +220,28 @@ statement! {
 }
 
 statement! {
+    /// The living ones, those used last first.
+    struct SessionsOf {
+        staff_id: StaffId as SqlUuid, alive_at: DateTime<Utc> as Timestamptz, seen_after: DateTime<Utc> as Timestamptz,
+    } -> /// A session that somebody may see and end.
+    pub OpenSession {
+        id: Vec<u8> as Bytea, created_at: DateTime<Utc> as Timestamptz, last_seen_at: DateTime<Utc> as Timestamptz,
+        ip: Option<String> as Nullable<Text>, user_agent: Option<String> as Nullable<Text>,
+    } = "SELECT id, created_at, last_seen_at, ip, user_agent FROM staff_session \
+         WHERE staff_id = ? AND expires_at > ? AND last_seen_at > ? AND NOT is_pending ORDER BY last_seen_at DESC, id"
+}
+
+statement! {
+    struct EndSession { staff_id: StaffId as SqlUuid, id: Vec<u8> as Bytea }
+        = "DELETE FROM staff_session WHERE staff_id = ? AND id = ?"
+}
+
+statement! {
+    struct EndOtherSessions { staff_id: StaffId as SqlUuid, id: Vec<u8> as Bytea }
+        = "DELETE FROM staff_session WHERE staff_id = ? AND id <> ?"
+}
+
+statement! {
     struct DeleteOldSessions { now: DateTime<Utc> as Timestamptz } = "DELETE FROM staff_session WHERE expires_at <= ?"
 }
 
@@ -579,6 +601,26 @@ pub async fn delete_session(conn: &mut AsyncPgConnection, id: &[u8; 32]) -> Quer
 }
 
 /// Forgets the sessions, of anybody, that are over by their age.
+/// The sessions of an account that were used after `seen_after` and aren't over.
+pub async fn sessions_of(
+    conn: &mut AsyncPgConnection,
+    staff_id: StaffId,
+    now: DateTime<Utc>,
+    seen_after: DateTime<Utc>,
+) -> QueryResult<Vec<OpenSession>> {
+    SessionsOf { staff_id, alive_at: now, seen_after }.load(conn).await
+}
+
+/// Ends a session, if it is this account's; whether it was.
+pub async fn end_session(conn: &mut AsyncPgConnection, staff_id: StaffId, id: Vec<u8>) -> QueryResult<bool> {
+    Ok(EndSession { staff_id, id }.execute(conn).await? == 1)
+}
+
+/// Ends every session of an account but this one; how many those were.
+pub async fn end_other_sessions(conn: &mut AsyncPgConnection, staff_id: StaffId, id: &[u8; 32]) -> QueryResult<usize> {
+    EndOtherSessions { staff_id, id: id.to_vec() }.execute(conn).await
+}
+
 pub async fn delete_old_sessions(conn: &mut AsyncPgConnection, now: DateTime<Utc>) -> QueryResult<()> {
     DeleteOldSessions { now }.execute(conn).await?;
     Ok(())

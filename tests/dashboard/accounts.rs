@@ -359,3 +359,46 @@ async fn the_console_ends_and_opens_accounts_and_leaves_a_row_of_each() {
     }
     assert_eq!(world.count("SELECT count(*) FROM audit WHERE action = 'staff.enable'").await, 2);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn ones_sessions_are_listed_and_ended_and_nobody_elses() {
+    let world = World::new().await;
+    let (here, there, third) = (world.browser(), world.browser(), world.browser());
+    for browser in [&here, &there, &third] {
+        assert_eq!(browser.sign_in(EMAIL, PASSWORD).await.status, 303);
+    }
+    world.staff.create(GRACE, "Grace", Role::Viewer, &SecretString::from(CHOSEN)).await.unwrap();
+    let hers = world.browser();
+    assert_eq!(hers.sign_in(GRACE, CHOSEN).await.status, 303);
+    let page = here.get("/dashboard/account").await;
+    let listed = |page: &Answer| -> Vec<String> {
+        let ids = page.body.split(r#"name="session" value=""#).skip(1);
+        ids.map(|rest| rest.split('"').next().unwrap().to_owned()).collect()
+    };
+    // Its own has no button.
+    let others = listed(&page);
+    assert_eq!((others.len(), page.body.matches("this one").count()), (2, 1), "{}", page.body);
+    let end = "/dashboard/account/sessions/end";
+
+    // Without the form's token nothing ends; nor does somebody else's session, or what is no session at all.
+    assert_eq!(here.post(end, &[("session", &others[0])]).await.status, 403);
+    let token = page.form_token();
+    for session in ["AAAA", others[0].trim_end_matches(|last| others[0].ends_with(last))] {
+        assert_eq!(here.post(end, &[("form_token", &token), ("session", session)]).await.status, 303);
+    }
+    let her_token = hers.get("/dashboard/account/password").await.form_token();
+    assert_eq!(hers.post(end, &[("form_token", &her_token), ("session", &others[0])]).await.status, 303);
+    assert_eq!(here.post(end, &[("form_token", &token), ("session", "not base64!")]).await.status, 404);
+    assert_eq!(listed(&here.get("/dashboard/account").await).len(), 2);
+
+    // Used last first: the third browser's stands before the second's.
+    let ended = here.post(end, &[("form_token", &token), ("session", &others[0])]).await;
+    assert_eq!(ended.location.as_deref(), Some("/dashboard/account?ended=1"));
+    let statuses = [there.get("/dashboard/account").await.status, third.get("/dashboard/account").await.status];
+    assert!(statuses == [200, 303] || statuses == [303, 200], "{statuses:?}");
+    assert_eq!(here.post(end, &[("form_token", &token)]).await.status, 303);
+    for (browser, status) in [(&here, 200), (&there, 303), (&third, 303)] {
+        assert_eq!(browser.get("/dashboard/account").await.status, status);
+    }
+    assert_eq!(world.count("SELECT count(*) FROM audit WHERE action = 'staff.end_sessions'").await, 2);
+}

@@ -55,6 +55,16 @@ pub fn strike_numbers(text: &str) -> Cow<'_, str> {
     without(text, &found)
 }
 
+/// [`strike_encoded`], and at most so many characters of it. Struck before and after the cut: digits of a run that is too long for a number
+/// may be left as one that isn't.
+pub fn strike_and_cut(text: &str, chars_max: usize) -> String {
+    let cut: String = strike_encoded(text).chars().take(chars_max).collect();
+    match strike_encoded(&cut) {
+        Cow::Borrowed(_) => cut,
+        Cow::Owned(struck) => struck.chars().take(chars_max).collect(),
+    }
+}
+
 /// [`strike_numbers`], and without words that hold a number in hexadecimal or base64: for texts of whoever may have been sent one.
 pub fn strike_encoded(text: &str) -> Cow<'_, str> {
     let struck = strike_numbers(text);
@@ -275,6 +285,18 @@ const LENIENT: GeneralPurpose = GeneralPurpose::new(
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_a_cut_leaves_is_struck_as_well() {
+        // Twenty digits are no card number; the first sixteen of them are.
+        let long = "no 41111111111111112222, sorry";
+        assert_eq!(strike_numbers(long), long);
+        assert_eq!(strike_and_cut(long, 19), "no [card number]");
+        assert_eq!(strike_and_cut(long, 100), long);
+        // Nor is a number halved by the cut.
+        assert_eq!(strike_and_cut("no 4111111111111111", 14), "no [card numbe");
+        assert_eq!(strike_and_cut("no 41111111111111112222, sorry", 16), "no 4111111111111");
+    }
 
     #[test]
     fn card_numbers_are_struck_out_however_they_are_written() {

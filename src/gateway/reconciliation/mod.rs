@@ -19,6 +19,7 @@ pub use job::ReconcileTask;
 
 use super::complete::{Report, Source};
 use super::{Gateway, GatewayError};
+use crate::domain::card::strike_and_cut;
 use crate::domain::ids::{ProviderAccountId, Tenant};
 use crate::domain::payout::Resolution;
 use crate::domain::reconciliation::{self, DifferenceKind, Finding, Line, Ours, Scope, Truth};
@@ -128,7 +129,7 @@ impl Gateway {
         let outcome = self.compare(wanted, &run).await;
         let (counts, error) = match &outcome {
             Ok(reconciled) => (reconciled.counts, None),
-            Err(error) => (Counts::default(), Some(error.to_string().chars().take(300).collect::<String>())),
+            Err(error) => (Counts::default(), Some(strike_and_cut(&error.to_string(), 300))),
         };
         let is_ours = transaction(&self.db, async |conn| {
             let now = self.clock.now();

@@ -4,6 +4,8 @@ use actix_web::http::StatusCode;
 use actix_web::http::header::{LOCATION, SET_COOKIE};
 use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder, web};
 use askama::Template;
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use secrecy::SecretString;
 use serde::Deserialize;
 use zeroize::Zeroizing;
@@ -11,9 +13,10 @@ use zeroize::Zeroizing;
 use super::assets::STYLE_SHEET_HREF;
 use super::cookies::Cookie;
 use super::error::PageError;
-use super::parts::html;
+use super::parts::{Moment, html};
 use super::visitor::{Newcomer, check_form_of, whence};
 use crate::staff::own::{Demand, Offer};
+use crate::staff::session::OpenSession;
 use crate::staff::{SignedIn, Staff, StaffError};
 
 #[derive(Template)]
@@ -27,6 +30,31 @@ struct AccountPage<'a> {
     has_totp: bool,
     codes_left: i64,
     is_changed: bool,
+    is_ended: bool,
+    sessions: Vec<SessionLine>,
+}
+
+struct SessionLine {
+    /// What the form sends back; nobody signs in with it.
+    id: String,
+    ip: String,
+    user_agent: String,
+    begun_at: Moment,
+    seen_at: Moment,
+    is_this: bool,
+}
+
+impl SessionLine {
+    fn of(session: OpenSession, signed_in: &SignedIn) -> Self {
+        Self {
+            is_this: session.id == signed_in.token.id(),
+            id: URL_SAFE_NO_PAD.encode(&session.id),
+            ip: session.ip.unwrap_or_else(|| "not known".to_owned()),
+            user_agent: session.user_agent.unwrap_or_else(|| "not told".to_owned()),
+            begun_at: Moment::of(session.created_at),
+            seen_at: Moment::of(session.last_seen_at),
+        }
+    }
 }
 
 #[derive(Template)]
@@ -60,6 +88,15 @@ struct CodesPage<'a> {
 #[derive(Debug, Default, Deserialize)]
 pub struct Query {
     changed: Option<String>,
+    ended: Option<String>,
+}
+
+/// Which sessions are to end: the named one, or all others.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+pub struct EndForm {
+    form_token: String,
+    session: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -93,6 +130,7 @@ pub async fn page(
     query: web::Query<Query>,
 ) -> Result<HttpResponse, PageError> {
     let owner = &signed_in.owner;
+    let sessions = staff.sessions_of(owner).await?;
     let page = AccountPage {
         css: &STYLE_SHEET_HREF,
         form_token: signed_in.token.form_token(),
@@ -102,8 +140,26 @@ pub async fn page(
         has_totp: owner.has_totp,
         codes_left: staff.recovery_codes_left(owner).await?,
         is_changed: query.changed.is_some(),
+        is_ended: query.ended.is_some(),
+        sessions: sessions.into_iter().map(|session| SessionLine::of(session, &signed_in)).collect(),
     };
     Ok(html(HttpResponse::Ok(), &page)?)
+}
+
+/// Ends sessions elsewhere. One that is over already is as good as ended.
+pub async fn end_sessions(
+    Newcomer(signed_in): Newcomer,
+    staff: web::Data<Staff>,
+    form: web::Form<EndForm>,
+    request: HttpRequest,
+) -> Result<HttpResponse, PageError> {
+    check_form_of(&signed_in, &form.form_token)?;
+    let id = match form.session.as_deref().filter(|text| !text.is_empty()) {
+        None => None,
+        Some(text) => Some(URL_SAFE_NO_PAD.decode(text).map_err(|_| PageError::NotFound)?),
+    };
+    staff.end_sessions(&signed_in, id, whence(&request).origin()).await?;
+    Ok(HttpResponse::SeeOther().insert_header((LOCATION, "/dashboard/account?ended=1")).finish())
 }
 
 pub async fn password_page(Newcomer(signed_in): Newcomer, staff: web::Data<Staff>) -> Result<HttpResponse, PageError> {

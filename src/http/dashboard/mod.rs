@@ -118,6 +118,7 @@ fn table() -> Vec<(Address, Route)> {
         post("/sign-in/code", Anybody, web::to(sign_in::code_submit)),
         post("/sign-out", view, web::to(sign_in::sign_out)),
         get("/account", view, web::to(account::page)),
+        post("/account/sessions/end", view, web::to(account::end_sessions)),
         get("/account/password", view, web::to(account::password_page)),
         post("/account/password", view, web::to(account::password_submit)),
         get("/account/totp", view, web::to(account::totp_page)),
