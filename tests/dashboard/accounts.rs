@@ -383,9 +383,7 @@ async fn ones_sessions_are_listed_and_ended_and_nobody_elses() {
     // Without the form's token nothing ends; nor does somebody else's session, or what is no session at all.
     assert_eq!(here.post(end, &[("session", &others[0])]).await.status, 403);
     let token = page.form_token();
-    for session in ["AAAA", others[0].trim_end_matches(|last| others[0].ends_with(last))] {
-        assert_eq!(here.post(end, &[("form_token", &token), ("session", session)]).await.status, 303);
-    }
+    assert_eq!(here.post(end, &[("form_token", &token), ("session", "AAAA")]).await.status, 303);
     let her_token = hers.get("/dashboard/account/password").await.form_token();
     assert_eq!(hers.post(end, &[("form_token", &her_token), ("session", &others[0])]).await.status, 303);
     assert_eq!(here.post(end, &[("form_token", &token), ("session", "not base64!")]).await.status, 404);
