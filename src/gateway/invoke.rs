@@ -15,7 +15,7 @@ use super::{Gateway, GatewayError};
 use crate::domain::card::{BillingAddress, CardDetails, CardExpiry, CardScheme};
 use crate::domain::ids::PayoutRequestId;
 use crate::domain::payout::{PayoutEvent, PayoutStatus};
-use crate::providers::echo;
+use crate::providers::echo::{self, Sent};
 use crate::providers::provider::{Destination, Outcome, PayoutOrder};
 use crate::store::cards::{self, Card};
 use crate::store::events;
@@ -152,10 +152,8 @@ impl Gateway {
             Some(address) => echo::without_address(outcome, &address),
             None => outcome,
         };
-        let outcome = match &destination.card {
-            Some(card) => echo::without_number(outcome, &card.pan),
-            None => outcome,
-        };
+        let sent = destination.card.as_ref().map_or(Sent::NoNumber, |card| Sent::Number(&card.pan));
+        let outcome = echo::without_number(outcome, sent);
         Some(self.report(payout, Source::Send { epoch: task.epoch, sends: payout.sends }, outcome))
     }
 
