@@ -397,8 +397,14 @@ impl Gateway {
         match self.carry_out_change(&asker, &change, &Gate::Approved(Arc::clone(&approved))).await {
             Ok(()) if approved.done.get().is_some() => Ok(()),
             Ok(()) => stale("it was made already".to_owned()).await,
-            // It stays open: the same may work a moment later.
-            Err(error) if error.is_failure() => Err(ApprovalError::Failed(error.into_gateway())),
+            Err(error) if error.is_failure() => {
+                // Of two who approve at once, one may find that the other's change is there.
+                let now = self.clock.now();
+                let conn = self.db.get().await?;
+                let is_open = approvals::find(&conn, mode, id).await?.is_some_and(|found| found.is_open(now));
+                // It stays open: the same may work a moment later.
+                Err(if is_open { ApprovalError::Failed(error.into_gateway()) } else { ApprovalError::Over })
+            }
             Err(error) => {
                 let why = error.held().map_or_else(|| error.to_string(), str::to_owned);
                 stale(strike_numbers(&why).chars().take(*REASON_CHARS.end()).collect()).await
