@@ -191,7 +191,7 @@ async fn a_scheme_as_long_as_a_body_may_be_waits_like_any_other_and_is_shown_who
     let names: Vec<String> = (0..900).map(|n| format!("{n:0>62}")).collect();
     let condition = json!({ "attribute": "customer.reference", "operator": "in", "value": names });
     let strategies = json!({ "strategies": [{ "strategy": "direct", "routes": ["sandbox-a-card-eur"] }] });
-    let mut wish = json!({ "code": "long", "name": "Long", "comment": "",
+    let mut wish = json!({ "code": "long", "name": "Long",
         "body": { "services": { "card_eur": { "if": condition, "then": strategies, "else": strategies } } } });
     let whole = |wish: &Value| json!({ "data": { "type": "payout-scheme", "attributes": wish } }).to_string().len();
     // Up to the last byte, but for a few of the document's own.
