@@ -8,7 +8,7 @@ use crate::config::telemetry::{LogFormat, TelemetrySettings};
 
 /// Starts logging to standard error. Called once, by a process's `main`.
 pub fn start(settings: &TelemetrySettings) {
-    let filter = EnvFilter::try_new(&settings.level).unwrap_or_else(|_| EnvFilter::new("info"));
+    let filter = EnvFilter::try_new(filtered(&settings.level)).unwrap_or_else(|_| EnvFilter::new("info"));
     let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
     let started = match settings.format {
         LogFormat::Text => builder.with_ansi(false).try_init(),
@@ -23,6 +23,13 @@ pub fn start(settings: &TelemetrySettings) {
     }));
 }
 
+/// The level, without what any stranger can have written as often as they like: the server below takes each head that isn't HTTP for an
+/// error of its own, before anybody is counted. Whoever asks for details is told that too.
+fn filtered(level: &str) -> String {
+    let asks_for_details = ["actix", "debug", "trace"].iter().any(|word| level.to_ascii_lowercase().contains(word));
+    if asks_for_details { level.to_owned() } else { format!("{level},actix_http::h1::dispatcher=off") }
+}
+
 /// What a panic says, where it is our own words. What is put together when it happens can hold anything: the text that was cut at a wrong
 /// place, or what an error shows of itself.
 fn said_by(payload: &(dyn Any + Send)) -> &'static str {
@@ -34,6 +41,18 @@ mod tests {
     use std::panic::catch_unwind;
 
     use super::*;
+
+    #[test]
+    fn strangers_write_no_errors_unless_details_are_wanted() {
+        for level in ["info", "warn", "landfall=info,warn"] {
+            let filter = filtered(level);
+            assert!(filter.starts_with(level) && filter.ends_with("dispatcher=off"), "{filter}");
+            assert!(EnvFilter::try_new(&filter).is_ok(), "{filter}");
+        }
+        for level in ["trace", "info,actix_http=warn", "DEBUG"] {
+            assert_eq!(filtered(level), level);
+        }
+    }
 
     #[test]
     fn a_panic_tells_our_own_words_and_nothing_that_was_worked_on() {

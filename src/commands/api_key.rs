@@ -88,7 +88,7 @@ async fn author(app: &App, whose: &Whose) -> Result<Author, Failure> {
         return Err(format!("{} mode isn't served here (modes)", whose.mode).into());
     }
     let user = app.wallet.user(&whose.partner, whose.mode, "api-key", None).await?;
-    Ok(Author::command(user.tenant))
+    Ok(Author { origin: Some(super::console::origin()), ..Author::command(user.tenant) })
 }
 
 async fn create(app: &App, arguments: CreateArguments) -> Result<ExitCode, Failure> {

@@ -103,7 +103,7 @@ async fn author(app: &App, whose: &Whose, by: &str) -> Result<Author, Failure> {
         return Err(format!("{} mode isn't served here (modes)", whose.mode).into());
     }
     let user = app.wallet.user(&whose.partner, whose.mode, "block", None).await?;
-    Ok(Author { actor: super::actor(by)?, ..Author::command(user.tenant) })
+    super::author(by, user.tenant)
 }
 
 async fn add(app: &App, arguments: AddArguments) -> Result<ExitCode, Failure> {

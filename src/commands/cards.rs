@@ -6,7 +6,6 @@ use clap::{Args, Subcommand};
 use landfall::app::{App, Database};
 use landfall::config::Settings;
 use landfall::domain::ids::{CardId, Mode};
-use landfall::gateway::access::audit::Author;
 
 use super::{Failure, complain, system_clock};
 
@@ -85,7 +84,7 @@ async fn settled(app: &App, settle: &Settle, approve: bool) -> Result<ExitCode, 
         return Err(format!("{} mode isn't served here (modes)", whose.mode).into());
     }
     let user = app.wallet.user(&whose.partner, whose.mode, "cards", None).await?;
-    let author = Author { actor: super::actor(&settle.by)?, ..Author::command(user.tenant) };
+    let author = super::author(&settle.by, user.tenant)?;
     app.gateway.settle_card(&author, settle.id, approve, &settle.reason).await.map_err(super::said)?;
     println!("{}  {}", settle.id, if approve { "approved" } else { "declined" });
     Ok(ExitCode::SUCCESS)

@@ -141,7 +141,7 @@ async fn author(app: &App, tenant: Tenant, by: &str) -> Result<Author, Failure> 
     if !app.settings.modes.contains(&tenant.mode) {
         return Err(format!("{} mode isn't served here (modes)", tenant.mode).into());
     }
-    Ok(Author { actor: super::actor(by)?, ..Author::command(tenant) })
+    super::author(by, tenant)
 }
 
 fn name(known: &[(PartnerId, String)], key: &DekRecord) -> String {

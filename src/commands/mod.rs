@@ -7,6 +7,7 @@ mod bench;
 mod block;
 mod cards;
 mod config;
+mod console;
 mod data_keys;
 mod demo;
 mod keys;
@@ -27,7 +28,9 @@ use clap::{Parser, Subcommand};
 use landfall::app::Database;
 use landfall::clock::{Clock, SystemClock};
 use landfall::config::Settings;
+use landfall::domain::ids::Tenant;
 use landfall::gateway::access::Refusal;
+use landfall::gateway::access::audit::Author;
 
 /// Landfall: a crypto-to-fiat card payout backend.
 #[derive(Parser)]
@@ -158,6 +161,11 @@ fn said(refusal: Refusal) -> Failure {
 fn actor(by: &str) -> Result<String, Failure> {
     let is_name = (1..=100).contains(&by.len()) && by.chars().all(|c| c.is_ascii_graphic());
     if is_name { Ok(format!("cli:{by}")) } else { Err("--by is a name of 1 to 100 letters, digits and signs".into()) }
+}
+
+/// Whoever typed a command that changes something of `tenant`, by the name they give.
+fn author(by: &str, tenant: Tenant) -> Result<Author, Failure> {
+    Ok(Author::new(tenant, actor(by)?, Some(console::origin())))
 }
 
 fn system_clock() -> Arc<dyn Clock> {

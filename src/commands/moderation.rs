@@ -17,7 +17,7 @@ use rust_decimal::Decimal;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::{Failure, actor, complain, system_clock};
+use super::{Failure, actor, complain, console, system_clock};
 
 #[derive(Subcommand)]
 pub enum Command {
@@ -321,7 +321,7 @@ async fn decider(app: &App, mode: Mode, by: &str) -> Result<Decider, Failure> {
             return Err("another person has to approve this: --by is the e-mail address of your staff account, an operator's or an admin's".into());
         }
     }
-    Ok(Decider { actor: actor(by)?, origin: None })
+    Ok(Decider { actor: actor(by)?, origin: Some(console::origin()) })
 }
 
 fn waiting(waits: &Waits) -> ExitCode {

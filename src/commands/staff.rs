@@ -12,7 +12,7 @@ use landfall::gateway::access::audit::Author;
 use landfall::staff::accounts::Listed;
 use secrecy::{ExposeSecret, SecretString};
 
-use super::{Failure, actor, complain, system_clock};
+use super::{Failure, actor, complain, console, system_clock};
 
 #[derive(Subcommand)]
 pub enum Command {
@@ -96,7 +96,8 @@ pub async fn run(settings: Settings, command: Command) -> Result<ExitCode, Failu
 }
 
 async fn author(app: &App, whose: &Whose) -> Result<Author, Failure> {
-    Ok(app.staff.console(actor(&whose.by)?).await?)
+    let author = app.staff.console(actor(&whose.by)?).await?;
+    Ok(Author { origin: Some(console::origin()), ..author })
 }
 
 async fn obey(app: &App, command: Command) -> Result<ExitCode, Failure> {

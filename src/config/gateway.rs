@@ -75,7 +75,8 @@ pub struct GatewaySettings {
     pub fees: Vec<FeeSeed>,
 }
 
-/// `[gateway.retention]`: how long what nothing open refers to any more is kept. `0` keeps events and cards for good.
+/// `[gateway.retention]`: how long what nothing open refers to any more is kept. Events and cards are kept for good unless a time is set:
+/// how long they have to be there is the law's, and what is gone is gone.
 #[derive(Clone, Copy, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Retention {
@@ -83,11 +84,11 @@ pub struct Retention {
     pub idempotency_hours: u32,
     /// Providers' callbacks with their bodies, after they came. 7 to 3650.
     pub callback_days: u32,
-    /// The events of a payout request, after it was over. 90 to 3650.
-    #[serde(deserialize_with = "unless_zero")]
+    /// The events of a payout request, after it was over. 90 to 3650; `None`, or 0: for good.
+    #[serde(default, deserialize_with = "unless_zero")]
     pub event_days: Option<u32>,
-    /// A card that is neither added again nor paid to. 30 to 3650.
-    #[serde(deserialize_with = "unless_zero")]
+    /// A card that is neither added again nor paid to. 30 to 3650; `None`, or 0: for good.
+    #[serde(default, deserialize_with = "unless_zero")]
     pub unused_card_days: Option<u32>,
 }
 

@@ -18,21 +18,26 @@ use super::access::{Caller, Refusal, Scope};
 use super::cases::{CaseClosing, CaseRefusal};
 use super::manage::Attributes;
 use super::moderation::{DecideError, Decider, Decision};
+use super::sealing::sealed_again;
 use super::{Gateway, GatewayError};
 use crate::domain::card::{strike_and_cut, strike_numbers};
 use crate::domain::ids::{
     ApiKeyId, ApprovalId, DepositAccountId, ExchangeSchemeId, Mode, PayoutPointId, PayoutSchemeId, ProviderAccountId,
     RouteId, Tenant,
 };
-use crate::store::approvals::{self, Approval, Verdict};
+pub use crate::store::approvals::Approval;
+use crate::store::approvals::{self, Verdict};
 use crate::store::error::DbError;
 use crate::store::retry::{TransactionError, transaction};
-use crate::vault::{CHANGE_COLUMN, Context, Sealed, TOLD_COLUMN, VaultError};
+use crate::vault::{CHANGE_COLUMN, Context, EnvelopeError, Sealed, TOLD_COLUMN, VaultError};
 
 /// How many changes of a partner wait at once in a mode.
 pub const OPEN_MAX: i64 = 500;
 /// How many characters the reason of a decision may have.
 const REASON_CHARS: std::ops::RangeInclusive<usize> = 3..=1_000;
+
+/// What stands for a credential.
+const NOT_SHOWN: &str = "(not shown)";
 
 /// What needs a second person.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -99,6 +104,8 @@ pub struct ApprovalPage {
     pub approval: Approval,
     /// What it was before and is after it.
     pub told: Asked,
+    /// What was sent, where that is more than is told: a scheme's whole body. Without credentials.
+    pub wish: Option<Value>,
     /// Whether it is about who may call the API.
     pub is_about_keys: bool,
 }
@@ -222,11 +229,39 @@ impl Change {
         matches!(self, Change::CreateKey { .. } | Change::ChangeKey { .. })
     }
 
+    /// What a key needs to ask for it; `None`: keys don't.
+    const fn scope(&self) -> Option<Scope> {
+        match self {
+            Change::Decide(_) | Change::CloseCase { .. } => None,
+            Change::CreateKey { .. } | Change::ChangeKey { .. } => Some(Scope::KeysWrite),
+            Change::Configure { .. } => Some(Scope::RoutingWrite),
+        }
+    }
+
+    /// What was sent, for the second person: the audit trail keeps less, such as no body of a scheme. Nobody is shown credentials.
+    fn wish(&self) -> Option<Value> {
+        let Change::Configure { given, .. } = self else { return None };
+        let mut given = given.clone();
+        match given.get_mut("credentials") {
+            Some(Value::Object(credentials)) => credentials.values_mut().for_each(hide),
+            Some(other) => hide(other),
+            None => {}
+        }
+        Some(Value::Object(given))
+    }
+
     fn maker(&self) -> Option<&Maker> {
         match self {
             Change::Decide(_) | Change::CloseCase { .. } => None,
             Change::CreateKey { by, .. } | Change::ChangeKey { by, .. } | Change::Configure { by, .. } => Some(by),
         }
+    }
+}
+
+/// A credential as it is shown: whether it is set, or removed.
+fn hide(credential: &mut Value) {
+    if !credential.is_null() {
+        *credential = Value::String(NOT_SHOWN.to_owned());
     }
 }
 
@@ -254,19 +289,36 @@ impl Gateway {
         }
         let asked = seen.get().map(Asked::from);
         let asked = asked.ok_or_else(|| GatewayError::Corrupt("nothing was asked for".to_owned()))?;
-        let (id, now) = (ApprovalId::new(), self.clock.now());
-        let seal = async |column, bytes: Vec<u8>| {
-            let place = place(asker.tenant, id, column);
-            self.vault.seal(&place, &bytes).await.map_err(|error| ChangeError::from(unsealed(&error)))
-        };
-        let told = seal(TOLD_COLUMN, written(&(&asked, &asker.actor))?).await?;
-        let sealed = seal(CHANGE_COLUMN, written(change)?).await?;
         let waits = Waits {
-            id,
+            id: ApprovalId::new(),
             action: asked.action.clone(),
             object: asked.object.clone(),
-            expires_at: now + self.second_person.ttl,
+            expires_at: self.clock.now() + self.second_person.ttl,
         };
+        match sealed_again(&self.vault, asker.tenant, || self.write_down(asker, change, &asked, &waits)).await {
+            Ok(()) => Ok(Some(waits)),
+            Err(Refusal::Failed(GatewayError::Db(error))) if error.is_conflict_on(approvals::ONCE) => {
+                let detail = "another change of it waits for a second person already";
+                Err(Refusal::conflict("WAITS_ALREADY", detail).into())
+            }
+            Err(refusal) => Err(refusal.into()),
+        }
+    }
+
+    /// Writes down what waits from now on.
+    async fn write_down(&self, asker: &Author, change: &Change, asked: &Asked, waits: &Waits) -> Result<(), Refusal> {
+        let (id, now) = (waits.id, self.clock.now());
+        let seal = async |column, bytes: Vec<u8>| match self.vault.seal(&place(asker.tenant, id, column), &bytes).await
+        {
+            Ok(sealed) => Ok(sealed),
+            Err(VaultError::Envelope(EnvelopeError::TooLong)) => {
+                let detail = "This is too long to wait for a second person.";
+                Err(Refusal::invalid("/data/attributes", "TOO_LONG", detail))
+            }
+            Err(error) => Err(unsealed(&error).into()),
+        };
+        let told = seal(TOLD_COLUMN, written(&(asked, &asker.actor))?).await?;
+        let sealed = seal(CHANGE_COLUMN, written(change)?).await?;
         let approval = Approval {
             partner_id: asker.tenant.partner_id,
             mode: asker.tenant.mode,
@@ -283,9 +335,10 @@ impl Gateway {
             decided_by: None,
             decided_at: None,
             reason: None,
+            made: None,
             partner: String::new(),
         };
-        let asking: Result<(), Refusal> = transaction(&self.db, async |conn| {
+        transaction(&self.db, async |conn| {
             approvals::expire(conn, now).await?;
             if approvals::count_open(conn, asker.tenant).await? >= OPEN_MAX {
                 let detail = "too many changes wait for a second person: have some of them decided";
@@ -301,15 +354,7 @@ impl Gateway {
             };
             Ok(audit::record(conn, asker, action, now).await?)
         })
-        .await;
-        match asking {
-            Ok(()) => Ok(Some(waits)),
-            Err(Refusal::Failed(GatewayError::Db(error))) if error.is_conflict_on(approvals::ONCE) => {
-                let detail = "another change of it waits for a second person already";
-                Err(Refusal::conflict("WAITS_ALREADY", detail).into())
-            }
-            Err(refusal) => Err(refusal.into()),
-        }
+        .await
     }
 
     /// Makes a change that another person asked for: once, in one transaction with the approval's end.
@@ -352,8 +397,14 @@ impl Gateway {
         match self.carry_out_change(&asker, &change, &Gate::Approved(Arc::clone(&approved))).await {
             Ok(()) if approved.done.get().is_some() => Ok(()),
             Ok(()) => stale("it was made already".to_owned()).await,
-            // It stays open: the same may work a moment later.
-            Err(error) if error.is_failure() => Err(ApprovalError::Failed(error.into_gateway())),
+            Err(error) if error.is_failure() => {
+                // Of two who approve at once, one may find that the other's change is there.
+                let now = self.clock.now();
+                let conn = self.db.get().await?;
+                let is_open = approvals::find(&conn, mode, id).await?.is_some_and(|found| found.is_open(now));
+                // It stays open: the same may work a moment later.
+                Err(if is_open { ApprovalError::Failed(error.into_gateway()) } else { ApprovalError::Over })
+            }
             Err(error) => {
                 let why = error.held().map_or_else(|| error.to_string(), str::to_owned);
                 stale(strike_and_cut(&why, *REASON_CHARS.end())).await
@@ -400,7 +451,8 @@ impl Gateway {
     /// One change with what it changes. `None`: there is none in that mode.
     pub async fn approval(&self, mode: Mode, id: ApprovalId) -> Result<Option<ApprovalPage>, ApprovalError> {
         let Some((approval, told, change)) = self.open_approval(mode, id).await? else { return Ok(None) };
-        Ok(Some(ApprovalPage { approval, told, is_about_keys: change.is_about_keys() }))
+        let (wish, is_about_keys) = (change.wish(), change.is_about_keys());
+        Ok(Some(ApprovalPage { approval, told, wish, is_about_keys }))
     }
 
     async fn open_approval(
@@ -413,6 +465,29 @@ impl Gateway {
             approvals::find(&conn, mode, id).await?
         };
         let Some(approval) = found else { return Ok(None) };
+        let (told, change) = self.opened(&approval).await?;
+        Ok(Some((approval, told, change)))
+    }
+
+    /// What was asked for by a tenant's key, as it stands, and the scope that asking for it took. Others', and what people asked for, isn't there.
+    pub async fn approval_of(&self, tenant: Tenant, id: ApprovalId) -> Result<(Approval, Scope), Refusal> {
+        let found = {
+            let conn = self.db.get().await?;
+            approvals::find(&conn, tenant.mode, id).await?
+        };
+        let none = Refusal::NotFound { what: "approval" };
+        let Some(mut approval) = found.filter(|approval| approval.tenant() == tenant) else { return Err(none) };
+        let (_, change) = self.opened(&approval).await?;
+        let scope = change.scope().ok_or(none)?;
+        if approval.status == "open" && !approval.is_open(self.clock.now()) {
+            "expired".clone_into(&mut approval.status);
+        }
+        Ok((approval, scope))
+    }
+
+    /// What is sealed of an approval.
+    async fn opened(&self, approval: &Approval) -> Result<(Asked, Change), GatewayError> {
+        let id = approval.id;
         let open = async |column, sealed: &[u8]| {
             let place = place(approval.tenant(), id, column);
             self.vault.open(&place, &Sealed(sealed.to_vec())).await.map_err(|error| unsealed(&error))
@@ -424,9 +499,9 @@ impl Gateway {
         // The columns beside what is sealed are for lists: they must say the same, above all who can't be the second person.
         let columns = (approval.action.as_str(), approval.object.as_str(), approval.asked_by.as_str());
         if (told.action.as_str(), told.object.as_str(), asked_by.as_str()) != columns {
-            return Err(unreadable(id).into());
+            return Err(unreadable(id));
         }
-        Ok(Some((approval, told, change)))
+        Ok((told, change))
     }
 
     async fn end_approval(
@@ -442,7 +517,7 @@ impl Gateway {
         transaction(&self.db, async |conn| {
             let (by, origin, reason) = (author.actor.clone(), author.origin.clone(), reason.to_owned());
             let told = json!({"action": approval.action, "object": approval.object, "asked_by": approval.asked_by, "reason": reason});
-            let verdict = Verdict { status, by, origin, reason };
+            let verdict = Verdict { status, by, origin, reason, made: None };
             if !approvals::decide(conn, approval.tenant(), approval.id, verdict, now).await? {
                 return Err(ApprovalError::Over);
             }

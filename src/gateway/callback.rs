@@ -10,7 +10,8 @@ use super::complete::{Report, Source};
 use super::{Gateway, GatewayError};
 use crate::domain::card::strike_encoded;
 use crate::domain::ids::{ProviderAccountId, Tenant};
-use crate::providers::provider::{CallbackError, ReportedOutcome};
+use crate::providers::echo::{self, Sent, passes_for_number};
+use crate::providers::provider::{CallbackError, Outcome, ReportedOutcome};
 use crate::store::callbacks::{self, Callback, NewCallback};
 use crate::store::jobs::{self, JobKind, NewJob};
 use crate::store::payouts;
@@ -79,12 +80,16 @@ impl Gateway {
         };
         let (verified, mut reports, references) = match read {
             Ok(mut reports) => {
-                reports.retain(|report| !is_number(&report.reference));
+                reports.retain(|report| !passes_for_number(&report.reference));
+                for report in &mut reports {
+                    let outcome = std::mem::replace(&mut report.outcome, Outcome::NotFound);
+                    report.outcome = echo::without_number(outcome, Sent::NotKnown);
+                }
                 (true, serde_json::to_value(&reports).unwrap_or_default(), Vec::new())
             }
             Err(CallbackError::NotVerified { .. }) if !heeds_stray() => return Ok(Received::Unheeded),
             Err(CallbackError::NotVerified { mut references }) => {
-                references.retain(|reference| !is_number(reference));
+                references.retain(|reference| !passes_for_number(reference));
                 (false, json!(references), references)
             }
             Err(CallbackError::Malformed(_) | CallbackError::NotSupported) => return Ok(Received::Malformed),
@@ -253,11 +258,6 @@ fn redacted(body: &[u8]) -> String {
     }
     flush(&mut run, &mut out);
     out
-}
-
-/// Whether somebody else's text passes for a card number. None of our references does.
-fn is_number(text: &str) -> bool {
-    strike_encoded(text) != text
 }
 
 #[cfg(test)]

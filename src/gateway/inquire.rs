@@ -8,6 +8,7 @@ use super::account_calls::CallPermit;
 use super::complete::{Report, Source};
 use super::{Gateway, GatewayError};
 use crate::domain::payout::PayoutStatus;
+use crate::providers::echo::{self, Sent};
 use crate::providers::provider::{Inquiry, Outcome};
 use crate::store::jobs::{self, JobKind};
 use crate::store::payouts::{self, Payout};
@@ -81,6 +82,7 @@ impl Gateway {
             Err(_) => Outcome::unknown(format!("no answer within {} ms", timeout.as_millis())),
         };
         torture::reach(Place::Call("inquire after")).await.ok()?;
+        let outcome = echo::without_number(outcome, Sent::NotKnown);
         Some(self.report(payout, Source::Inquiry, outcome))
     }
 }

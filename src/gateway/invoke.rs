@@ -15,14 +15,14 @@ use super::{Gateway, GatewayError};
 use crate::domain::card::{BillingAddress, CardDetails, CardExpiry, CardScheme};
 use crate::domain::ids::PayoutRequestId;
 use crate::domain::payout::{PayoutEvent, PayoutStatus};
-use crate::providers::echo;
+use crate::providers::echo::{self, Sent};
 use crate::providers::provider::{Destination, Outcome, PayoutOrder};
 use crate::store::cards::{self, Card};
 use crate::store::events;
 use crate::store::jobs::{self, ClaimedJob, JobKind};
 use crate::store::payouts::{self, Payout};
 use crate::store::request_cards::{self, RequestCard};
-use crate::store::requests;
+use crate::store::requests::{self, PayoutRequest};
 use crate::store::retry::transaction;
 use crate::torture::{self, Place, Rule};
 use crate::vault::{CardOwner, RecordId, Sealed, SealedCard};
@@ -40,6 +40,13 @@ pub enum TargetCard {
 }
 
 impl TargetCard {
+    /// The card that a request names, to be opened as one of the request's customer: another customer's, to which somebody has led the request
+    /// in the database, doesn't open.
+    pub fn vaulted(card: Card, request: &PayoutRequest) -> Self {
+        let customer_id = request.customer_id.unwrap_or(card.customer_id);
+        TargetCard::Vaulted(Box::new(Card { customer_id, ..card }))
+    }
+
     pub fn scheme(&self) -> CardScheme {
         match self {
             TargetCard::Vaulted(card) => card.scheme,
@@ -153,10 +160,8 @@ impl Gateway {
             Some(address) => echo::without_address(outcome, &address),
             None => outcome,
         };
-        let outcome = match &destination.card {
-            Some(card) => echo::without_number(outcome, &card.pan),
-            None => outcome,
-        };
+        let sent = destination.card.as_ref().map_or(Sent::NoNumber, |card| Sent::Number(&card.pan));
+        let outcome = echo::without_number(outcome, sent);
         Some(self.report(payout, Source::Send { epoch: task.epoch, sends: payout.sends }, outcome))
     }
 
@@ -353,7 +358,9 @@ impl Gateway {
             let Some(row) = heads.iter().find(|row| row.id == payout.request_id) else { continue };
             let of_request = || came_along.iter().find(|card| card.request_id == row.id).cloned();
             let card = match row.card_id {
-                Some(id) => vaulted.iter().find(|card| card.id == id).cloned().map(Box::new).map(TargetCard::Vaulted),
+                Some(id) => {
+                    vaulted.iter().find(|card| card.id == id).cloned().map(|card| TargetCard::vaulted(card, row))
+                }
                 None => of_request().map(Box::new).map(TargetCard::OfRequest),
             };
             let description = row.description.clone();

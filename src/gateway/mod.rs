@@ -32,6 +32,7 @@ pub mod requests;
 pub mod retention;
 pub mod route_book;
 pub mod screening;
+pub mod sealing;
 pub mod seed;
 pub mod settle;
 pub mod simulate;

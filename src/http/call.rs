@@ -23,6 +23,7 @@ use super::idempotency::{self, IdempotencyKey, KeyedRequest};
 use super::key_uses::KeyUses;
 use super::limits::RateLimits;
 use super::ops::Probe;
+use super::proxies::Unbelieved;
 use crate::config::http::HttpSettings;
 use crate::gateway::Gateway;
 use crate::wallet::{User, Wallet};
@@ -42,6 +43,8 @@ pub struct Edge {
     pub connections: Arc<Connections>,
     /// How many requests are being answered.
     pub requests: AtomicUsize,
+    /// Proxies that aren't believed, and should perhaps be.
+    pub unbelieved: Unbelieved,
 }
 
 impl Edge {
@@ -53,6 +56,7 @@ impl Edge {
             limits: RateLimits::new(&settings.rate_limits),
             connections: Connections::new(&settings),
             requests: AtomicUsize::new(0),
+            unbelieved: Unbelieved::default(),
             settings,
         }
     }

@@ -40,6 +40,7 @@ impl Passed {
             return (Self { edge: None, line }, Ok(()));
         };
         let origin = Origin::find(request, &edge.settings);
+        edge.unbelieved.heed(request.headers(), origin, &edge.settings);
         request.extensions_mut().insert(origin);
         let under_way = edge.requests.fetch_add(1, Ordering::Relaxed);
         let is_surplus = request.conn_data::<Surplus>().is_some();

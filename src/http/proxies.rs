@@ -2,6 +2,8 @@
 //! what stands in it, so it is read from its end, where our own proxies write, and no further than they vouch for.
 
 use std::net::IpAddr;
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use actix_web::HttpMessage;
 use actix_web::dev::ServiceRequest;
@@ -49,18 +51,57 @@ impl Origin {
     }
 }
 
+/// How long what was said of a proxy isn't said again.
+const SAID_EVERY: Duration = Duration::from_secs(3_600);
+
+/// Says that calls come through a proxy which isn't believed: then all its callers count as one, in rate limits, API keys' networks and
+/// the audit trail. Anybody can send such headers, so it is said at the first of them and then seldom.
+#[derive(Default)]
+pub struct Unbelieved(Mutex<Option<Instant>>);
+
+impl Unbelieved {
+    /// Looks at a request. Answers whether something was said.
+    pub fn heed(&self, headers: &HeaderMap, origin: Origin, settings: &HttpSettings) -> bool {
+        let has = |name: HeaderName| headers.contains_key(name);
+        let Some(peer) = origin.peer.filter(|_| has(X_FORWARDED_FOR) || has(FORWARDED)) else { return false };
+        let is_named = is_trusted(&settings.trusted_proxies, peer);
+        if is_named && has(header_of(settings.forwarded_header)) {
+            return false;
+        }
+        {
+            let mut said = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+            if said.is_some_and(|at| at.elapsed() < SAID_EVERY) {
+                return false;
+            }
+            *said = Some(Instant::now());
+        }
+        if is_named {
+            tracing::warn!(%peer, "a proxy writes another header than http.forwarded_header: its callers count as one");
+        } else {
+            tracing::warn!(
+                %peer,
+                "a request was forwarded by an address that http.trusted_proxies doesn't name: if it is a proxy of yours, its callers count as one"
+            );
+        }
+        true
+    }
+}
+
+const fn header_of(which: ForwardedHeader) -> HeaderName {
+    match which {
+        ForwardedHeader::XForwardedFor => X_FORWARDED_FOR,
+        ForwardedHeader::Forwarded => FORWARDED,
+    }
+}
+
 pub fn is_trusted(proxies: &[Network], address: IpAddr) -> bool {
     proxies.iter().any(|network| network.contains(address))
 }
 
 /// The whole of the header, however many lines it came in. `None`: it isn't there.
 fn said(headers: &HeaderMap, which: ForwardedHeader) -> Option<String> {
-    let name: HeaderName = match which {
-        ForwardedHeader::XForwardedFor => X_FORWARDED_FOR,
-        ForwardedHeader::Forwarded => FORWARDED,
-    };
     // A line that is no text hides what is left of it, and nothing to its right.
-    let lines: Vec<&str> = headers.get_all(name).map(|line| line.to_str().unwrap_or("?")).collect();
+    let lines: Vec<&str> = headers.get_all(header_of(which)).map(|line| line.to_str().unwrap_or("?")).collect();
     if lines.is_empty() { None } else { Some(lines.join(",")) }
 }
 
@@ -157,6 +198,23 @@ mod tests {
     fn rfc(lines: &[&str]) -> Option<String> {
         let headers: Vec<_> = lines.iter().map(|line| ("Forwarded", *line)).collect();
         found(ForwardedHeader::Forwarded, "10.0.0.1", &headers)
+    }
+
+    #[test]
+    fn a_proxy_that_is_not_believed_is_told_of_once() {
+        let settings = settings(ForwardedHeader::XForwardedFor);
+        let heeds = |unbelieved: &Unbelieved, peer: &str, header: &'static str| {
+            let request = actix_web::test::TestRequest::get().append_header((header, "198.51.100.1")).to_srv_request();
+            unbelieved.heed(request.headers(), Origin::direct(peer.parse().ok()), &settings)
+        };
+        let unbelieved = Unbelieved::default();
+        for (peer, header) in [("192.0.2.7", "Accept"), ("10.0.0.1", "X-Forwarded-For"), ("10.0.0.1", "Accept")] {
+            assert!(!heeds(&unbelieved, peer, header), "{peer} {header}");
+        }
+        assert!(heeds(&unbelieved, "192.0.2.7", "X-Forwarded-For"));
+        assert!(!heeds(&unbelieved, "192.0.2.8", "Forwarded"), "seldom");
+        assert!(heeds(&Unbelieved::default(), "192.0.2.7", "Forwarded"));
+        assert!(heeds(&Unbelieved::default(), "10.0.0.1", "Forwarded"), "the other header than the one that is read");
     }
 
     #[test]

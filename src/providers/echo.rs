@@ -1,5 +1,10 @@
 //! Providers that repeat in an answer what they were sent: texts are struck of card numbers by [`told`](super::told), and here of a holder's
-//! address; an id that has the very number is none. So neither is kept, shown or told on with the outcome.
+//! address; an id that has the number is none. So neither is kept, shown or told on with the outcome.
+//!
+//! Of ids there is one rule, for whatever adapter told them. What only looks like a card number may be a provider's id, and is the one by which a
+//! payout is asked about: to lose it may leave its fate unknown. So where the number that was sent is known, the id is held against that
+//! very number. Where it isn't, in answers to later questions, callbacks and reports, nobody can tell, and what passes for a card number is
+//! none: the id that the send was answered with is kept already, and our own reference is always there to ask by.
 
 use zeroize::Zeroizing;
 
@@ -35,20 +40,42 @@ pub fn without_address(outcome: Outcome, address: &BillingAddress) -> Outcome {
     }
 }
 
-/// `outcome`, without ids and codes that have the digits of `pan`. What only looks like a card number may be a provider's id, and is one by which
-/// a payout is asked about: so it is held against the very number that was sent.
-pub fn without_number(outcome: Outcome, pan: &Pan) -> Outcome {
-    let has_number = |text: &str| {
-        let digits: Zeroizing<String> = Zeroizing::new(text.chars().filter(char::is_ascii_digit).collect());
-        digits.contains(pan.expose()) || (strike_encoded(text) != text && strike_numbers(text) == text)
-    };
+/// What a provider was sent that it may repeat.
+#[derive(Clone, Copy)]
+pub enum Sent<'a> {
+    Number(&'a Pan),
+    /// It pays to no card.
+    NoNumber,
+    NotKnown,
+}
+
+impl Sent<'_> {
+    fn is_in(self, text: &str) -> bool {
+        match self {
+            Sent::Number(pan) => {
+                let digits: Zeroizing<String> = Zeroizing::new(text.chars().filter(char::is_ascii_digit).collect());
+                digits.contains(pan.expose()) || (passes_for_number(text) && strike_numbers(text) == text)
+            }
+            Sent::NoNumber => false,
+            Sent::NotKnown => passes_for_number(text),
+        }
+    }
+}
+
+/// Whether a text could hold a card number, in any spelling.
+pub fn passes_for_number(text: &str) -> bool {
+    strike_encoded(text) != text
+}
+
+/// `outcome`, without ids and codes that have what was sent of a card number.
+pub fn without_number(outcome: Outcome, sent: Sent<'_>) -> Outcome {
     let cleared = |mut ids: ProviderIds| {
         for id in [&mut ids.original_id, &mut ids.rrn, &mut ids.arn] {
-            *id = id.take().filter(|id| !has_number(id));
+            *id = id.take().filter(|id| !sent.is_in(id));
         }
         ids
     };
-    let text = |text: String| if has_number(&text) { STRUCK.to_owned() } else { text };
+    let text = |text: String| if sent.is_in(&text) { STRUCK.to_owned() } else { text };
     match outcome {
         Outcome::Processed { amount, ids } => Outcome::Processed { amount, ids: cleared(ids) },
         Outcome::Pending { ids } => Outcome::Pending { ids: cleared(ids) },
@@ -151,13 +178,18 @@ mod tests {
     #[test]
     fn an_id_that_is_the_number_is_none_and_one_that_only_looks_like_a_number_stays() {
         let pan = Pan::parse("4111111111111111").unwrap();
-        let told = |id: &str| {
-            let ids = ProviderIds { original_id: Some(id.to_owned()), ..ProviderIds::default() };
-            match without_number(Outcome::Pending { ids }, &pan) {
-                Outcome::Pending { ids } => ids.original_id,
+        let kept = |id: &str, sent: Sent<'_>| {
+            let id = Some(id.to_owned());
+            let ids = ProviderIds { original_id: id.clone(), rrn: id.clone(), arn: id, debited: None };
+            match without_number(Outcome::Pending { ids }, sent) {
+                Outcome::Pending { ids } => {
+                    assert!(ids.original_id == ids.rrn && ids.rrn == ids.arn);
+                    ids.original_id
+                }
                 other => panic!("{other:?}"),
             }
         };
+        let told = |id: &str| kept(id, Sent::Number(&pan));
         for id in [
             "4111111111111111",
             "card-4111-1111-1111-1111",
@@ -169,13 +201,19 @@ mod tests {
         for id in ["5555555555554444", "411111111111", "tr_8ac7a4a1", "NPQSldEOV8cUKvoLOeSjl06WsFmbtPhDcX"] {
             assert_eq!(told(id).as_deref(), Some(id));
         }
+        // Where nobody knows what was sent, nothing that passes for a number is kept; where none was, whatever it is.
+        for id in ["4111111111111111", "5555555555554444", "tr-5555-5555-5555-4444", "NTU1NTU1NTU1NTU1NDQ0NA"] {
+            assert_eq!(kept(id, Sent::NotKnown), None, "{id}");
+            assert_eq!(kept(id, Sent::NoNumber).as_deref(), Some(id));
+        }
+        assert_eq!(kept("411111111111", Sent::NotKnown).as_deref(), Some("411111111111"));
         let declined = Outcome::Declined {
             resolution: Resolution::DeclinedError,
             code: "4111 1111 1111 1111".to_owned(),
             message: "no".to_owned(),
         };
         assert!(
-            matches!(without_number(declined, &pan), Outcome::Declined { code, message, .. } if code == STRUCK && message == "no")
+            matches!(without_number(declined, Sent::Number(&pan)), Outcome::Declined { code, message, .. } if code == STRUCK && message == "no")
         );
     }
 }

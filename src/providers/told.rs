@@ -41,11 +41,6 @@ pub fn unreadable(response: &WireResponse) -> Outcome {
     unknown(format!("HTTP {} with a body that can't be read", response.status))
 }
 
-/// What a provider calls a payment, as it calls it; one that could be taken for a card number isn't kept.
-pub fn id(text: &str) -> Option<String> {
-    (strike_encoded(text) == text).then(|| text.to_owned())
-}
-
 /// A provider's text, short, and without what looks like a card number.
 pub fn clipped(text: &str) -> String {
     strike_and_cut(text, TEXT_CHARS_MAX)

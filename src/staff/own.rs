@@ -13,6 +13,7 @@ use super::totp::{Authenticator, draw_recovery_code, qr_path, recovery_hash};
 use super::{SessionToken, SignedIn, Staff, StaffError, note};
 use crate::domain::staff::{OFFER_AGE_MAX, PASSWORD_CHARS, PASSWORDS_REMEMBERED, RECOVERY_CODES};
 use crate::gateway::access::audit::DONE;
+use crate::gateway::sealing::sealed_again;
 use crate::store::retry::transaction;
 use crate::store::staff::{self, Account, NewSession};
 
@@ -106,7 +107,6 @@ impl Staff {
         let enrolled = self.authenticator(&account).await?;
         let place = self.totp_place(&account).await?;
         let secret = Authenticator::draw()?;
-        let sealed = self.vault.seal(&place, secret.as_slice()).await?;
         let now = self.clock.now();
         if let Some(authenticator) = enrolled {
             let Some(attempt) = self.begin_own_attempt(owner).await? else { return Err(StaffError::Refused) };
@@ -121,9 +121,13 @@ impl Staff {
             }
             self.forget_attempt(&attempt).await?;
         }
-        transaction(&self.db, async |conn| {
-            staff::offer_totp(conn, owner.id, sealed.0.clone(), place.tenant, now).await?;
-            Ok(())
+        sealed_again(&self.vault, place.tenant, || async {
+            let sealed = self.vault.seal(&place, secret.as_slice()).await?;
+            transaction(&self.db, async |conn| {
+                staff::offer_totp(conn, owner.id, sealed.0.clone(), place.tenant, now).await?;
+                Ok(())
+            })
+            .await
         })
         .await
     }

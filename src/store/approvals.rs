@@ -27,6 +27,7 @@ type ApprovalSql = (
     Nullable<Text>,
     Nullable<Timestamptz>,
     Nullable<Text>,
+    Nullable<Text>,
     Text,
 );
 
@@ -51,6 +52,8 @@ pub struct Approval {
     pub decided_by: Option<String>,
     pub decided_at: Option<DateTime<Utc>>,
     pub reason: Option<String>,
+    /// What was changed or made, once it was.
+    pub made: Option<String>,
     /// The partner's code.
     pub partner: String,
 }
@@ -73,13 +76,15 @@ pub struct Verdict {
     pub by: String,
     pub origin: Option<String>,
     pub reason: String,
+    /// The id of what the change was made of, where it was made.
+    pub made: Option<String>,
 }
 
 macro_rules! approval_sql {
     ($rest:literal) => {
         concat!(
             "SELECT a.partner_id, a.mode, a.id, a.action, a.object, a.change, a.told, a.asked_by, a.asked_origin, a.asked_at, a.expires_at, \
-             a.status, a.decided_by, a.decided_at, a.reason, p.code FROM approval a JOIN partner p ON p.id = a.partner_id ",
+             a.status, a.decided_by, a.decided_at, a.reason, a.made, p.code FROM approval a JOIN partner p ON p.id = a.partner_id ",
             $rest
         )
     };
@@ -97,9 +102,9 @@ statement! {
 statement! {
     struct Decide {
         status: String as Text, by: String as Text, origin: Option<String> as Nullable<Text>, now: DateTime<Utc> as Timestamptz,
-        reason: String as Text, id: ApprovalId as SqlUuid, partner_id: PartnerId as SqlUuid, mode: Mode as Text,
-        alive_at: DateTime<Utc> as Timestamptz,
-    } = "UPDATE approval SET status = ?, decided_by = ?, decided_origin = ?, decided_at = ?, reason = ? \
+        reason: String as Text, made: Option<String> as Nullable<Text>, id: ApprovalId as SqlUuid, partner_id: PartnerId as SqlUuid,
+        mode: Mode as Text, alive_at: DateTime<Utc> as Timestamptz,
+    } = "UPDATE approval SET status = ?, decided_by = ?, decided_origin = ?, decided_at = ?, reason = ?, made = ? \
          WHERE id = ? AND partner_id = ? AND mode = ? AND status = 'open' AND expires_at > ?"
 }
 
@@ -157,9 +162,10 @@ pub async fn decide(
     verdict: Verdict,
     now: DateTime<Utc>,
 ) -> QueryResult<bool> {
-    let Verdict { status, by, origin, reason } = verdict;
+    let Verdict { status, by, origin, reason, made } = verdict;
     let Tenant { partner_id, mode } = tenant;
-    let decide = Decide { status: status.to_owned(), by, origin, now, reason, id, partner_id, mode, alive_at: now };
+    let status = status.to_owned();
+    let decide = Decide { status, by, origin, now, reason, made, id, partner_id, mode, alive_at: now };
     Ok(decide.execute(&mut &*conn).await? == 1)
 }
 

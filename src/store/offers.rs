@@ -180,7 +180,7 @@ statement! {
          JOIN UNNEST(?::uuid[], ?::text[], ?::bigint[]) AS k (partner_id, mode, id) \
          ON (o.partner_id, o.mode, o.id) = (k.partner_id, k.mode, k.id) \
          JOIN customer u ON (u.partner_id, u.mode, u.id) = (o.partner_id, o.mode, o.customer_id) \
-         JOIN card c ON (c.partner_id, c.mode, c.id) = (o.partner_id, o.mode, o.card_id) \
+         JOIN card c ON (c.partner_id, c.mode, c.id, c.customer_id) = (o.partner_id, o.mode, o.card_id, o.customer_id) \
          ORDER BY o.partner_id, o.mode, o.id FOR UPDATE OF o FOR SHARE OF c")
 }
 

@@ -1,4 +1,4 @@
-//! The audit trail: each partner's chain is whole, in order, unedited, and ends where its head says.
+//! The audit trail: each partner's chain is whole, in order, unedited, and ends where its head says; and API keys are as it says.
 
 use diesel_async::AsyncPgConnection;
 
@@ -13,6 +13,12 @@ pub(super) async fn check(conn: &mut AsyncPgConnection, report: &mut Report) -> 
         0,
         "A partner's audit head is a row.",
         store::audit::heads_have_rows(conn).await?,
+    );
+    report.add(
+        "made keys",
+        0,
+        "An API key was made by somebody, as its row of the audit trail says, and a revoked one is revoked.",
+        store::audit::keys_are_made(conn).await?,
     );
     let mut check = CheckResult::new(
         "audit chains",

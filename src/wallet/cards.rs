@@ -11,6 +11,7 @@ use crate::domain::card::{
     identify, masked_pan, validation_status,
 };
 use crate::domain::ids::{CardId, CustomerId};
+use crate::gateway::sealing::sealed_again;
 use crate::store::blocks;
 use crate::store::cards::{self, Card, NewCard, Renewal};
 use crate::store::jobs::{self, JobKind, NewJob};
@@ -82,16 +83,17 @@ impl Wallet {
                 None => CardId::draw(|| rand::rng().next_u64()),
             };
             let owner = CardOwner { tenant: user.tenant, customer_id: Some(customer.id), record: RecordId::from(id) };
-            let sealed = self.gateway.vault.seal_card(&owner, &checked.pan, &checked.holder).await?;
-            let written = match known {
-                Some(id) => self.renew(user, id, &checked, sealed).await,
-                None => self.insert(user, customer.id, id, &checked, sealed, &fingerprint).await,
-            };
-            match written {
-                Ok(true) => return self.card(user, customer.id, id).await,
-                Ok(false) => {}
-                Err(error) if error.is_seal_refused() => self.gateway.vault.forget_primary(user.tenant).await,
-                Err(error) => return Err(error),
+            let vault = &self.gateway.vault;
+            let is_written = sealed_again(vault, user.tenant, || async {
+                let sealed = vault.seal_card(&owner, &checked.pan, &checked.holder).await?;
+                match known {
+                    Some(id) => self.renew(user, id, &checked, sealed).await,
+                    None => self.insert(user, customer.id, id, &checked, sealed, &fingerprint).await,
+                }
+            })
+            .await?;
+            if is_written {
+                return self.card(user, customer.id, id).await;
             }
         }
         Err(WalletError::Internal("a card could not be written: it keeps changing".to_owned()))
@@ -214,20 +216,17 @@ impl Wallet {
         let (address, country) = checked_address(input)?;
         let customer_id = self.customer_of(user, "card").await?;
         let owner = CardOwner { tenant: user.tenant, customer_id: Some(customer_id), record: RecordId::from(id) };
-        for _ in 0..ATTEMPTS {
-            let sealed = self.gateway.vault.seal_billing(&owner, &address).await?;
-            let set = {
-                let mut conn = self.gateway.db.get().await?;
-                cards::set_billing(&mut conn, user.tenant, customer_id, id, sealed.0, &country, self.now()).await
-            };
-            match set.map_err(WalletError::from) {
-                Ok(true) => return self.card(user, customer_id, id).await,
-                Ok(false) => return Err(WalletError::NotFound("card")),
-                Err(error) if error.is_seal_refused() => self.gateway.vault.forget_primary(user.tenant).await,
-                Err(error) => return Err(error),
-            }
-        }
-        Err(WalletError::Internal("an address could not be written: its key keeps changing".to_owned()))
+        let vault = &self.gateway.vault;
+        let is_set = sealed_again(vault, user.tenant, || async {
+            let sealed = vault.seal_billing(&owner, &address).await?;
+            let mut conn = self.gateway.db.get().await?;
+            let now = self.now();
+            Ok::<_, WalletError>(
+                cards::set_billing(&mut conn, user.tenant, customer_id, id, sealed.0, &country, now).await?,
+            )
+        })
+        .await?;
+        if is_set { self.card(user, customer_id, id).await } else { Err(WalletError::NotFound("card")) }
     }
 
     /// Hides a card at once; its number is destroyed when no open payout needs it.

@@ -65,11 +65,6 @@ impl WalletError {
     pub fn not_valid(field: &'static str, what: impl Into<String>) -> Self {
         WalletError::NotValid { field, what: what.into() }
     }
-
-    /// Whether the database took nothing because it was sealed under a key that seals nothing any more: sealed again, it would.
-    pub(super) fn is_seal_refused(&self) -> bool {
-        self.db_error().is_some_and(DbError::is_seal_refused)
-    }
 }
 
 impl TransactionError for WalletError {

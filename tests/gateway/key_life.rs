@@ -8,13 +8,16 @@ use std::time::Duration;
 use chrono::TimeDelta;
 use landfall::app::App;
 use landfall::domain::card::CardExpiry;
-use landfall::domain::ids::{CardId, Mode, Tenant};
+use landfall::domain::ids::{CardId, Mode, PartnerId, Tenant};
+use landfall::domain::staff::Role;
 use landfall::gateway::Gateway;
 use landfall::gateway::access::Scope;
 use landfall::gateway::access::audit::Author;
-use landfall::gateway::access::keys::NewKey;
+use landfall::gateway::access::keys::{KeyChange, NewKey};
+use landfall::gateway::approvals::{Change, Maker};
 use landfall::gateway::key_life::KeyLifeError;
 use landfall::gateway::key_life::retire::Retirement;
+use landfall::staff::sign_in::{Entered, From as Whence, SignIn};
 use landfall::store::cards::{self, Card};
 use landfall::store::deks::{DekRecord, PgDeks};
 use landfall::vault::keys::add_kek;
@@ -24,6 +27,7 @@ use landfall::vault::{
 };
 use landfall::wallet::User;
 use landfall::wallet::cards::{AddCard, BillingAddress};
+use secrecy::SecretString;
 use serde_json::json;
 use uuid::Uuid;
 use zeroize::Zeroizing;
@@ -598,6 +602,50 @@ async fn a_compromised_key_seals_nothing_more_and_is_destroyed_while_everybody_g
     let audited = "SELECT action FROM audit WHERE action LIKE 'data_key.%'";
     let audited = lines(&world, audited).await;
     assert_eq!(audited, ["data_key.compromise", "data_key.retire", "data_key.rotate"].map(str::to_owned).into());
+    world.finish().await;
+}
+
+/// Each writer of what is sealed, in a process whose ring doesn't know yet that the key is over.
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_seals_under_a_key_that_is_over_seals_again_and_nobody_is_refused() {
+    let world = World::new().await;
+    let house = number(&world, "SELECT count(*) FROM partner WHERE code = 'house'").await;
+    assert_eq!(house, 1);
+    let house = lines(&world, "SELECT id::text FROM partner WHERE code = 'house'").await.pop_first().unwrap();
+    let tenant = Tenant { partner_id: PartnerId(house.parse().unwrap()), mode: Mode::Test };
+    let new = || NewKey {
+        name: "signs".to_owned(),
+        scopes: [Scope::KeysWrite].into_iter().collect(),
+        allowed_ips: Vec::new(),
+        expires_at: None,
+        signing_required: true,
+    };
+    let (made, secrets) = world.app.gateway.make_key(&Author::command(tenant), true, new()).await.unwrap();
+    let caller = world.app.gateway.authenticate_key(secrets.expose(), None).await.unwrap().caller;
+    let password = SecretString::from("correct horse battery staple 9");
+    world.app.staff.create("ada@landfall.example", "Ada", Role::Admin, &password).await.unwrap();
+    let mut stale = Vec::new();
+    for _ in 0..3 {
+        let app = world.another_process(|_| {}, Vec::new()).await;
+        let place = Context { tenant, customer_id: None, record: Uuid::now_v7().into(), column: TOTP_COLUMN };
+        app.vault.seal(&place, b"so that it knows the key").await.unwrap();
+        stale.push(app);
+    }
+    world.app.gateway.compromise_key(&author(tenant), 1, "a stolen laptop", |_| {}).await.unwrap();
+
+    stale[0].gateway.make_key(&Author::command(tenant), true, new()).await.unwrap();
+    let change = KeyChange { name: Some("renamed".to_owned()), ..KeyChange::default() };
+    let change = Change::ChangeKey { by: Maker::from(&caller), id: made.id, change };
+    stale[1].gateway.ask_for(&Author::from(&caller), &change).await.unwrap().unwrap();
+    let form = SignIn {
+        email: "ada@landfall.example".to_owned(),
+        password: password.clone(),
+        from: Whence::default(),
+        replaces: None,
+    };
+    let Entered::In { signed_in, .. } = stale[2].staff.sign_in(form).await.unwrap() else { panic!("no code yet") };
+    stale[2].staff.offer_totp(&signed_in, &password, "", &Whence::default()).await.unwrap();
+    assert_eq!(under_old_keys(&world).await, 0);
     world.finish().await;
 }
 

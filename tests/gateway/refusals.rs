@@ -9,9 +9,10 @@ use landfall::gateway::complete::{Report, Source};
 use landfall::gateway::invoke::SendTask;
 use landfall::providers::provider::{Outcome, ResendSafety};
 use landfall::store::requests::PayoutRequest;
+use landfall::wallet::accept::Answer;
 use rust_decimal::dec;
 
-use crate::partner::Partner;
+use crate::partner::{Partner, execute};
 use crate::scripted::{Says, Scripted, by, lane, payouts_of, routed_over};
 use crate::world::World;
 
@@ -100,4 +101,29 @@ async fn an_old_sends_refusal_after_the_success_of_another_opens_no_case() {
     assert_eq!(scripted.paid(), dec!(50));
     assert_eq!(world.test_db.count("SELECT count(*) AS count FROM staff_case").await, 0);
     world.finish().await;
+}
+
+/// Whoever writes the database, and has no key, leads a payout to another customer's card.
+#[tokio::test(flavor = "multi_thread")]
+async fn money_is_not_led_to_another_customers_card() {
+    let world = World::new().await;
+    let bob = world.user("bob").await;
+    let of_bob = world.card(&bob, "4242424242424242").await;
+    let alice = world.funded("alice", "3000").await;
+    let of_alice = world.card(&alice, "4111111111111111").await;
+    let offer = world.offer_to(&alice, of_alice, "50").await;
+    let led = |table: &str, id: &str| format!("UPDATE {table} SET card_id = {} WHERE id = {id}", of_bob.0);
+    execute(&world, &led("offer", &offer.id.0.to_string())).await;
+    assert!(matches!(world.accept(&alice, offer.id).await, Answer::NotFound));
+
+    let accepted = world.accepted("carol", "4111111111111111", "50").await;
+    execute(&world, &led("payout_request", &format!("'{}'", accepted.request_id.0))).await;
+    for _ in 0..8 {
+        world.step().await;
+        world.advance(10_000);
+    }
+    let request = world.request(&accepted).await;
+    assert_eq!((request.status, request.amount_processed), (RequestStatus::Failed, dec!(0)));
+    assert!(world.payouts(&accepted).await.iter().all(|payout| payout.provider_original_id.is_none()));
+    assert_eq!(world.balance(&accepted.user).await, (dec!(3000), dec!(0)));
 }

@@ -119,8 +119,18 @@ async fn a_callback_that_was_known_by_a_bare_hash_stays_the_same_one() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_log_of_what_was_over_long_ago_keeps_its_end_and_that_of_what_is_open_all_of_it() {
+async fn events_and_cards_are_kept_for_good_unless_a_time_is_set() {
     let world = World::new().await;
+    one_over_and_one_open(&world).await;
+    world.advance(40 * 365 * DAY_MS);
+    let gone = world.app.gateway.retain().await.unwrap();
+    assert_eq!((gone.logs, gone.cards), (0, 0));
+    world.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_log_of_what_was_over_long_ago_keeps_its_end_and_that_of_what_is_open_all_of_it() {
+    let world = World::with(|settings| settings.gateway.retention.event_days = Some(730), Vec::new()).await;
     let (over, open) = one_over_and_one_open(&world).await;
     let events = async |payout: &Payout| {
         number(&world, &format!("SELECT count(*) FROM event WHERE request_id = '{}'", payout.request_id.0)).await
@@ -178,7 +188,7 @@ async fn a_log_that_was_cut_by_hand_is_found_all_the_same() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_card_that_nobody_uses_goes_with_all_that_is_sealed_of_it_and_one_in_use_stays() {
-    let world = World::new().await;
+    let world = World::with(|settings| settings.gateway.retention.unused_card_days = Some(540), Vec::new()).await;
     let alice = world.funded("alice", "3000").await;
     let (unused, used) = (world.card(&alice, PAID).await, world.card(&alice, "4242424242424242").await);
     let address = BillingAddress {
@@ -218,7 +228,7 @@ async fn a_card_that_nobody_uses_goes_with_all_that_is_sealed_of_it_and_one_in_u
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_card_stays_while_a_request_pays_to_it_and_what_was_left_behind_goes() {
-    let world = World::new().await;
+    let world = World::with(|settings| settings.gateway.retention.unused_card_days = Some(540), Vec::new()).await;
     let (_, open) = one_over_and_one_open(&world).await;
     world.advance(1000 * DAY_MS);
     // Alice's goes, Bob's is paid to.

@@ -157,6 +157,7 @@ impl Approved {
             by: self.by.clone(),
             origin: self.origin.clone(),
             reason: self.reason.clone(),
+            made: Some(action.object.clone()),
         };
         if !approvals::decide(conn, author.tenant, self.id, verdict, now).await? {
             return Err(DbError::Held("it was decided already, or its time is over"));

@@ -23,6 +23,7 @@ use super::{Caller, Problem, Refusal, Scope};
 use crate::config::gateway::HOUSE;
 use crate::config::networks::Network;
 use crate::domain::ids::{ApiKeyId, Mode, Tenant};
+use crate::gateway::sealing::sealed_again;
 use crate::gateway::{Gateway, GatewayError};
 pub use crate::store::Slice;
 use crate::store::api_keys::{self, ApiKeyRow};
@@ -419,20 +420,12 @@ impl Gateway {
             let detail = "In live mode only keys of the house may have funds:write.".to_owned();
             return Err(Refusal::Forbidden { code: "SCOPE_RESERVED", detail });
         }
-        let signing_sealed = match &drawn.signing {
-            Some(DrawnSigning(signing)) => {
-                let place = signing_place(author.tenant, drawn.id);
-                let sealed = self.vault.seal(&place, signing.expose().as_bytes()).await.map_err(GatewayError::from)?;
-                Some(sealed.0)
-            }
-            None => None,
-        };
         let row = ApiKeyRow {
             partner_id: author.tenant.partner_id,
             mode: author.tenant.mode,
             id: drawn.id,
             name: new.name,
-            prefix: drawn.prefix,
+            prefix: drawn.prefix.clone(),
             secret_hash: drawn.secret_hash.to_vec(),
             scopes: new.scopes.iter().map(|scope| scope.as_str().to_owned()).collect(),
             allowed_ips: new.allowed_ips,
@@ -441,19 +434,32 @@ impl Gateway {
             last_used_at: None,
             created_by: author.actor.clone(),
             created_at: now,
-            signing_sealed,
+            signing_sealed: None,
         };
-        transaction(&self.db, async |conn| {
-            api_keys::insert(conn, row.clone()).await?;
-            let action = Action {
-                action: "api_key.create",
-                object: row.id.to_string(),
-                before: None,
-                after: Some(audited(&row)),
-                result: audit::DONE,
+        let row = sealed_again(&self.vault, author.tenant, || async {
+            let signing_sealed = match &drawn.signing {
+                Some(DrawnSigning(signing)) => {
+                    let place = signing_place(author.tenant, drawn.id);
+                    let sealed = self.vault.seal(&place, signing.expose().as_bytes()).await;
+                    Some(sealed.map_err(GatewayError::from)?.0)
+                }
+                None => None,
             };
-            audit::record(conn, author, action, now).await?;
-            Ok::<_, Refusal>(())
+            let row = ApiKeyRow { signing_sealed, ..row.clone() };
+            transaction(&self.db, async |conn| {
+                api_keys::insert(conn, row.clone()).await?;
+                let action = Action {
+                    action: "api_key.create",
+                    object: row.id.to_string(),
+                    before: None,
+                    after: Some(audited(&row)),
+                    result: audit::DONE,
+                };
+                audit::record(conn, author, action, now).await?;
+                Ok::<_, Refusal>(())
+            })
+            .await?;
+            Ok::<_, Refusal>(row)
         })
         .await?;
         Ok(row.into())

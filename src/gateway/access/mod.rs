@@ -145,12 +145,6 @@ impl Refusal {
     pub fn conflict(code: &'static str, detail: impl Into<String>) -> Self {
         Refusal::Conflict { code, detail: detail.into() }
     }
-
-    /// Whether the database took nothing because it was sealed under a key that seals nothing any more: sealed again, it would.
-    pub(in crate::gateway) fn is_seal_refused(&self) -> bool {
-        use crate::store::retry::TransactionError as _;
-        self.db_error().is_some_and(crate::store::error::DbError::is_seal_refused)
-    }
 }
 
 impl From<crate::store::error::DbError> for Refusal {

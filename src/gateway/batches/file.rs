@@ -90,11 +90,16 @@ pub(super) fn read(content: &[u8]) -> Result<Vec<Row>, Problem> {
         let line = content.iter().take(at).filter(|byte| **byte == b'\n').count() + 1;
         return Err(refused("NOT_UTF8", format!("line {line} has zero bytes, as UTF-16 does: save the file in UTF-8")));
     }
+    let separator = separator(content);
+    if let Some(line) = ill_quoted(content, separator) {
+        let detail = format!("the quotes on line {line} don't end where their value does: is the file whole?");
+        return Err(refused("UNREADABLE", detail));
+    }
     let mut reader = csv::ReaderBuilder::new()
         .has_headers(false)
         .flexible(true)
         .trim(csv::Trim::All)
-        .delimiter(separator(content))
+        .delimiter(separator)
         .from_reader(content);
     let mut records = reader.records();
     let header = loop {
@@ -124,6 +129,36 @@ pub(super) fn read(content: &[u8]) -> Result<Vec<Row>, Problem> {
         rows.push(Row { line, values, problem });
     }
     if rows.is_empty() { Err(refused("EMPTY_FILE", "the file has no rows")) } else { Ok(rows) }
+}
+
+/// The line of the first value whose quotes don't end, or end before it does (RFC 4180, section 2). A lenient reader makes something of both:
+/// a smaller amount of a file that was cut, and `100` of `"1"00`.
+fn ill_quoted(content: &[u8], separator: u8) -> Option<usize> {
+    #[derive(Clone, Copy, PartialEq)]
+    enum At {
+        Beginning,
+        Plain,
+        Quoted,
+        /// Behind a quote that ends the value or is the first of two.
+        Behind,
+    }
+    let (mut at, mut line, mut begun_on) = (At::Beginning, 1, 1);
+    for byte in content {
+        at = match (at, byte) {
+            (At::Beginning, b'"') => {
+                begun_on = line;
+                At::Quoted
+            }
+            (At::Quoted, b'"') => At::Behind,
+            (At::Behind, b'"') | (At::Quoted, _) => At::Quoted,
+            (_, byte) if *byte == separator || matches!(byte, b'\n' | b'\r') => At::Beginning,
+            (At::Behind, b' ' | b'\t') => At::Behind,
+            (At::Behind, _) => return Some(begun_on),
+            (At::Beginning | At::Plain, _) => At::Plain,
+        };
+        line += usize::from(*byte == b'\n');
+    }
+    (at == At::Quoted).then_some(begun_on)
 }
 
 /// Counts lines as editors do: each of `\n`, `\r\n` and a `\r` alone ends one. The reader of CSV ends rows at all three, and counts the first.

@@ -55,6 +55,20 @@ fn bytes_that_are_not_utf8_are_told_with_their_line() {
 }
 
 #[test]
+fn a_file_that_was_cut_within_quotes_is_no_file() {
+    let (code, detail) = refused(b"service,service_amount\ntest_usd,1\ntest_usd,\"10");
+    assert_eq!(code, "UNREADABLE");
+    assert!(detail.contains("line 3"), "{detail}");
+    // What one reader takes for 100, another takes for 1.
+    for row in ["test_usd,\"1\"00", "test_usd,\"1\"\"00", "\"test_usd\"x,1"] {
+        let file = format!("service,service_amount\n{row}\n");
+        assert_eq!(refused(file.as_bytes()).0, "UNREADABLE", "{row}");
+    }
+    let told = rows("service,service_amount,description\n\"test_usd\" ,\"1\",\"5\"\" pipe\"\ntest_usd,2,5\" pipe\n");
+    assert_eq!(told.iter().map(|(_, values)| values[2].1.as_str()).collect::<Vec<_>>(), ["5\" pipe", "5\" pipe"]);
+}
+
+#[test]
 fn a_thousand_rows_are_read_and_one_more_is_refused() {
     let file = |count: usize| format!("service,service_amount\n{}", "test_usd,1\n".repeat(count));
     assert_eq!(read(file(1_000).as_bytes()).unwrap().len(), 1_000);

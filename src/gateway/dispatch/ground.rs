@@ -93,7 +93,7 @@ impl Ground {
     /// The card that a request is for; of a wallet's user, or its own.
     pub fn card_of(&self, row: &PayoutRequest) -> Option<TargetCard> {
         match row.card_id {
-            Some(id) => self.cards.get(&(row.tenant(), id)).cloned().map(Box::new).map(TargetCard::Vaulted),
+            Some(id) => self.cards.get(&(row.tenant(), id)).cloned().map(|card| TargetCard::vaulted(card, row)),
             None => self.request_cards.get(&row.id).cloned().map(Box::new).map(TargetCard::OfRequest),
         }
     }

@@ -16,6 +16,7 @@ use crate::domain::card::{Pan, identify};
 use crate::domain::ids::ProviderAccountId;
 use crate::gateway::access::{Caller, Refusal};
 use crate::gateway::account_checks::Health;
+use crate::gateway::sealing::sealed_again;
 use crate::gateway::{Gateway, GatewayError};
 use crate::providers::provider::{Provider, SettingField, SettingValue};
 use crate::store::Slice;
@@ -80,15 +81,13 @@ impl Gateway {
         }
         let credentials = self.fill_account(&mut form, &mut account, provider.as_ref(), Some(Credentials::new()));
         form.finish()?;
-        self.seal_credentials(&mut account, credentials.clone()).await?;
-        let written = self.write_new_account(caller, &account, now).await;
-        if written.as_ref().is_err_and(Refusal::is_seal_refused) {
-            self.vault.forget_primary(caller.tenant).await;
-            self.seal_credentials(&mut account, credentials).await?;
+        let account = sealed_again(&self.vault, caller.tenant, || async {
+            let mut account = account.clone();
+            self.seal_credentials(&mut account, credentials.clone()).await?;
             self.write_new_account(caller, &account, now).await?;
-        } else {
-            written?;
-        }
+            Ok::<_, Refusal>(account)
+        })
+        .await?;
         self.routes.forget();
         Ok(account)
     }
@@ -116,13 +115,7 @@ impl Gateway {
         id: ProviderAccountId,
         given: &Attributes,
     ) -> Result<ProviderAccount, Refusal> {
-        match self.try_change_provider_account(caller, id, given).await {
-            Err(refusal) if refusal.is_seal_refused() => {
-                self.vault.forget_primary(caller.tenant).await;
-                self.try_change_provider_account(caller, id, given).await
-            }
-            other => other,
-        }
+        sealed_again(&self.vault, caller.tenant, || self.try_change_provider_account(caller, id, given)).await
     }
 
     async fn try_change_provider_account(

@@ -7,6 +7,7 @@ use sha2::{Digest, Sha256};
 use crate::domain::asset::AssetCode;
 use crate::domain::card::strike_numbers;
 use crate::domain::reconciliation::{Line, Ours, Theirs};
+use crate::providers::echo::passes_for_number;
 use crate::store::cases::Case;
 use crate::vault::Vault;
 
@@ -27,7 +28,7 @@ pub(super) fn subject_of(vault: &Vault, line: &Line) -> String {
         .split(|c: char| !c.is_ascii_digit() && c != ' ' && c != '-')
         .any(|run| run.chars().filter(char::is_ascii_digit).count() > DIGITS_MAX);
     let is_plain = line.reference.chars().count() <= SUBJECT_CHARS_MAX && !line.reference.contains('\0');
-    if is_ours || (is_plain && !has_long_number) {
+    if is_ours || (is_plain && !has_long_number && !passes_for_number(&line.reference)) {
         return line.reference.clone();
     }
     keyed(vault, &unkeyed(&line.reference))
@@ -114,7 +115,14 @@ mod tests {
             subject_of(vault, &line)
         };
         let subject = |reference: &str| named(&vault, reference);
-        for reference in ["4111111111111111", "pay 4111 1111-1111 1111", "123456789012", &"x".repeat(101), "a\0b"] {
+        for reference in [
+            "4111111111111111",
+            "NDExMTExMTExMTExMTExMQ",
+            "pay 4111 1111-1111 1111",
+            "123456789012",
+            &"x".repeat(101),
+            "a\0b",
+        ] {
             let masked = subject(reference);
             assert!(masked.starts_with("keyed/") && masked.len() == 38, "{masked}");
             assert!(!masked.contains(|c: char| c.is_ascii_digit()));

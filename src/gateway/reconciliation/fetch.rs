@@ -6,6 +6,7 @@ use super::{MARGIN, ROWS_MAX, ReconcileError, Run, Wanted, too_many};
 use crate::domain::reconciliation::{TheirStatus, Theirs};
 use crate::gateway::Gateway;
 use crate::gateway::balance_syncs::{no_answer, told};
+use crate::providers::echo::passes_for_number;
 use crate::providers::provider::{ReportRow, ReportedStatus};
 
 /// More pages than a report of as many lines as are taken can have.
@@ -66,7 +67,7 @@ pub(super) fn readable(rows: Vec<ReportRow>) -> Result<Vec<Theirs>, ReconcileErr
             };
             Ok(Theirs {
                 reference,
-                original_id: row.original_id.filter(|id| !id.is_empty()),
+                original_id: row.original_id.filter(|id| !id.is_empty() && !passes_for_number(id)),
                 status,
                 amount_processed: row.amount_processed,
                 amount_returned: row.amount_returned,

@@ -10,6 +10,7 @@ use serde_json::json;
 
 use super::super::access::{Caller, Problem, Refusal};
 use super::super::journal::{self, Draft};
+use super::super::sealing::sealed_again;
 use super::super::{Gateway, GatewayError};
 use super::details::PlainCard;
 use super::judge::Judged;
@@ -74,13 +75,7 @@ impl Gateway {
         asked: &[NewRequest],
         batch: Option<&BatchDraft>,
     ) -> Result<Vec<Answer>, Refusal> {
-        match self.try_create_with(caller, asked, batch).await {
-            Err(refusal) if refusal.is_seal_refused() => {
-                self.vault.forget_primary(caller.tenant).await;
-                self.try_create_with(caller, asked, batch).await
-            }
-            other => other,
-        }
+        sealed_again(&self.vault, caller.tenant, || self.try_create_with(caller, asked, batch)).await
     }
 
     async fn try_create_with(

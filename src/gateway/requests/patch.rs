@@ -9,6 +9,7 @@ use serde_json::{Map, Value, json};
 use super::super::access::{Caller, Refusal};
 use super::super::complete::Changes;
 use super::super::complete::conclude::Conclusion;
+use super::super::sealing::sealed_again;
 use super::super::{Gateway, GatewayError};
 use super::cancel::{is_over, locked};
 use super::create::{blocked_refusal, book_holds, dispatch_job};
@@ -75,14 +76,10 @@ impl Gateway {
             self.submission_ground(&mut conn, tenant, &asked).await?
         };
         let actor = caller.actor();
-        let patched = transaction(&self.db, async |conn| self.patch_in(conn, &ground, id, patch, &actor).await).await;
-        let row = match patched {
-            Err(refusal) if refusal.is_seal_refused() => {
-                self.vault.forget_primary(tenant).await;
-                transaction(&self.db, async |conn| self.patch_in(conn, &ground, id, patch, &actor).await).await?
-            }
-            other => other?,
-        };
+        let row = sealed_again(&self.vault, tenant, || {
+            transaction(&self.db, async |conn| self.patch_in(conn, &ground, id, patch, &actor).await)
+        })
+        .await?;
         if takes_a_part(&row) {
             self.conclude(&[Conclusion { tenant, request_id: id, no_route: None }]).await?;
             let conn = self.db.get().await?;

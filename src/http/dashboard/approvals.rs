@@ -53,6 +53,8 @@ struct View {
     asked_origin: Option<String>,
     before: Option<String>,
     after: Option<String>,
+    /// What was sent, where that is more than the audit trail keeps.
+    wish: Option<String>,
     /// What is another value than before, member by member.
     changed: Vec<(String, String, String)>,
     decided_at: Option<Moment>,
@@ -163,6 +165,7 @@ async fn answer(
         asked_origin: approval.asked_origin.as_deref().map(outside),
         before: told.before.as_ref().map(raw),
         after: told.after.as_ref().map(raw),
+        wish: page.wish.as_ref().map(raw),
         changed: changed(told.before.as_ref(), told.after.as_ref()),
         decided_at: approval.decided_at.map(Moment::of),
         reason: approval.reason.as_deref().map(outside),

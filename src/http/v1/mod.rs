@@ -34,6 +34,7 @@ pub fn owns(path: &str) -> bool {
 
 pub fn routes(cfg: &mut web::ServiceConfig) {
     api_keys::routes(cfg);
+    approvals::routes(cfg);
     customers::routes(cfg);
     credits::routes(cfg);
     gateway::routes(cfg);

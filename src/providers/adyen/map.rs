@@ -12,7 +12,7 @@ use crate::domain::exact;
 use crate::providers::provider::{
     Inquiry, Outcome, PayoutOrder, ProviderIds, ReportPage, ReportRow, ReportedOutcome, ReportedStatus,
 };
-use crate::providers::told::{self, clipped, refused_call, unknown, unreadable};
+use crate::providers::told::{clipped, refused_call, unknown, unreadable};
 use crate::providers::transport::WireResponse;
 
 /// The category of transfers to and from cards.
@@ -220,8 +220,7 @@ fn amount(transfer: &Transfer) -> Option<(Decimal, AssetCode)> {
 
 fn ids(transfer: &Transfer) -> ProviderIds {
     let arn = transfer.events.iter().flatten().rev().find_map(|event| event.arn.as_deref());
-    let original_id = transfer.id.as_deref().and_then(told::id);
-    ProviderIds { original_id, arn: arn.and_then(told::id), ..ProviderIds::default() }
+    ProviderIds { original_id: transfer.id.clone(), arn: arn.map(str::to_owned), ..ProviderIds::default() }
 }
 
 /// How much of a returned transfer came back: what its events say in its currency, and all of it where they say nothing.
@@ -336,7 +335,7 @@ fn report_row(transfer: &Transfer, reference: String) -> Option<ReportRow> {
         // What isn't understood isn't final for us: beside a payout that is, it is a difference that a person sees.
         _ => (ReportedStatus::Pending, Decimal::ZERO, Decimal::ZERO),
     };
-    let original_id = transfer.id.as_deref().and_then(told::id);
+    let original_id = transfer.id.clone();
     Some(ReportRow { reference, original_id, status, amount_processed, amount_returned, currency, taken_at })
 }
 

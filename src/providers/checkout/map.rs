@@ -9,7 +9,7 @@ use super::wire::{Accepted, Action, Event, EventData, Payment, Payments, Process
 use crate::domain::asset::AssetCode;
 use crate::domain::payout::Resolution;
 use crate::providers::provider::{Outcome, ProviderError, ProviderIds};
-use crate::providers::told::{self, clipped, unknown, unreadable};
+use crate::providers::told::{clipped, unknown, unreadable};
 use crate::providers::transport::WireResponse;
 
 /// What a payment's status means for a payout.
@@ -309,8 +309,8 @@ pub fn is_payment_id(text: &str) -> bool {
 }
 
 pub fn ids(id: &str, processing: Option<&Processing>) -> ProviderIds {
-    let rrn = processing.and_then(|processing| processing.retrieval_reference_number.as_deref()).map(clipped);
-    ProviderIds { original_id: told::id(id), rrn, ..ProviderIds::default() }
+    let rrn = processing.and_then(|processing| processing.retrieval_reference_number.clone());
+    ProviderIds { original_id: Some(id.to_owned()), rrn, ..ProviderIds::default() }
 }
 
 #[cfg(test)]

@@ -10,7 +10,7 @@ use crate::domain::payout::Resolution;
 use crate::providers::provider::{
     Inquiry, Outcome, PayoutOrder, ProviderError, ProviderIds, ReportPage, ReportRow, ReportedStatus,
 };
-use crate::providers::told::{self, clipped, refused_call, unknown, unreadable};
+use crate::providers::told::{clipped, refused_call, unknown, unreadable};
 use crate::providers::transport::WireResponse;
 
 /// The currencies that the provider pays in, with their decimals.
@@ -94,8 +94,8 @@ fn of_ours(payout: &Payout, reference: &str, asked: Decimal, currency: AssetCode
 
 /// What the provider tells of a payout, with its id even where its fate can't be told.
 pub fn told(payout: &Payout) -> Outcome {
-    let rrn = payout.rrn.as_deref().and_then(told::id);
-    let ids = ProviderIds { original_id: told::id(&payout.id), rrn, ..ProviderIds::default() };
+    let (original_id, rrn) = (Some(payout.id.clone()), payout.rrn.clone());
+    let ids = ProviderIds { original_id, rrn, ..ProviderIds::default() };
     fate(payout, ids.clone()).naming(&ids)
 }
 
@@ -178,7 +178,7 @@ fn report_row(row: Row) -> Option<ReportRow> {
     };
     Some(ReportRow {
         reference: row.reference,
-        original_id: row.id.as_deref().and_then(told::id),
+        original_id: row.id,
         status,
         amount_processed: amount(&row.processed_amount)?,
         amount_returned: amount(&row.returned_amount)?,

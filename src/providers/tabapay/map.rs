@@ -207,7 +207,7 @@ fn about(answer: &Answer, ours: &Ours<'_>) -> Outcome {
     if other_amount || other_currency {
         return unknown("TabaPay has another amount or currency under this reference".to_owned());
     }
-    let original_id = transaction_id.or(ours.transaction_id).map(clipped);
+    let original_id = transaction_id.or(ours.transaction_id).map(str::to_owned);
     let ids = ProviderIds { original_id, ..ProviderIds::default() };
     if given(answer.reversal_status.as_ref()).is_some() || answer.reversal.is_some() || answer.reversals.is_some() {
         // Documented for pulls only.

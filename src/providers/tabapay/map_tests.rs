@@ -412,10 +412,6 @@ fn what_tabapay_says_is_repeated_short_and_without_card_numbers() {
         let Outcome::Unknown { why, .. } = means(&changes) else { panic!("not unknown") };
         assert!(!why.contains("1111"), "{why}");
     }
-    let Outcome::Processed { ids, .. } = means(&json!({"transactionID": "4111111111111111"})) else {
-        panic!("not paid")
-    };
-    assert!(!ids.original_id.unwrap().contains("1111"));
 }
 
 /// The operator's page says what is mapped to what.

@@ -7,7 +7,6 @@ use rust_decimal::Decimal;
 
 use super::codes;
 use super::wire::{Payout, Refused};
-use crate::domain::card::strike_numbers;
 use crate::domain::payout::{Resolution, ResolutionClass};
 use crate::providers::minor_units::MinorUnits;
 use crate::providers::provider::{Inquiry, Outcome, PayoutOrder, ProviderError, ProviderIds};
@@ -181,14 +180,10 @@ fn refused(payout: &Payout, code: Option<&str>) -> Outcome {
     }
 }
 
-/// The scheme's reference is what a card's issuer finds a payout by. One that could be taken for a card number isn't kept.
+/// The scheme's reference is what a card's issuer finds a payout by.
 fn ids(payout: &Payout) -> ProviderIds {
     let reference = payout.scheme.as_ref().and_then(|scheme| scheme.reference.as_deref());
-    let is_id = |id: &&str| {
-        (1..=64).contains(&id.len())
-            && id.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-')
-            && strike_numbers(id) == *id
-    };
+    let is_id = |id: &&str| (1..=64).contains(&id.len()) && id.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-');
     ProviderIds { original_id: reference.filter(is_id).map(str::to_owned), ..ProviderIds::default() }
 }
 

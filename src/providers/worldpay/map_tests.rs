@@ -158,14 +158,14 @@ fn the_outcome_error_is_never_a_decline() {
 }
 
 #[test]
-fn the_schemes_reference_is_kept_unless_it_could_be_a_card_number() {
+fn the_schemes_reference_is_kept_where_it_is_one() {
     let kept = |reference: &str| match fast_access(&with_scheme(payout("approved"), "visa", reference)) {
         Outcome::Processed { ids, .. } => ids.original_id,
         other => panic!("{other:?}"),
     };
     assert_eq!(kept("400200004000001").as_deref(), Some("400200004000001"));
     assert_eq!(kept("520000000001").as_deref(), Some("520000000001"));
-    for reference in ["4444333322221111", "", "a b", "<b>", &"9".repeat(65)] {
+    for reference in ["", "a b", "<b>", &"9".repeat(65)] {
         assert_eq!(kept(reference), None, "{reference:?}");
     }
     let Outcome::Processed { ids, .. } = basic(&payout("requestReceived")) else { panic!("not processed") };

@@ -82,6 +82,7 @@ impl Place {
             return Err(ClusterError::OwnedByRoot(root.join("data")));
         }
         let root = fs::canonicalize(&root).map_err(|e| ClusterError::io(&root, e))?;
+        close(&root, &owner)?;
         let processes =
             Processes { data: root.join("data"), cluster_name: format!("landfall-{}", hash(&root.join("data"))) };
         let in_root = root.join("socket");
@@ -158,6 +159,17 @@ fn make_private(dir: &Path, owner: Option<&User>) -> Result<(), ClusterError> {
     }
 }
 
+/// Shuts a folder that is the owner's already, as earlier versions left it open: whoever gets in can read the server's log and hold the lock
+/// for which every start waits.
+fn close(dir: &Path, owner: &User) -> Result<(), ClusterError> {
+    let failed = |error| ClusterError::io(dir, error);
+    let meta = fs::symlink_metadata(dir).map_err(failed)?;
+    if meta.is_dir() && meta.uid() == owner.uid.as_raw() && meta.mode() & 0o077 != 0 {
+        fs::set_permissions(dir, fs::Permissions::from_mode(0o700)).map_err(failed)?;
+    }
+    Ok(())
+}
+
 /// Makes the common folder, enterable whatever the umask.
 fn open_elsewhere() -> io::Result<()> {
     fs::create_dir_all(ELSEWHERE)?;
@@ -227,6 +239,18 @@ mod tests {
         fs::set_permissions(base.path(), fs::Permissions::from_mode(0o755)).unwrap();
         assert_eq!(Place::prepare(&wanted).unwrap().root, place.root);
         fs::remove_dir_all(&place.root).unwrap();
+    }
+
+    #[test]
+    fn nobody_else_gets_in_and_what_was_left_open_is_shut() {
+        let base = open_folder();
+        let mode = |place: &Place| fs::metadata(&place.root).unwrap().mode() & 0o777;
+        let place = Place::prepare(&base.path().join("postgres")).unwrap();
+        assert_eq!(mode(&place), 0o700);
+        fs::create_dir(place.data()).unwrap();
+        chown(place.data(), Some(place.owner.uid.as_raw()), None).unwrap();
+        fs::set_permissions(&place.root, fs::Permissions::from_mode(0o755)).unwrap();
+        assert_eq!(mode(&Place::prepare(&base.path().join("postgres")).unwrap()), 0o700);
     }
 
     #[test]

@@ -5,7 +5,7 @@ use diesel::sql_types::{BigInt, Bytea, Nullable, Uuid as SqlUuid};
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
 use uuid::Uuid;
 
-use super::{PAGE_ROWS, broken_rows};
+use super::{PAGE_ROWS, broken_rows, row_key};
 use crate::domain::ids::PartnerId;
 use crate::store::audit::{AuditRow, AuditSql};
 use crate::store::statement::statement;
@@ -15,6 +15,19 @@ broken_rows! {
     heads_have_rows, of "audit_head",
     "SELECT 'audit_head ' || h.partner_id::text, 'its row ' || h.seq || ' isn''t there' FROM audit_head h \
      WHERE h.seq > 0 AND NOT EXISTS (SELECT 1 FROM audit a WHERE (a.partner_id, a.seq) = (h.partner_id, h.seq))"
+}
+
+broken_rows! {
+    /// API keys that the trail doesn't know, that may do other things than what they were made for, or that live though they were revoked.
+    keys_are_made, of "api_key",
+    concat!("SELECT ", row_key!("api_key", "k", "id"), ", CASE \
+         WHEN m.after IS NULL THEN 'nobody made it' \
+         WHEN m.after->'scopes' IS DISTINCT FROM to_jsonb(k.scopes) THEN 'it has other scopes than it was made with' \
+         WHEN r.object IS NOT NULL AND k.revoked_at IS NULL THEN 'it was revoked' END \
+     FROM api_key k \
+     LEFT JOIN audit m ON (m.partner_id, m.mode, m.action, m.object) \
+         = (k.partner_id, k.mode, 'api_key.create', 'key_' || replace(k.id::text, '-', '')) \
+     LEFT JOIN audit r ON (r.partner_id, r.mode, r.action, r.object) = (k.partner_id, k.mode, 'api_key.revoke', m.object)")
 }
 
 statement! {

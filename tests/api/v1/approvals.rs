@@ -90,7 +90,9 @@ async fn a_key_is_shown_when_it_is_asked_for_and_opens_nothing_before_it_is_appr
     assert_eq!((waits(&replay), replay.json()["meta"]["approval"]["secret"].is_null()), (waits(&asked), true));
     let shop = world.holder(&secret, "");
     assert_eq!(shop.get("/v1/api-keys").await.status, 401);
-    approve(&world, waits(&asked)).await.unwrap();
+    let at_once = futures_util::future::join_all((0..8).map(|_| approve(&world, waits(&asked)))).await;
+    assert_eq!(at_once.iter().filter(|answer| answer.is_ok()).count(), 1);
+    assert!(at_once.iter().flat_map(|answer| answer.as_ref().err()).all(|error| matches!(error, ApprovalError::Over)));
     assert_eq!(shop.get("/v1/api-keys").await.status, 200);
 
     // Whoever may do less later may not have had more made before.
@@ -136,5 +138,77 @@ async fn credentials_that_wait_stand_nowhere_in_the_clear_and_are_never_told() {
     assert_eq!(world.count(&stored).await, 0);
     let page = world.app.gateway.approval(Mode::Test, id).await.unwrap().unwrap();
     assert!(!serde_json::to_string(&page.told).unwrap().contains(secret));
+    let wish = page.wish.unwrap();
+    assert_eq!(wish, json!({ "provider": "test", "credentials": { "callback_secret": "(not shown)" } }));
     assert_eq!(world.count(&format!("SELECT count(*) FROM audit WHERE audit::text LIKE '%{secret}%'")).await, 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_asked_is_told_what_became_of_it_and_nobody_else() {
+    let world = world().await;
+    let house = world.backend_of("house", Mode::Test, &Scope::ALL).await;
+    let told = |id: ApprovalId| format!("/v1/approvals/{id}");
+    let body = direct(json!(["sandbox-a-card-eur"]));
+    let made = house.post(SCHEMES, "payout-scheme", json!({ "code": "std", "name": "Standard", "body": body })).await;
+    let id = waits(&made);
+    let open = house.get(&told(id)).await.data(200);
+    assert_eq!((&open["id"], &open["attributes"]["status"]), (&json!(id.to_string()), &json!("open")));
+    assert!(open["attributes"]["made"].is_null() && open["attributes"]["asked_by"] == house.key_id, "{open}");
+
+    // Neither another partner, nor another mode, nor a key that couldn't have asked.
+    world.backend().await.get(&told(id)).await.errors(404, &[("NOT_FOUND", "")]);
+    let live = world.backend_of("house", Mode::Live, &Scope::ALL).await;
+    live.get(&told(id)).await.errors(404, &[("NOT_FOUND", "")]);
+    let reader = world.backend_of("house", Mode::Test, &[Scope::RoutingRead, Scope::KeysWrite]).await;
+    reader.get(&told(id)).await.errors(403, &[("SCOPE_MISSING", "")]);
+    let none = world.backend_of("house", Mode::Test, &[Scope::RoutingRead]).await;
+    none.get(&told(ApprovalId::new())).await.errors(403, &[("SCOPE_MISSING", "")]);
+    house.get(&told(ApprovalId::new())).await.errors(404, &[("NOT_FOUND", "")]);
+
+    approve(&world, id).await.unwrap();
+    let applied = house.get(&told(id)).await.data(200);
+    let scheme = house.get(&format!("{SCHEMES}?filter[code]=std")).await.data(200)[0]["id"].clone();
+    assert_eq!((&applied["attributes"]["status"], &applied["attributes"]["made"]), (&json!("applied"), &scheme));
+    assert!(applied["attributes"]["reason"].is_null() && !applied.to_string().contains("ora@"), "{applied}");
+
+    let route = format!("{ROUTES}/{}", world.route("sandbox-a-test-usd").await);
+    let declined = waits(&house.patch(&route, "payout-route", json!({ "weight": 7 })).await);
+    world.app.gateway.decline(&checker(), Mode::Test, declined, "not this week").await.unwrap();
+    let told_so = house.get(&told(declined)).await.data(200);
+    let attributes = &told_so["attributes"];
+    assert_eq!((&attributes["status"], &attributes["reason"]), (&json!("declined"), &json!("not this week")));
+
+    let late = waits(&house.patch(&route, "payout-route", json!({ "weight": 8 })).await);
+    world.advance(4 * 24 * 3600);
+    assert_eq!(house.get(&told(late)).await.data(200)["attributes"]["status"], "expired");
+}
+
+/// The largest body that is taken, and what is sealed of it is longer than it.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_scheme_as_long_as_a_body_may_be_waits_like_any_other_and_is_shown_whole() {
+    let world = world().await;
+    let house = world.backend_of("house", Mode::Test, &Scope::ALL).await;
+    let names: Vec<String> = (0..900).map(|n| format!("{n:0>62}")).collect();
+    let condition = json!({ "attribute": "customer.reference", "operator": "in", "value": names });
+    let strategies = json!({ "strategies": [{ "strategy": "direct", "routes": ["sandbox-a-card-eur"] }] });
+    let mut wish = json!({ "code": "long", "name": "Long",
+        "body": { "services": { "card_eur": { "if": condition, "then": strategies, "else": strategies } } } });
+    let whole = |wish: &Value| json!({ "data": { "type": "payout-scheme", "attributes": wish } }).to_string().len();
+    // Up to the last byte, but for a few of the document's own.
+    let room = 65_500 - whole(&wish);
+    wish["body"]["services"]["card_eur"]["if"]["value"][0] = json!("x".repeat(62 + room.min(130)));
+    let mut n = 1;
+    while whole(&wish) < 65_400 {
+        let room = (65_400 - whole(&wish)).min(130);
+        wish["body"]["services"]["card_eur"]["if"]["value"][n] = json!(format!("{n}{}", "y".repeat(60 + room)));
+        n += 1;
+    }
+    assert!((65_300..65_536).contains(&whole(&wish)), "{}", whole(&wish));
+    let id = waits(&house.post(SCHEMES, "payout-scheme", wish.clone()).await);
+    let page = world.app.gateway.approval(Mode::Test, id).await.unwrap().unwrap();
+    assert_eq!(page.wish.unwrap()["body"], wish["body"], "whoever approves sees what they approve");
+    approve(&world, id).await.unwrap();
+    let scheme = house.get(&format!("{SCHEMES}?filter[code]=long")).await.data(200)[0]["id"].clone();
+    let made = house.get(&format!("{SCHEMES}/{}", scheme.as_str().unwrap())).await.data(200);
+    assert_eq!(made["attributes"]["body"], wish["body"]);
 }

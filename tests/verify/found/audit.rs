@@ -69,3 +69,20 @@ async fn tampering_with_the_audit_trail_is_found() {
     ];
     Original::new().await.each_is_found(&cases).await;
 }
+
+/// Whoever writes the database gives themselves a key.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_key_that_nobody_made_is_found() {
+    let key = "SELECT k.partner_id::text, k.mode, k.id::text, gen_random_uuid()::text FROM api_key k ORDER BY k.revoked_at NULLS LAST LIMIT 1";
+    let edited = |what, sql, row| Case::picked(what, "made keys", key, sql, row);
+    let cases = [
+        edited("another key", "UPDATE api_key SET id = '{3}' WHERE id = '{2}'", "api_key {0}/{1}/{3}"),
+        edited(
+            "more scopes",
+            "UPDATE api_key SET scopes = scopes || ARRAY['admin:write'] WHERE id = '{2}'",
+            "api_key {0}/{1}/{2}",
+        ),
+        edited("a revoked one", "UPDATE api_key SET revoked_at = NULL WHERE id = '{2}'", "api_key {0}/{1}/{2}"),
+    ];
+    Original::new().await.each_is_found(&cases).await;
+}
