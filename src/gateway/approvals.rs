@@ -102,6 +102,16 @@ pub struct ApprovalPage {
     pub told: Asked,
     /// Whether it is about who may call the API.
     pub is_about_keys: bool,
+    /// Of a payout scheme: the body that would be in force. What is told of it names its version alone.
+    pub scheme: Option<DraftedScheme>,
+}
+
+/// A payout scheme's body that waits.
+#[derive(Clone, Debug, PartialEq)]
+pub struct DraftedScheme {
+    /// `None`: the scheme would be made.
+    pub id: Option<PayoutSchemeId>,
+    pub body: Value,
 }
 
 /// Why a change can't be asked for, or not be made. Nothing was changed.
@@ -221,6 +231,16 @@ impl Change {
 
     const fn is_about_keys(&self) -> bool {
         matches!(self, Change::CreateKey { .. } | Change::ChangeKey { .. })
+    }
+
+    fn drafted_scheme(&self) -> Option<DraftedScheme> {
+        let Change::Configure { what, given, .. } = self else { return None };
+        let id = match what {
+            Configure::CreatePayoutScheme => None,
+            Configure::PublishPayoutScheme(id) => Some(*id),
+            _ => return None,
+        };
+        Some(DraftedScheme { id, body: given.get("body")?.clone() })
     }
 
     fn maker(&self) -> Option<&Maker> {
@@ -401,7 +421,8 @@ impl Gateway {
     /// One change with what it changes. `None`: there is none in that mode.
     pub async fn approval(&self, mode: Mode, id: ApprovalId) -> Result<Option<ApprovalPage>, ApprovalError> {
         let Some((approval, told, change)) = self.open_approval(mode, id).await? else { return Ok(None) };
-        Ok(Some(ApprovalPage { approval, told, is_about_keys: change.is_about_keys() }))
+        let (is_about_keys, scheme) = (change.is_about_keys(), change.drafted_scheme());
+        Ok(Some(ApprovalPage { approval, told, is_about_keys, scheme }))
     }
 
     async fn open_approval(

@@ -114,7 +114,13 @@ test("two people decide about a payout of which nobody knows", async () => {
   await judge.look(page, "moderation");
   await judge.withoutScripts(page);
   await page.locator("tbody a[href*='/requests/']").first().click();
-  await page.locator("input[value^='mark_failed_release:']").check();
+  const release = page.locator("input[value^='mark_failed_release:']");
+  // Not before its sender's lease is over.
+  await until("that it may be given up", async () => {
+    await page.reload();
+    return release.isEnabled();
+  });
+  await release.check();
   await page.getByLabel("Reason").fill("The provider's desk never had it");
   await page.getByLabel(/^Evidence/).fill("ticket 4711");
   await judge.look(page, "deciding");

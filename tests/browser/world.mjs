@@ -27,8 +27,12 @@ sign_in = { per_minute = 6000, burst = 6000 }
 maker_checker = "always"
 [providers.test]
 timeout_ms = 50
+send_timeout_ms = 5000
 settling_time_ms = 200
 not_found_confirmations = 1
+${["http", "adyen", "tabapay", "worldpay", "checkout"].map((provider) => `[providers.${provider}]\nsend_timeout_ms = 5000`).join("\n")}
+[worker]
+lease_ms = 11000
 [gateway]
 sends_max = 1
 inquiry_intervals_ms = [300, 300, 1000]

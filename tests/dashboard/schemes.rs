@@ -244,6 +244,11 @@ async fn a_second_person_approves_what_is_published() {
     let asked = sent(&otto, &edit, "publish", OVER_B, &[("version", "1"), ("comment", "Over b")]).await;
     assert_eq!(asked.status, 303, "{}", asked.body);
     let at = asked.location.unwrap().replace("?asked=now", "");
+    let page = ora.get(&at).await.body;
+    assert!(
+        page.contains("class=\"added\"") && page.contains("How payouts would be routed"),
+        "what is approved is seen: {page}"
+    );
     pay(&world, "ada").await;
     assert_eq!(over(&world, "sandbox-b-card-eur").await, 0, "it isn't in force yet");
     // Twice, while the first waits; and what is unsound isn't even asked for.

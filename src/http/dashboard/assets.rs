@@ -1,4 +1,4 @@
-//! The one style sheet and the one script, compiled in. Their addresses carry a hash of their content, so browsers may keep them for good.
+//! The one style sheet, the one script and the icon, compiled in. Their addresses carry a hash of their content, so browsers may keep them for good.
 
 use std::sync::LazyLock;
 
@@ -9,6 +9,7 @@ use sha2::{Digest, Sha256};
 const STYLE_SHEET: &str = include_str!("../../../web/assets/dashboard.css");
 /// Pages are read and forms are sent without it.
 const SCRIPT: &str = include_str!("../../../web/assets/dashboard.js");
+const ICON: &str = include_str!("../../../web/assets/icon.svg");
 
 /// Where pages find them.
 pub static STYLE_SHEET_HREF: LazyLock<String> = LazyLock::new(|| href("dashboard.css", STYLE_SHEET));
@@ -25,6 +26,10 @@ pub async fn style_sheet() -> HttpResponse {
 
 pub async fn script() -> HttpResponse {
     kept("text/javascript; charset=utf-8", SCRIPT)
+}
+
+pub async fn icon() -> HttpResponse {
+    kept("image/svg+xml", ICON)
 }
 
 fn kept(kind: &'static str, content: &'static str) -> HttpResponse {

@@ -119,6 +119,7 @@ fn table() -> Vec<(Address, Route)> {
         get("/", view, web::to(overview::home)),
         get("/assets/dashboard.css", Anybody, web::to(assets::style_sheet)),
         get("/assets/dashboard.js", Anybody, web::to(assets::script)),
+        get("/assets/icon.svg", Anybody, web::to(assets::icon)),
         get("/sign-in", Anybody, web::to(sign_in::form)),
         post("/sign-in", Anybody, web::to(sign_in::submit)),
         get("/sign-in/code", Anybody, web::to(sign_in::code_form)),

@@ -7,6 +7,7 @@
 mod diff;
 mod draft;
 mod draft_form;
+pub mod drafted;
 pub mod edit;
 mod fields;
 mod json;
