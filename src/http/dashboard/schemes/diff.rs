@@ -1,5 +1,7 @@
 //! What differs between two bodies, line by line.
 
+use std::time::Duration;
+
 use askama::Template;
 use askama::filters::HtmlSafe;
 use serde_json::Value;
@@ -10,6 +12,8 @@ use crate::http::dashboard::parts::outside;
 
 /// How many lines that are the same are shown around those that differ.
 const AROUND: usize = 3;
+/// How long the shortest difference is looked for. Then it is a longer one that is told.
+const TIME_MAX: Duration = Duration::from_millis(200);
 
 #[derive(Template)]
 #[template(path = "parts/scheme_diff.html", config = "web/askama.toml")]
@@ -32,7 +36,7 @@ struct Line {
 impl Diff {
     pub fn of(before: &Value, after: &Value) -> Self {
         let (before, after) = (pretty(before), pretty(after));
-        let diff = TextDiff::from_lines(&before, &after);
+        let diff = TextDiff::configure().timeout(TIME_MAX).diff_lines(&before, &after);
         let (mut added, mut removed) = (0_usize, 0_usize);
         let mut groups = Vec::new();
         for group in diff.grouped_ops(AROUND) {

@@ -40,7 +40,7 @@ impl Drafted {
             }
             None => (None, None, desk.scheme_ground(mode, partner).await?.ok_or(PageError::NotFound)?),
         };
-        let drawing = Drawing { ground: &ground, problems: &[], is_edited: false, open: None, focus: None };
-        Ok(Self { scheme, diff, tree: Tree::of(&drafted.body, &drawing), json: outside(&pretty(&drafted.body)) })
+        let tree = Tree::of(&drafted.body, &Drawing::of(&ground));
+        Ok(Self { scheme, diff, tree, json: outside(&pretty(&drafted.body)) })
     }
 }

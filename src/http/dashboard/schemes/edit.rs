@@ -217,13 +217,9 @@ fn show(
     typed: Typed,
     said: Said,
 ) -> Result<HttpResponse, PageError> {
-    let drawing = Drawing {
-        ground: &page.ground,
-        problems: &said.problems,
-        is_edited: true,
-        open: said.look.open.as_deref(),
-        focus: said.look.focus.as_deref(),
-    };
+    let mut drawing = Drawing::of(&page.ground);
+    (drawing.problems, drawing.is_edited) = (&said.problems, true);
+    (drawing.open, drawing.focus) = (said.look.open.as_deref(), said.look.focus.as_deref());
     let has = |code: &String| body.as_ref().is_some_and(|body| body["services"].get(code).is_some());
     let mut services: Vec<String> = page.ground.services.keys().filter(|code| !has(code)).cloned().collect();
     services.sort();

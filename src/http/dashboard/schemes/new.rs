@@ -52,6 +52,8 @@ async fn answer(
     status: StatusCode,
 ) -> Result<HttpResponse, PageError> {
     let frame = Frame::new(visitor, desk, mode, Section::Schemes);
+    // What passes for a card number isn't shown again.
+    let typed = Typed { name: outside(&typed.name), code: outside(&typed.code), ..typed };
     let page = NewPage { frame, partners: desk.partner_codes().await?, typed, problems };
     Ok(html(HttpResponse::build(status), &page)?)
 }

@@ -94,8 +94,7 @@ impl Version {
 }
 
 fn drawn(page: &SchemePage, version: &SchemeVersion) -> Tree {
-    let drawing = Drawing { ground: &page.ground, problems: &[], is_edited: false, open: None, focus: None };
-    Tree::of(&version.body, &drawing)
+    Tree::of(&version.body, &Drawing::of(&page.ground))
 }
 
 pub async fn page(

@@ -1,6 +1,8 @@
 //! A scheme's body drawn as a tree: each service's conditions, and the strategies in which they end. What is wrong stands at the node that
 //! it is about. Bodies that can't be read are drawn as far as they can be.
 
+use std::cell::Cell;
+
 use askama::Template;
 use askama::filters::HtmlSafe;
 use serde_json::Value;
@@ -14,6 +16,8 @@ use crate::staff::schemes::{KnownRoute, SchemeGround};
 
 /// Deeper nodes aren't drawn: no sound scheme has them.
 const DEPTH_MAX: usize = 40;
+/// Nor more of them: a sound one has fewer.
+const NODES_MAX: usize = 600;
 
 #[derive(Template)]
 #[template(path = "parts/scheme_tree.html", config = "web/askama.toml")]
@@ -87,6 +91,15 @@ pub struct Drawing<'a> {
     pub open: Option<&'a str>,
     /// The node that was changed last.
     pub focus: Option<&'a str>,
+    /// How many nodes are still drawn.
+    left: Cell<usize>,
+}
+
+impl<'a> Drawing<'a> {
+    /// To be looked at.
+    pub fn of(ground: &'a SchemeGround) -> Self {
+        Self { ground, problems: &[], is_edited: false, open: None, focus: None, left: Cell::new(NODES_MAX) }
+    }
 }
 
 impl Tree {
@@ -142,9 +155,11 @@ impl Drawing<'_> {
     }
 
     fn shape(&self, value: &Value, at: &str, service: &str, depth: usize) -> Shape {
-        if depth > DEPTH_MAX {
-            return Shape::Unreadable("Too deep to be drawn.".to_owned());
-        }
+        let left = self.left.get().checked_sub(1);
+        let Some(left) = left.filter(|_| depth <= DEPTH_MAX) else {
+            return Shape::Unreadable("Too deep, or too much, to be drawn.".to_owned());
+        };
+        self.left.set(left);
         if let Some(condition) = value.get("if") {
             let below = |name: &str| {
                 let at = join(at, name);
@@ -183,9 +198,9 @@ impl Drawing<'_> {
         }
         let routes: Vec<&Value> = value.get("routes").and_then(Value::as_array).into_iter().flatten().collect();
         let is_by_weight = name == "weight";
-        let all: u64 = routes.iter().filter_map(|route| self.weight(route, service)).fold(0, u64::saturating_add);
+        let all: u64 = routes.iter().filter_map(|route| weight(route)).fold(0, u64::saturating_add);
         let route = |route: &&Value| {
-            let weight = self.weight(route, service).filter(|_| is_by_weight);
+            let weight = weight(route).filter(|_| is_by_weight);
             let name = route_name(route);
             let known = self.known(name, service);
             RouteView {
@@ -207,14 +222,14 @@ impl Drawing<'_> {
         }
     }
 
-    /// A weight that is written down.
-    fn weight(&self, route: &Value, _service: &str) -> Option<u64> {
-        route.get("weight").and_then(Value::as_u64)
-    }
-
     fn known(&self, name: &str, service: &str) -> Option<&KnownRoute> {
         known_route(self.ground, name, service)
     }
+}
+
+/// A weight that is written down.
+fn weight(route: &Value) -> Option<u64> {
+    route.get("weight").and_then(Value::as_u64)
 }
 
 /// The name that a strategy has a route by.
