@@ -16,7 +16,6 @@ const SEEN_MIN: i64 = 2;
 #[derive(Template)]
 #[template(path = "parts/chart.html", config = "web/askama.toml")]
 pub struct Chart {
-    id: &'static str,
     title: String,
     /// What it shows, in a sentence: for those who don't see it.
     in_short: String,
@@ -56,7 +55,6 @@ struct Bar {
 
 /// A drawing of columns as high as their values, the tallest as high as `top`.
 pub struct Plan {
-    pub id: &'static str,
     pub title: String,
     pub in_short: String,
     /// The value at the top; at least the greatest sum of a column's parts.
@@ -73,7 +71,7 @@ impl Plan {
             top <= 0 || columns.iter().flat_map(|column| column.parts.iter().flatten()).all(|(_, n)| *n == 0);
         let columns = columns.into_iter().enumerate().map(|(n, column)| drawn(n, column, top)).collect();
         let top = if is_empty { String::new() } else { self.top_told };
-        Chart { id: self.id, title: self.title, in_short: self.in_short, top, columns, legend: self.legend, width }
+        Chart { title: self.title, in_short: self.in_short, top, columns, legend: self.legend, width }
     }
 }
 
@@ -106,8 +104,7 @@ mod tests {
     use super::*;
 
     fn chart(values: &[Option<i64>], top: i64) -> String {
-        let plan =
-            Plan { id: "x", title: "T".into(), in_short: "S".into(), top, top_told: "9".into(), legend: Vec::new() };
+        let plan = Plan { title: "T".into(), in_short: "S".into(), top, top_told: "9".into(), legend: Vec::new() };
         let column = |value: &Option<i64>| Column {
             name: String::new(),
             told: "<b>".into(),

@@ -112,7 +112,6 @@ fn ended(pulse: &Pulse) -> Chart {
     let top = known(pulse).map(counts).map(|(paid, failed)| paid.saturating_add(failed)).max().unwrap_or(0);
     let (paid, failed) = sums(pulse);
     let plan = Plan {
-        id: "ended",
         title: "Payout requests that ended".to_owned(),
         in_short: format!("In the last 24 hours {paid} payout requests were paid and {failed} ended otherwise."),
         top,
@@ -130,7 +129,6 @@ fn rate(pulse: &Pulse) -> Chart {
     let whole =
         percent(paid, failed).map_or_else(|| "nothing ended".to_owned(), |rate| format!("{rate} of 100 were paid"));
     let plan = Plan {
-        id: "rate",
         title: "Success rate".to_owned(),
         in_short: format!("Success rate by the hour; in the last 24 hours {whole}."),
         top: if paid.saturating_add(failed) > 0 { 100 } else { 0 },
@@ -149,7 +147,6 @@ fn rate(pulse: &Pulse) -> Chart {
 fn time_to_paid(pulse: &Pulse) -> Chart {
     let top = known(pulse).filter_map(|counted| counted.paid.slow_ms).max().unwrap_or(0);
     let plan = Plan {
-        id: "time",
         title: "Time to paid".to_owned(),
         in_short: format!(
             "How long payouts took by the hour; in the slowest hour 95 of 100 took at most {}.",
@@ -193,7 +190,6 @@ fn volume(pulse: &Pulse, code: AssetCode, assets: &Assets) -> Chart {
     let amounts = || known(pulse).map(|counted| paid_out(counted, code));
     let top = amounts().max().unwrap_or_default();
     let plan = Plan {
-        id: "volume",
         title: format!("Paid out, {code}"),
         in_short: format!(
             "In the last 24 hours {} were paid out.",
@@ -221,7 +217,6 @@ fn unknown(pulse: &Pulse) -> Chart {
     let top = named.iter().map(|(_, count)| *count).max().unwrap_or(0);
     let told: Vec<String> = named.iter().map(|(name, count)| format!("{count} {name}")).collect();
     let plan = Plan {
-        id: "unknown",
         title: "Payouts whose fate is unknown, by age".to_owned(),
         in_short: format!("Payouts whose fate is unknown now, by age: {}.", told.join(", ")),
         top,
