@@ -123,7 +123,7 @@ if (help) {
     if (event.key === "g") {
       went = now;
     } else if (event.key === "/") {
-      const field = document.querySelector("main form.search input:not([type=hidden])");
+      const field = document.querySelector("header [role=search] input:not([type=hidden]), main form.search input:not([type=hidden])");
       event.preventDefault();
       if (field) field.focus();
       else document.querySelector("[data-search]")?.click();
