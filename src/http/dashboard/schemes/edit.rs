@@ -117,7 +117,7 @@ pub async fn submit(
         comment: fields.get("comment").to_owned(),
         last: fields.get("last").to_owned(),
     };
-    let text = fields.get("body").replace("\r\n", "\n");
+    let text = fields.raw("body").replace("\r\n", "\n");
     let mut said = Said::default();
     let mut body: Value = match serde_json::from_str(&text) {
         Ok(body) => body,

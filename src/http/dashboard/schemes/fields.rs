@@ -37,6 +37,11 @@ impl Fields {
         self.find(name).unwrap_or_default()
     }
 
+    /// The same with the blanks around it: what is told of a text by lines counts them.
+    pub fn raw(&self, name: &str) -> &str {
+        self.0.iter().find(|(known, _)| known == name).map_or("", |(_, value)| value)
+    }
+
     /// `None`: there is no such field, as of a box that isn't ticked.
     pub fn find(&self, name: &str) -> Option<&str> {
         self.0.iter().find(|(known, _)| known == name).map(|(_, value)| value.trim())

@@ -123,11 +123,11 @@ mod tests {
     fn a_body_reads_from_condition_to_strategy_and_comes_back_as_it_was() {
         let body = json!({"services": {"card_eur": {
             "else": {"reject": "no \"such\""}, "then": {"strategies": [{"routes": ["a", {"weight": 3, "route": "b"}], "strategy": "weight"}]},
-            "if": {"value": [1, 2.50], "operator": "between", "attribute": "amount"}}}, "nodes": {}});
+            "if": {"value": [1, 2.5], "operator": "between", "attribute": "amount"}}}, "nodes": {}});
         let text = pretty(&body);
         assert_eq!(serde_json::from_str::<Value>(&text).unwrap(), body);
         assert!(
-            text.contains("\"if\": {\"attribute\": \"amount\", \"operator\": \"between\", \"value\": [1, 2.50]},"),
+            text.contains("\"if\": {\"attribute\": \"amount\", \"operator\": \"between\", \"value\": [1, 2.5]},"),
             "{text}"
         );
         let places =
