@@ -262,9 +262,9 @@ test("the keyboard goes everywhere, and its help is a dialog", async () => {
   assert.equal(await page.evaluate(() => document.activeElement.value), "g o ?", "in a field keys are text");
   await page.keyboard.press("Escape");
   await page.keyboard.press("?");
-  await page.getByRole("dialog", { name: "Keys" }).waitFor();
-  await judge.look(page, "keys");
-  await page.getByLabel("Keys work in this browser").uncheck();
+  await page.getByRole("dialog", { name: "Keyboard shortcuts" }).waitFor();
+  await judge.look(page, "shortcuts");
+  await page.getByLabel("They work in this browser").uncheck();
   await page.keyboard.press("Escape");
   await page.keyboard.press("?");
   assert.equal(await page.getByRole("dialog").count(), 0, "they are off");

@@ -109,7 +109,7 @@ export class Judge {
       const whole = await page.evaluate(() => document.documentElement.scrollHeight);
       const shot = await page.screenshot({ clip: { x: 0, y: 0, width: viewport.width, height: Math.min(whole, viewport.height * 2) }, fullPage: true });
       // As many colours as fit.
-      for (const colours of [32, 16, 8, 4]) {
+      for (const colours of [64, 32, 16, 8, 4]) {
         const small = await sharp(shot).png({ palette: true, colours, dither: 0, effort: 10, compressionLevel: 9 }).toBuffer();
         if (small.length > PICTURE_BYTES_MAX && colours > 4) continue;
         await writeFile(`${folder}/${name}-${kind}.png`, small);
