@@ -3,7 +3,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help run test canary torture contract kms fuzz lint audit sbom fmt bench openapi clean-data ground
+.PHONY: help run test browser canary torture contract kms fuzz lint audit sbom fmt bench openapi clean-data ground
 
 CARGO ?= cargo
 export CARGO_TERM_PROGRESS_WHEN ?= never
@@ -18,6 +18,9 @@ run: ground ## build, start everything with demonstration data, and serve until 
 
 test: ground ## all tests: unit, integration on a real PostgreSQL, documentation
 	@CARGO="$(CARGO)" tools/test
+
+browser: ground ## drive the dashboard in Debian's Chromium (PICTURES=1 draws docs/images anew)
+	@CARGO="$(CARGO)" PICTURES="$(PICTURES)" tools/browser
 
 canary: ground ## run the whole suite at TRACE and search what it leaves for card numbers and secrets (FILTER='test(cards)' KEEP=1)
 	@CARGO="$(CARGO)" tools/canary

@@ -96,6 +96,8 @@ impl Server {
 
     /// Ends in order: no new requests, no new work, what is under way, the database.
     pub async fn stop(self) -> Result<(), Failure> {
+        // Streams don't end by themselves within the time that requests under way are given.
+        self.app.desk.live.end();
         self.handle.stop(true).await;
         self.serving.await??;
         if let Some(metrics) = self.metrics {

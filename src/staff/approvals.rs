@@ -9,7 +9,7 @@ use super::session::SessionOwner;
 use crate::domain::ids::{ApprovalId, Mode};
 use crate::domain::staff::Role;
 
-pub use crate::gateway::approvals::{ApprovalError, ApprovalPage};
+pub use crate::gateway::approvals::{ApprovalError, ApprovalPage, DraftedScheme};
 pub use crate::store::approvals::Approval;
 
 /// How many that are over are shown beside those that wait.

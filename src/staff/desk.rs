@@ -3,10 +3,12 @@
 
 use std::sync::Arc;
 
-use chrono::{DateTime, NaiveTime, TimeDelta, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use diesel_async::AsyncPgConnection;
 use uuid::Uuid;
 
+use super::live::Live;
+use super::pulse::{Hours, Pulse};
 use crate::clock::Clock;
 use crate::domain::asset::Assets;
 use crate::domain::ids::{Mode, OfferId, PayoutRequestId, Tenant};
@@ -25,7 +27,7 @@ use crate::wallet::{User, Wallet, WalletError};
 
 pub use crate::store::dashboard::cases::{CaseEnded, CaseLine, CaseRequest, RequestCase};
 pub use crate::store::dashboard::offers::{OfferContext, OfferLine, OfferSearch};
-pub use crate::store::dashboard::overview::{Deposit, Ended, Open};
+pub use crate::store::dashboard::overview::{Deposit, Open};
 pub use crate::store::dashboard::requests::{Group, PayoutLine, RequestContext, RequestLine};
 pub use crate::store::dashboard::{After, MaskedCard};
 pub use crate::store::events::Event;
@@ -41,6 +43,9 @@ pub struct Desk {
     clock: Arc<dyn Clock>,
     wallet: Arc<Wallet>,
     modes: Vec<Mode>,
+    pub(super) hours: Hours,
+    /// Those who watch the overview.
+    pub live: Live,
 }
 
 /// Why a page can't be shown.
@@ -82,9 +87,8 @@ pub struct RateLine {
 #[derive(Clone, Debug)]
 pub struct Overview {
     pub now: DateTime<Utc>,
-    /// When the day began, in UTC.
-    pub since: DateTime<Utc>,
-    pub ended: Vec<Ended>,
+    /// The last 24 hours, and today's before them.
+    pub pulse: Pulse,
     pub open: Open,
     pub rates: Vec<RateLine>,
     pub sources: Vec<SourceHealth>,
@@ -148,7 +152,14 @@ impl Desk {
     /// `modes` are those that are served.
     pub fn new(wallet: Arc<Wallet>, modes: Vec<Mode>) -> Self {
         let gateway = &wallet.gateway;
-        Self { db: gateway.db.clone(), clock: Arc::clone(&gateway.clock), wallet, modes }
+        Self {
+            db: gateway.db.clone(),
+            clock: Arc::clone(&gateway.clock),
+            wallet,
+            modes,
+            hours: Hours::default(),
+            live: Live::default(),
+        }
     }
 
     pub(super) fn gateway(&self) -> &Gateway {
@@ -169,9 +180,8 @@ impl Desk {
 
     pub async fn overview(&self, mode: Mode) -> Result<Overview, DeskError> {
         let now = self.clock.now();
-        let since = now.date_naive().and_time(NaiveTime::MIN).and_utc();
         let mut conn = self.db.get().await?;
-        let ended = overview::ended_since(&mut conn, mode, since).await?;
+        let pulse = self.pulse(&mut conn, mode, now).await?;
         let open = overview::open_now(&mut conn, mode).await?;
         let deposits = overview::deposits(&mut conn, mode).await?;
         let board = self.wallet.rates.board(mode);
@@ -183,7 +193,7 @@ impl Desk {
             self.wallet.book.pairs.iter().map(line).collect()
         });
         let sources = board.map_or(Vec::new(), |board| board.health());
-        Ok(Overview { now, since, ended, open, rates, sources, deposits })
+        Ok(Overview { now, pulse, open, rates, sources, deposits })
     }
 
     pub async fn offers(

@@ -91,6 +91,13 @@ impl Staff {
         Ok(owner.map(|owner| SignedIn { owner, token }))
     }
 
+    /// The same for a page that asks by itself, without anybody doing anything: it doesn't count as use.
+    pub async fn living_session(&self, token: &SessionToken) -> Result<Option<SessionOwner>, StaffError> {
+        let now = self.clock.now();
+        let mut conn = self.db.get().await?;
+        Ok(staff::see_session(&mut conn, &token.id(), now, now - SESSION_IDLE_MAX).await?)
+    }
+
     /// Ends the session for good.
     pub async fn sign_out(&self, signed_in: &SignedIn, origin: Option<String>) -> Result<(), StaffError> {
         let owner = &signed_in.owner;

@@ -4,7 +4,9 @@
 pub mod cases;
 pub mod offers;
 pub mod overview;
+pub mod pulse;
 pub mod requests;
+pub mod schemes;
 
 use chrono::{DateTime, Utc};
 
@@ -12,7 +14,10 @@ use crate::domain::card::CardScheme;
 
 /// Each list's index and statement, its parameters as `?`: for those who look at plans.
 pub fn plans() -> impl Iterator<Item = (&'static str, &'static str)> {
-    [offers::PLANS, requests::PLANS, overview::PLANS, cases::PLANS].into_iter().flatten().copied()
+    [offers::PLANS, requests::PLANS, overview::PLANS, cases::PLANS, pulse::PLANS, schemes::PLANS]
+        .into_iter()
+        .flatten()
+        .copied()
 }
 
 /// A card as staff see it.

@@ -1,6 +1,7 @@
 //! Staff accounts and their sessions. A session is found by the hash of its token; the token never comes here.
 
 use chrono::{DateTime, Utc};
+use diesel::query_builder::Query;
 use diesel::sql_types::{BigInt, Bool, Bytea, Integer, Nullable, Text, Timestamptz, Uuid as SqlUuid};
 use diesel::{OptionalExtension, QueryResult};
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
@@ -203,6 +204,16 @@ statement! {
     } = "UPDATE staff_session s SET last_seen_at = ? FROM staff m \
          WHERE s.id = ? AND m.id = s.staff_id AND m.disabled_at IS NULL AND s.expires_at > ? AND s.last_seen_at > ? AND NOT s.is_pending \
          RETURNING m.id, m.email, m.name, m.role, m.must_change_password, m.totp_secret IS NOT NULL, s.device_id"
+}
+
+statement! {
+    /// The same, and it doesn't count as used.
+    struct SeeSession {
+        id: Vec<u8> as Bytea, alive_at: DateTime<Utc> as Timestamptz, seen_after: DateTime<Utc> as Timestamptz,
+    } => <TouchSession as Query>::SqlType
+      = "SELECT m.id, m.email, m.name, m.role, m.must_change_password, m.totp_secret IS NOT NULL, s.device_id \
+         FROM staff_session s JOIN staff m ON m.id = s.staff_id \
+         WHERE s.id = ? AND m.disabled_at IS NULL AND s.expires_at > ? AND s.last_seen_at > ? AND NOT s.is_pending"
 }
 
 statement! {
@@ -574,7 +585,23 @@ pub async fn touch_session(
 ) -> QueryResult<Option<SessionOwner>> {
     let row: Option<SessionRow> =
         TouchSession { now, id: id.to_vec(), alive_at: now, seen_after }.get_result(conn).await.optional()?;
-    Ok(row.map(|row| SessionOwner {
+    Ok(row.map(owner_of))
+}
+
+/// The same, and it doesn't count as used: for what a page asks by itself while nobody does anything.
+pub async fn see_session(
+    conn: &mut AsyncPgConnection,
+    id: &[u8; 32],
+    now: DateTime<Utc>,
+    seen_after: DateTime<Utc>,
+) -> QueryResult<Option<SessionOwner>> {
+    let row: Option<SessionRow> =
+        SeeSession { id: id.to_vec(), alive_at: now, seen_after }.get_result(conn).await.optional()?;
+    Ok(row.map(owner_of))
+}
+
+fn owner_of(row: SessionRow) -> SessionOwner {
+    SessionOwner {
         id: row.staff_id,
         email: row.email,
         name: row.name,
@@ -582,7 +609,7 @@ pub async fn touch_session(
         must_change_password: row.must_change,
         has_totp: row.has_totp,
         device_id: row.device_id,
-    }))
+    }
 }
 
 /// Whose second factor a session still asks for.

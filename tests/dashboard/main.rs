@@ -7,8 +7,10 @@ mod accounts;
 mod approvals;
 mod browser;
 mod development;
+mod live;
 mod moderation;
 mod pages;
+mod schemes;
 mod searches;
 mod sessions;
 #[path = "../support/mod.rs"]

@@ -179,8 +179,10 @@ fn with_parameters(sql: &str) -> String {
             "'test'"
         } else if ends_with(&["id) < (", "id) > ("]) {
             "timestamptz '2030-01-01'"
-        } else if ends_with(&["final_at >="]) {
+        } else if ends_with(&["_at >=", "_at >", "_at <=", "_at <"]) {
             "timestamptz '2026-01-01'"
+        } else if ends_with(&["scheme_id ="]) {
+            "'ffffffff-ffff-ffff-ffff-ffffffffffff'::uuid"
         } else if ends_with(&["timestamptz '2030-01-01',"]) {
             if text.contains("offer") { "9000000000000000" } else { "'ffffffff-ffff-ffff-ffff-ffffffffffff'::uuid" }
         } else {

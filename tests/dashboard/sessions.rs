@@ -214,8 +214,11 @@ fn hash_hex(token: &str) -> String {
     hex::encode(sha2::Sha256::digest(bytes))
 }
 
+/// As pages name it.
+const OWN_SCRIPT: &str = r#"<script src="/dashboard/assets/dashboard.js?v="#;
+
 #[tokio::test(flavor = "multi_thread")]
-async fn every_answer_forbids_scripts_frames_and_other_origins() {
+async fn every_answer_forbids_foreign_scripts_frames_and_other_origins() {
     let world = World::new().await;
     let browser = world.signed_in().await;
     let stranger = world.browser();
@@ -233,12 +236,23 @@ async fn every_answer_forbids_scripts_frames_and_other_origins() {
         assert_eq!(header("x-content-type-options"), Some("nosniff"));
         assert_eq!(header("x-frame-options"), Some("DENY"));
         assert_eq!(header("cache-control"), Some("no-store"));
-        assert!(!answer.body.contains("<script") && !answer.body.contains("style="), "nothing that the policy forbids");
+        let scripts = answer.body.matches("<script").count();
+        assert_eq!(answer.body.matches(OWN_SCRIPT).count(), scripts, "our own file alone, and nothing inline");
+        assert!(
+            !answer.body.contains("style=") && !answer.body.contains(" onclick="),
+            "nothing that the policy forbids"
+        );
     }
     assert!(!CONTENT_SECURITY_POLICY.contains("unsafe") && CONTENT_SECURITY_POLICY.starts_with("default-src 'none'"));
-    let css = browser.get("/dashboard/assets/dashboard.css").await;
-    assert_eq!(css.headers["content-type"], "text/css; charset=utf-8");
-    assert!(css.headers["cache-control"].to_str().unwrap().contains("immutable"));
+    for (file, kind) in [("css", "text/css; charset=utf-8"), ("js", "text/javascript; charset=utf-8")] {
+        let asset = browser.get(&format!("/dashboard/assets/dashboard.{file}")).await;
+        assert_eq!(asset.headers["content-type"], kind);
+        assert!(asset.headers["cache-control"].to_str().unwrap().contains("immutable"));
+        let text = asset.body.replace("DOMParser", "");
+        assert!(
+            !["innerHTML", "eval(", "document.write", "http://", "https://"].iter().any(|word| text.contains(word))
+        );
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

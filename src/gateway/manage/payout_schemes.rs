@@ -77,6 +77,14 @@ impl Gateway {
         Ok(next)
     }
 
+    /// Tells everything that would keep a body from being published as the scheme's next version. Nothing is changed.
+    pub async fn check_payout_scheme(&self, caller: &Caller, id: PayoutSchemeId, body: &Value) -> Result<(), Refusal> {
+        let given = Attributes::new();
+        let mut form = Form::create(&given, &[], &[]);
+        self.compile_payout_scheme(&mut form, caller.tenant, SchemeRef { id, version: i32::MAX }, body).await?;
+        form.finish()
+    }
+
     /// The scheme with the version in force.
     pub async fn find_payout_scheme(
         &self,

@@ -11,6 +11,7 @@ use super::error::PageError;
 use super::frame::{Frame, Section, served};
 use super::parts::{Badge, Moment, Tone, html, outside, raw};
 use super::query::{after_text, parse_after};
+use super::schemes::drafted::Drafted;
 use super::visitor::{Visitor, check_form, whence};
 use crate::domain::ids::{ApprovalId, Mode};
 use crate::staff::approvals::{Approval, ApprovalError, SettleError, settles};
@@ -61,6 +62,7 @@ struct View {
     reason: Option<String>,
     form: Option<Form>,
     was_asked: bool,
+    scheme: Option<Drafted>,
 }
 
 struct Form {
@@ -151,6 +153,10 @@ async fn answer(
 ) -> Result<HttpResponse, PageError> {
     let page = desk.approval(mode, id).await?.ok_or(PageError::NotFound)?;
     let (approval, told, least) = (&page.approval, &page.told, settles(&page));
+    let scheme = match &page.scheme {
+        Some(drafted) => Some(Drafted::of(desk, (mode, &approval.partner), drafted, approval.status == "open").await?),
+        None => None,
+    };
     let role = visitor.0.owner.role;
     let form = (approval.status == "open").then(|| Form {
         action: format!("/dashboard/{mode}/approvals/{id}/decide"),
@@ -171,26 +177,42 @@ async fn answer(
         reason: approval.reason.as_deref().map(outside),
         form,
         was_asked,
+        scheme,
     };
     Ok(html(HttpResponse::build(status), &view)?)
 }
 
-/// The members that differ, with what they were and are.
+/// The members that differ, with what they were and are. Members of members are told by themselves; what a decision makes of a request
+/// (`is_now`) is compared with what the request was.
 fn changed(before: Option<&serde_json::Value>, after: Option<&serde_json::Value>) -> Vec<(String, String, String)> {
-    let (Some(before), Some(after)) = (before.and_then(|it| it.as_object()), after.and_then(|it| it.as_object()))
-    else {
+    let (Some(before), Some(after)) = (before.filter(|it| it.is_object()), after.filter(|it| it.is_object())) else {
         return Vec::new();
     };
-    let text = |value: Option<&serde_json::Value>| match value {
-        None | Some(serde_json::Value::Null) => "none".to_owned(),
-        Some(serde_json::Value::String(text)) => outside(text),
-        Some(other) => outside(&other.to_string()),
-    };
-    after
-        .iter()
-        .filter(|(name, value)| before.get(*name) != Some(value))
-        .map(|(name, value)| (outside(name), text(before.get(name)), text(Some(value))))
+    let (mut were, mut are) = (Vec::new(), Vec::new());
+    leaves(before, "", &mut were);
+    leaves(after, "", &mut are);
+    let was = |name: &str| were.iter().find(|(known, _)| known == name).map_or("none", |(_, text)| text.as_str());
+    are.iter()
+        .map(|(name, is)| (name.strip_prefix("is_now.").unwrap_or(name), is))
+        .filter(|(name, is)| was(name) != is.as_str())
+        .map(|(name, is)| (name.replace('.', " \u{203a} "), was(name).to_owned(), is.clone()))
         .collect()
+}
+
+fn leaves(value: &serde_json::Value, at: &str, told: &mut Vec<(String, String)>) {
+    let text = match value {
+        serde_json::Value::Object(members) => {
+            for (name, value) in members {
+                let dot = if at.is_empty() { "" } else { "." };
+                leaves(value, &format!("{at}{dot}{}", outside(name)), told);
+            }
+            return;
+        }
+        serde_json::Value::Null => "none".to_owned(),
+        serde_json::Value::String(text) => outside(text),
+        other => outside(&other.to_string()),
+    };
+    told.push((at.to_owned(), text));
 }
 
 pub async fn submit(
@@ -249,5 +271,13 @@ mod tests {
         let told: Vec<_> = told.iter().map(|(name, was, is)| (name.as_str(), was.as_str(), is.as_str())).collect();
         assert_eq!(told, [("b", "x", "y"), ("c", "none", "true"), ("d", "none", "[1]")]);
         assert!(changed(None, Some(&after)).is_empty());
+        let (before, after) = (
+            json!({"status": "pending", "payout": {"id": 1, "status": "unknown"}}),
+            json!({"decision": {"reason": "why"}, "is_now": {"status": "failed", "payout": {"id": 1, "status": "failed"}}}),
+        );
+        let told = changed(Some(&before), Some(&after));
+        let told: Vec<_> = told.iter().map(|(name, was, is)| (name.as_str(), was.as_str(), is.as_str())).collect();
+        let status = ("payout \u{203a} status", "unknown", "failed");
+        assert_eq!(told, [("decision \u{203a} reason", "none", "why"), status, ("status", "pending", "failed")]);
     }
 }

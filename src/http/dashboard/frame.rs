@@ -1,9 +1,10 @@
 //! What stands around every page: where one is, in which mode, who one is.
 
-use super::assets::STYLE_SHEET_HREF;
+use super::assets::{SCRIPT_HREF, STYLE_SHEET_HREF};
 use super::error::PageError;
 use super::visitor::Visitor;
 use crate::domain::ids::Mode;
+use crate::domain::staff::Role;
 use crate::staff::desk::Desk;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -13,16 +14,34 @@ pub enum Section {
     Requests,
     Moderation,
     Approvals,
+    Schemes,
+}
+
+impl Section {
+    /// The part of its address behind the mode.
+    pub const fn path(self) -> &'static str {
+        match self {
+            Section::Overview => "",
+            Section::Offers => "offers",
+            Section::Requests => "requests",
+            Section::Moderation => "moderation",
+            Section::Approvals => "approvals",
+            Section::Schemes => "schemes",
+        }
+    }
 }
 
 pub struct Frame {
     pub css: &'static str,
+    pub script: &'static str,
     pub mode: Mode,
     /// The other modes that are served.
     pub others: Vec<Mode>,
     pub name: String,
     pub role: &'static str,
     pub form_token: String,
+    /// Whether they run routing and settle cases.
+    pub is_operator: bool,
     section: Section,
 }
 
@@ -31,24 +50,20 @@ impl Frame {
         let owner = &visitor.0.owner;
         Self {
             css: &STYLE_SHEET_HREF,
+            script: &SCRIPT_HREF,
             mode,
             others: desk.modes().iter().copied().filter(|other| *other != mode).collect(),
             name: owner.name.clone(),
             role: owner.role.as_str(),
             form_token: visitor.0.token.form_token(),
+            is_operator: owner.role >= Role::Operator,
             section,
         }
     }
 
     /// The `aria-current` of a link of the navigation: `section` is the last part of its address.
     pub fn current(&self, section: &str) -> &'static str {
-        let is_current = match self.section {
-            Section::Overview => section.is_empty(),
-            Section::Offers => section == "offers",
-            Section::Requests => section == "requests",
-            Section::Moderation => section == "moderation",
-            Section::Approvals => section == "approvals",
-        };
+        let is_current = self.section.path() == section;
         if is_current { "page" } else { "false" }
     }
 }

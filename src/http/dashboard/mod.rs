@@ -1,5 +1,5 @@
-//! The staff dashboard: server-rendered pages over `staff`, one style sheet, no script. Owns cookies, forms, words and layout; holds
-//! no SQL and no rule.
+//! The staff dashboard: server-rendered pages over `staff`, one style sheet, and one script that adds comfort and is needed for nothing.
+//! Owns cookies, forms, words and layout; holds no SQL and no rule.
 //!
 //! Mount [`routes`] where the role `dashboard` is served, with `web::Data<Staff>` and `web::Data<Desk>` in the app data:
 //!
@@ -8,16 +8,19 @@
 //! ```
 //!
 //! A page's address names its mode (`/dashboard/test/offers`), so that test and live are never mistaken for each other. Whatever
-//! comes from outside is text: askama escapes it, and the content security policy allows no script at all.
+//! comes from outside is text: askama escapes it, and the content security policy allows no script but our own file.
 
 mod account;
 mod approvals;
 mod assets;
 mod case;
+mod chart;
+mod charts;
 mod cookies;
 mod decide;
 mod error;
 mod frame;
+mod live;
 mod moderation;
 mod offer;
 mod offers;
@@ -26,6 +29,7 @@ mod parts;
 mod query;
 mod request;
 mod requests;
+mod schemes;
 mod sign_in;
 mod visitor;
 mod words;
@@ -38,14 +42,16 @@ use actix_web::{Error, HttpResponse, Route, web};
 
 use crate::domain::staff::Role;
 use crate::staff::moderation::DECIDES;
+use crate::staff::schemes::ROUTES;
 pub use error::PageError;
 
 /// The largest form that is taken, in bytes: two texts of a thousand characters in any script fit, percent-encoded.
 const FORM_BYTES_MAX: usize = 32_768;
 
-/// Nothing but our own style sheet and forms to ourselves; no script, no frame, no plug-in, no other origin.
-pub const CONTENT_SECURITY_POLICY: &str =
-    "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
+/// Nothing but our own style sheet, our own script and what it asks us, and forms to ourselves; nothing inline, no frame, no plug-in, no
+/// other origin. Whoever managed to write into a page would still run nothing: texts aren't made into markup by scripts either.
+pub const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; \
+    img-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
 
 /// The dashboard under `/dashboard`, and the way there from `/`.
 pub fn routes(config: &mut web::ServiceConfig) {
@@ -104,7 +110,7 @@ pub fn addresses() -> Vec<Address> {
 /// Every address with what answers there, in the order in which they are looked for.
 fn table() -> Vec<(Address, Route)> {
     use Access::{Anybody, Staff};
-    let (view, decide) = (Staff(Role::Viewer), Staff(DECIDES));
+    let (view, decide, route_it) = (Staff(Role::Viewer), Staff(DECIDES), Staff(ROUTES));
     let get = |path, access, route: Route| (Address { method: Method::GET, path, access }, route.method(Method::GET));
     let post =
         |path, access, route: Route| (Address { method: Method::POST, path, access }, route.method(Method::POST));
@@ -112,6 +118,8 @@ fn table() -> Vec<(Address, Route)> {
         get("", view, web::to(overview::home)),
         get("/", view, web::to(overview::home)),
         get("/assets/dashboard.css", Anybody, web::to(assets::style_sheet)),
+        get("/assets/dashboard.js", Anybody, web::to(assets::script)),
+        get("/assets/icon.svg", Anybody, web::to(assets::icon)),
         get("/sign-in", Anybody, web::to(sign_in::form)),
         post("/sign-in", Anybody, web::to(sign_in::submit)),
         get("/sign-in/code", Anybody, web::to(sign_in::code_form)),
@@ -125,6 +133,14 @@ fn table() -> Vec<(Address, Route)> {
         post("/account/totp", view, web::to(account::totp_submit)),
         post("/account/totp/offer", view, web::to(account::totp_offer)),
         get("/{mode}", view, web::to(overview::page)),
+        get("/{mode}/live", view, web::to(live::events)),
+        get("/{mode}/schemes", view, web::to(schemes::list::page)),
+        get("/{mode}/schemes/new", route_it, web::to(schemes::new::page)),
+        post("/{mode}/schemes/new", route_it, web::to(schemes::new::submit)),
+        get("/{mode}/schemes/{partner}/{id}", view, web::to(schemes::one::page)),
+        get("/{mode}/schemes/{partner}/{id}/versions/{version}", view, web::to(schemes::one::version)),
+        get("/{mode}/schemes/{partner}/{id}/edit", route_it, web::to(schemes::edit::page)),
+        post("/{mode}/schemes/{partner}/{id}/edit", route_it, web::to(schemes::edit::submit)),
         get("/{mode}/offers", view, web::to(offers::page)),
         get("/{mode}/offers/{partner}/{id}", view, web::to(offer::page)),
         get("/{mode}/requests", view, web::to(requests::page)),

@@ -3,7 +3,11 @@
 use actix_web::http::header::LOCATION;
 use actix_web::{HttpResponse, web};
 use askama::Template;
+use askama::filters::HtmlSafe;
+use rust_decimal::Decimal;
+use rust_decimal::prelude::ToPrimitive;
 
+use super::charts::Charts;
 use super::error::PageError;
 use super::frame::{Frame, Section, served};
 use super::parts::{Amount, Badge, Moment, Tone, html, outside, span};
@@ -18,7 +22,17 @@ use crate::staff::desk::{Deposit, Desk, Overview, RateLine, age};
 #[template(path = "overview.html", config = "web/askama.toml")]
 struct OverviewPage {
     frame: Frame,
+    changing: Changing,
+}
+
+/// What changes while somebody looks: the same for everybody, with nothing of who looks in it.
+#[derive(Template)]
+#[template(path = "parts/overview.html", config = "web/askama.toml")]
+struct Changing {
+    mode: Mode,
     since: Moment,
+    is_counting: bool,
+    charts: Charts,
     paid: i64,
     failed: i64,
     returned: i64,
@@ -35,6 +49,8 @@ struct OverviewPage {
     sources_failing: usize,
     deposits: Vec<DepositView>,
 }
+
+impl HtmlSafe for Changing {}
 
 struct EndedView {
     status: Badge,
@@ -73,6 +89,10 @@ struct DepositView {
     reserved: Amount,
     available: Amount,
     is_short: bool,
+    /// Less than a tenth of the balance is left.
+    is_low: bool,
+    /// How much of the balance is available, of a hundred.
+    percent: i64,
     kept_by: &'static str,
 }
 
@@ -86,12 +106,19 @@ pub async fn page(visitor: Visitor, desk: web::Data<Desk>, mode: web::Path<Strin
     let mode = served(&desk, &mode)?;
     let read = desk.overview(mode).await?;
     let frame = Frame::new(&visitor, &desk, mode, Section::Overview);
-    Ok(html(HttpResponse::Ok(), &view(frame, &read, desk.assets()))?)
+    Ok(html(HttpResponse::Ok(), &OverviewPage { frame, changing: view(mode, &read, desk.assets()) })?)
 }
 
-fn view(frame: Frame, read: &Overview, assets: &Assets) -> OverviewPage {
+/// What changes, rendered for those who watch.
+pub async fn changing(desk: &Desk, mode: Mode) -> Result<String, PageError> {
+    let read = desk.overview(mode).await?;
+    Ok(view(mode, &read, desk.assets()).render()?)
+}
+
+fn view(mode: Mode, read: &Overview, assets: &Assets) -> Changing {
+    let ended = read.pulse.ended_today();
     let count = |statuses: &[RequestStatus]| {
-        read.ended.iter().filter(|ended| statuses.contains(&ended.status)).map(|ended| ended.count).sum()
+        ended.iter().filter(|ended| statuses.contains(&ended.status)).map(|ended| ended.count).sum()
     };
     let rates: Vec<RateView> = read.rates.iter().map(|rate| rate_view(rate, read)).collect();
     let sources: Vec<SourceView> = read
@@ -110,8 +137,11 @@ fn view(frame: Frame, read: &Overview, assets: &Assets) -> OverviewPage {
             error_age: source.last_error_at.map(|at| span(age(read.now, at))),
         })
         .collect();
-    OverviewPage {
-        since: Moment::of(read.since),
+    Changing {
+        mode,
+        since: Moment::of(read.pulse.today),
+        is_counting: read.pulse.is_counting(),
+        charts: Charts::of(&read.pulse, assets),
         paid: count(&[RequestStatus::Processed, RequestStatus::PartiallyProcessed]),
         failed: count(&[
             RequestStatus::Failed,
@@ -126,8 +156,7 @@ fn view(frame: Frame, read: &Overview, assets: &Assets) -> OverviewPage {
         cases: read.open.cases,
         case_age: read.open.case_since.map(|since| span(age(read.now, since))),
         dead_jobs: read.open.dead_jobs,
-        ended: read
-            .ended
+        ended: ended
             .iter()
             .map(|ended| EndedView {
                 status: words::request_status(ended.status),
@@ -140,7 +169,6 @@ fn view(frame: Frame, read: &Overview, assets: &Assets) -> OverviewPage {
         sources_failing: sources.iter().filter(|source| source.failures > 0).count(),
         sources,
         deposits: read.deposits.iter().map(|deposit| deposit_view(deposit, assets)).collect(),
-        frame,
     }
 }
 
@@ -161,7 +189,10 @@ fn rate_view(rate: &RateLine, read: &Overview) -> RateView {
 
 fn deposit_view(deposit: &Deposit, assets: &Assets) -> DepositView {
     let money = |amount| Amount::of(amount, deposit.currency, assets);
-    let is_short = deposit.available <= rust_decimal::Decimal::ZERO;
+    let is_short = deposit.available <= Decimal::ZERO;
+    let share =
+        deposit.available.checked_div(deposit.balance).and_then(|share| share.checked_mul(Decimal::ONE_HUNDRED));
+    let percent = share.and_then(|share| share.floor().to_i64()).unwrap_or(0).clamp(0, 100);
     DepositView {
         owner: deposit.owner.clone(),
         code: deposit.code.clone(),
@@ -175,6 +206,8 @@ fn deposit_view(deposit: &Deposit, assets: &Assets) -> DepositView {
         reserved: money(deposit.reserved),
         available: money(deposit.available),
         is_short,
+        is_low: percent < 10,
+        percent,
         kept_by: if deposit.by_books { "our books" } else { "the provider" },
     }
 }

@@ -8,6 +8,7 @@ use futures_util::future::LocalBoxFuture;
 use super::cookies::Cookie;
 use super::error::PageError;
 use crate::domain::card::strike_numbers;
+use crate::domain::staff::Role;
 use crate::http::proxies::Origin;
 use crate::staff::own::Demand;
 use crate::staff::sign_in::From as Whence;
@@ -15,6 +16,13 @@ use crate::staff::{SessionToken, SignedIn, Staff};
 
 /// Somebody who is signed in, and has nothing to do before they look at anything.
 pub struct Visitor(pub SignedIn);
+
+impl Visitor {
+    /// Refuses whoever has a lower role.
+    pub fn needs(&self, role: Role) -> Result<(), PageError> {
+        if self.0.owner.role >= role { Ok(()) } else { Err(PageError::Role(role)) }
+    }
+}
 
 /// Somebody who is signed in, and may first have to change their password or to enrol a second factor.
 pub struct Newcomer(pub SignedIn);
@@ -32,6 +40,34 @@ impl FromRequest for Visitor {
                 Some(Demand::ChangePassword) => Err(PageError::First("/dashboard/account/password")),
                 Some(Demand::EnrolTotp) => Err(PageError::First("/dashboard/account/totp")),
             }
+        })
+    }
+}
+
+/// Somebody who is signed in, asked by a page by itself: it doesn't count as use of the session, which so ends when nobody does anything.
+pub struct Onlooker {
+    pub staff: web::Data<Staff>,
+    pub token: SessionToken,
+}
+
+impl Onlooker {
+    /// Whether the session still shows them something.
+    pub async fn may_look(&self) -> Result<bool, PageError> {
+        let owner = self.staff.living_session(&self.token).await?;
+        Ok(owner.is_some_and(|owner| self.staff.demands(&owner).is_none()))
+    }
+}
+
+impl FromRequest for Onlooker {
+    type Error = PageError;
+    type Future = LocalBoxFuture<'static, Result<Self, PageError>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        let (staff, token) = parts(request);
+        Box::pin(async move {
+            let staff = staff.ok_or_else(|| PageError::Internal("the dashboard isn't wired".to_owned()))?;
+            let onlooker = Self { staff, token: token.ok_or(PageError::SignedOut)? };
+            if onlooker.may_look().await? { Ok(onlooker) } else { Err(PageError::SignedOut) }
         })
     }
 }

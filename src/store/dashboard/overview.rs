@@ -8,16 +8,7 @@ use rust_decimal::Decimal;
 
 use crate::domain::asset::AssetCode;
 use crate::domain::ids::Mode;
-use crate::domain::payout_request::RequestStatus;
 use crate::store::statement::statement;
-
-statement! {
-    // payout_request_ended
-    struct EndedSince { mode: Mode as Text, since: DateTime<Utc> as Timestamptz } -> pub Ended {
-        status: RequestStatus as Text, currency: AssetCode as Text, count: i64 as BigInt, amount_processed: Decimal as Numeric,
-    } = "SELECT status, currency, count(*), sum(amount_processed) FROM payout_request \
-         WHERE (mode || '') = ? AND final_at >= ? GROUP BY status, currency ORDER BY status, currency"
-}
 
 statement! {
     // An index of the open requests; payout_unknown; staff_case_open; job_dead
@@ -50,17 +41,8 @@ statement! {
 }
 
 /// The index that each statement reads by, and the statement.
-pub(super) const PLANS: &[(&str, &str)] = &[
-    ("payout_request_ended", EndedSince::SQL),
-    ("payout_unknown", OpenNow::SQL),
-    ("staff_case_open", OpenNow::SQL),
-    ("job_dead", OpenNow::SQL),
-];
-
-/// Payout requests that ended since then, by how and in which currency.
-pub async fn ended_since(conn: &mut AsyncPgConnection, mode: Mode, since: DateTime<Utc>) -> QueryResult<Vec<Ended>> {
-    EndedSince { mode, since }.load(conn).await
-}
+pub(super) const PLANS: &[(&str, &str)] =
+    &[("payout_unknown", OpenNow::SQL), ("staff_case_open", OpenNow::SQL), ("job_dead", OpenNow::SQL)];
 
 /// What is under way or waits, now.
 pub async fn open_now(conn: &mut AsyncPgConnection, mode: Mode) -> QueryResult<Open> {

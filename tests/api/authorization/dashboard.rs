@@ -43,6 +43,8 @@ fn show(stage: &Stage, route: &Route, path: &str, cookie: Option<&str>, form_tok
     }
     let form = match (route.path.rsplit('/').next(), form_token) {
         (Some("decide"), _) => "seen=1&decision=reject&reason=none&evidence=none",
+        (Some("edit"), _) => "op=check&version=1&body=%7B%7D",
+        (Some("new"), _) => "partner=demo&name=Mine",
         (Some("close"), _) => "end=explained&reason=none&evidence=none",
         (Some("sign-out"), _) => "a=b",
         (Some("code"), _) => "code=123456",
@@ -125,6 +127,15 @@ pub async fn let_in(sweep: &mut Sweep<'_>, table: &Table) {
     for (route, least) in routes {
         let session = &stage.staff[least.as_str()];
         let request = show(stage, route, &stage.path(route), Some(&session.cookie), Some(&session.form_token));
+        // Its answer goes on for as long as somebody looks.
+        if route.path.ends_with("/live") {
+            let answer = request.send().await.unwrap();
+            let kind = answer.headers().get("content-type").and_then(|kind| kind.to_str().ok()).unwrap_or_default();
+            if answer.status() != 200 || !kind.starts_with("text/event-stream") {
+                sweep.wrong(format!("{}: a {least} is told {}", route.name(), answer.status()));
+            }
+            continue;
+        }
         // As a browser that doesn't go where it is led.
         let answer = stage.send(request).await;
         let told = told(&answer);

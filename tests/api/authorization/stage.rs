@@ -417,6 +417,7 @@ impl Stage {
             ("requests", text(&request)),
             ("payout-routes", text(route)),
             ("payout-schemes", text(scheme)),
+            ("schemes", text(scheme)),
             ("payout-services", text(service.unwrap())),
             ("payouts", text(&payouts[0])),
             ("provider-accounts", text(account)),
