@@ -14,7 +14,7 @@ use uuid::Uuid;
 
 use super::access::audit::{self, Action, Approved, Asked, Author, Gate};
 use super::access::keys::{Drawn, KeyChange, NewKey};
-use super::access::{Caller, Refusal, Scope};
+use super::access::{Caller, Principal, Refusal, Scope};
 use super::cases::{CaseClosing, CaseRefusal};
 use super::manage::Attributes;
 use super::moderation::{DecideError, Decider, Decision};
@@ -70,17 +70,18 @@ pub enum Configure {
     PublishExchangeScheme(ExchangeSchemeId),
 }
 
-/// The key that asks for a change, as it was then.
+/// Who asks for a change, as they were then.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Maker {
-    key_id: ApiKeyId,
+    /// `None`: somebody of the staff.
+    key_id: Option<ApiKeyId>,
     scopes: Vec<Scope>,
     is_house: bool,
 }
 
 impl From<&Caller> for Maker {
     fn from(caller: &Caller) -> Self {
-        Self { key_id: caller.key_id, scopes: caller.scopes.iter().copied().collect(), is_house: caller.is_house }
+        Self { key_id: caller.key_id(), scopes: caller.scopes.iter().copied().collect(), is_house: caller.is_house }
     }
 }
 
@@ -335,8 +336,8 @@ impl Gateway {
             self.end_approval(approver, &approval, "stale", "approval.stale", &why).await?;
             Err(ApprovalError::Stale(why))
         };
-        if let Some(maker) = change.maker()
-            && !self.is_key_alive(approval.tenant(), maker.key_id).await?
+        if let Some(key_id) = change.maker().and_then(|maker| maker.key_id)
+            && !self.is_key_alive(approval.tenant(), key_id).await?
         {
             return stale("the key that asked is revoked or has expired".to_owned()).await;
         }
@@ -469,7 +470,7 @@ impl Gateway {
         let decider = || Decider { actor: asker.actor.clone(), origin: asker.origin.clone() };
         let caller = |maker: &Maker| Caller {
             tenant: asker.tenant,
-            key_id: maker.key_id,
+            by: maker.key_id.map_or_else(|| Principal::Staff(asker.actor.clone()), Principal::Key),
             scopes: maker.scopes.iter().copied().collect(),
             is_house: maker.is_house,
             origin: asker.origin.clone(),
@@ -542,7 +543,7 @@ mod tests {
     use super::*;
 
     fn change(what: Configure, given: Value) -> Change {
-        let by = Maker { key_id: ApiKeyId::new(), scopes: vec![Scope::RoutingWrite], is_house: true };
+        let by = Maker { key_id: Some(ApiKeyId::new()), scopes: vec![Scope::RoutingWrite], is_house: true };
         Change::Configure { by, what, given: given.as_object().cloned().unwrap_or_default() }
     }
 
@@ -566,7 +567,7 @@ mod tests {
         text = text.replace("\"0.1\"", "0.10000000000000000000000000001");
         let read: Change = serde_json::from_str(&text).unwrap();
         assert_eq!(String::from_utf8(written(&read).unwrap()).unwrap(), text);
-        let by = Maker { key_id: ApiKeyId::new(), scopes: Vec::new(), is_house: false };
+        let by = Maker { key_id: Some(ApiKeyId::new()), scopes: Vec::new(), is_house: false };
         for expires_at in [None, Some(None), Some(Some(chrono::DateTime::UNIX_EPOCH))] {
             let given = KeyChange { expires_at, ..KeyChange::default() };
             let change = Change::ChangeKey { by: by.clone(), id: ApiKeyId::new(), change: given };

@@ -6,8 +6,11 @@
 
 pub mod accounts;
 pub mod approvals;
+pub mod books;
 pub mod desk;
 pub mod development;
+pub mod lists;
+pub mod manage;
 pub mod moderation;
 pub mod own;
 pub mod password;

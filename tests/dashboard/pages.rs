@@ -274,7 +274,7 @@ async fn a_row_is_seen_under_its_own_partner_and_mode_only() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_card_that_came_in_with_a_partners_request_is_shown_masked() {
     use landfall::domain::ids::ApiKeyId;
-    use landfall::gateway::access::{Caller, Scope};
+    use landfall::gateway::access::{Caller, Principal, Scope};
     use landfall::gateway::funds::PartnerCredit;
     use landfall::gateway::requests::{NewRequest, RequestOptions};
     use rust_decimal::dec;
@@ -283,7 +283,7 @@ async fn a_card_that_came_in_with_a_partners_request_is_shown_masked() {
     let tenant = world.user("demo", "nobody").await.tenant;
     let caller = Caller {
         tenant,
-        key_id: ApiKeyId::new(),
+        by: Principal::Key(ApiKeyId::new()),
         scopes: Scope::ALL.into_iter().collect(),
         is_house: false,
         origin: None,

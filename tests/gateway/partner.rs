@@ -2,7 +2,7 @@
 
 use diesel_async::RunQueryDsl;
 use landfall::domain::ids::{ApiKeyId, PayoutPointId, PayoutRequestId, Tenant};
-use landfall::gateway::access::{Caller, Refusal, Scope};
+use landfall::gateway::access::{Caller, Principal, Refusal, Scope};
 use landfall::gateway::funds::PartnerCredit;
 use landfall::gateway::requests::{NewRequest, RequestView};
 use landfall::store::requests::{self, PayoutRequest};
@@ -74,7 +74,7 @@ impl Partner {
         drop(conn);
         let caller = Caller {
             tenant,
-            key_id: ApiKeyId::new(),
+            by: Principal::Key(ApiKeyId::new()),
             scopes: Scope::ALL.into_iter().collect(),
             is_house: false,
             origin: None,

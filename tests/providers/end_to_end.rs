@@ -8,7 +8,7 @@ use landfall::config::Settings;
 use landfall::domain::ids::{ApiKeyId, Mode, PayoutRequestId, Tenant};
 use landfall::domain::payout::PayoutStatus;
 use landfall::domain::payout_request::RequestStatus;
-use landfall::gateway::access::{Caller, Scope};
+use landfall::gateway::access::{Caller, Principal, Scope};
 use landfall::gateway::manage::Attributes;
 use landfall::providers::provider::PayoutOrder;
 use landfall::store::payouts::Payout;
@@ -67,7 +67,7 @@ impl Joined {
         let snapshot = gateway.snapshot().await.unwrap();
         let house = Caller {
             tenant: Tenant { partner_id: snapshot.partner("house").unwrap(), mode: Mode::Test },
-            key_id: ApiKeyId::new(),
+            by: Principal::Key(ApiKeyId::new()),
             scopes: BTreeSet::from(Scope::ALL),
             is_house: true,
             origin: None,

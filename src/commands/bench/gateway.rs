@@ -13,7 +13,7 @@ use landfall::domain::ids::Mode;
 use landfall::domain::payout_request::Funding;
 use landfall::gateway::access::audit::{Author, Gate};
 use landfall::gateway::access::keys::NewKey;
-use landfall::gateway::access::{Caller, Refusal, Scope};
+use landfall::gateway::access::{Caller, Principal, Refusal, Scope};
 use landfall::gateway::funds::PartnerCredit;
 use landfall::gateway::manage::Slice;
 use landfall::gateway::manage::points::PointFilter;
@@ -130,8 +130,14 @@ impl Partner {
             signing_required: false,
         };
         let (key, secret) = app.gateway.make_key(&Author::command(tenant), false, new).await.map_err(said)?;
-        let caller =
-            Caller { tenant, key_id: key.id, scopes: key.scopes, is_house: false, origin: None, gate: Gate::Open };
+        let caller = Caller {
+            tenant,
+            by: Principal::Key(key.id),
+            scopes: key.scopes,
+            is_house: false,
+            origin: None,
+            gate: Gate::Open,
+        };
         let credit = PartnerCredit {
             partner_id: None,
             currency: "USD".parse()?,

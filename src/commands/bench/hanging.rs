@@ -12,7 +12,7 @@ use landfall::config::Settings;
 use landfall::domain::ids::{DepositAccountId, Mode, PayoutPointId};
 use landfall::gateway::access::audit::{Author, Gate};
 use landfall::gateway::access::keys::NewKey;
-use landfall::gateway::access::{Caller, Scope};
+use landfall::gateway::access::{Caller, Principal, Scope};
 use landfall::gateway::manage::Attributes;
 use reqwest::Client;
 use serde_json::{Value, json};
@@ -264,7 +264,7 @@ impl Partner {
         let (key, secret) = gateway.make_key(&Author::command(tenant), false, new).await.map_err(said)?;
         let caller = Caller {
             tenant,
-            key_id: key.id,
+            by: Principal::Key(key.id),
             scopes: Scope::ALL.into(),
             is_house: false,
             origin: None,

@@ -77,12 +77,20 @@ impl FromStr for Scope {
     }
 }
 
-/// Who calls, once their key was checked.
+/// Under which name somebody calls.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Principal {
+    Key(ApiKeyId),
+    /// Somebody of the staff, as events and the audit trail name them. Their role was looked at before.
+    Staff(String),
+}
+
+/// Who calls, once their key or their session was checked.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Caller {
     /// Everything that the call reads or writes belongs to it.
     pub tenant: Tenant,
-    pub key_id: ApiKeyId,
+    pub by: Principal,
     pub scopes: BTreeSet<Scope>,
     /// The house's own key: it manages what serves every partner of its mode.
     pub is_house: bool,
@@ -95,7 +103,18 @@ pub struct Caller {
 impl Caller {
     /// How events and the audit trail name the caller.
     pub fn actor(&self) -> String {
-        self.key_id.to_string()
+        match &self.by {
+            Principal::Key(id) => id.to_string(),
+            Principal::Staff(name) => name.clone(),
+        }
+    }
+
+    /// `None`: it isn't a key that calls.
+    pub const fn key_id(&self) -> Option<ApiKeyId> {
+        match &self.by {
+            Principal::Key(id) => Some(*id),
+            Principal::Staff(_) => None,
+        }
     }
 }
 

@@ -11,6 +11,7 @@ use askama::Template;
 use super::CONTENT_SECURITY_POLICY as POLICY;
 use super::assets::STYLE_SHEET_HREF;
 use super::parts::html;
+use crate::domain::staff::Role;
 use crate::http::error::{ApiError, Code};
 use crate::http::limits::TooOften;
 use crate::staff::approvals::{ApprovalError, SettleError};
@@ -25,6 +26,8 @@ pub enum PageError {
     /// Something has to be done first, on the page with this address.
     First(&'static str),
     NotFound,
+    /// Nobody below this role sees or does this.
+    Role(Role),
     /// A form that can't be read, or that this browser wasn't given.
     Form,
     /// A form that didn't come in time, or a head that is too large: what the status says.
@@ -64,6 +67,15 @@ impl PageError {
                 "There is no such page",
                 "Check the address, and that the mode in it, test or live, is the one you mean.",
             ),
+            PageError::Role(role) => (
+                match role {
+                    Role::Viewer => "A role of viewer or above is needed",
+                    Role::Support => "A role of support or above is needed",
+                    Role::Operator => "A role of operator or above is needed",
+                    Role::Admin => "A role of admin is needed",
+                },
+                "Nothing was done. Ask an admin for the role, or somebody who has it to do this.",
+            ),
             PageError::Form => (
                 "This form can't be used any more",
                 "It was opened in another session, or too long ago. Nothing was done. Open the page again and repeat it.",
@@ -93,7 +105,7 @@ impl ResponseError for PageError {
         match self {
             PageError::SignedOut | PageError::First(_) => StatusCode::SEE_OTHER,
             PageError::NotFound => StatusCode::NOT_FOUND,
-            PageError::Form => StatusCode::FORBIDDEN,
+            PageError::Form | PageError::Role(_) => StatusCode::FORBIDDEN,
             PageError::Request(status) => *status,
             PageError::TooOften(_) => StatusCode::TOO_MANY_REQUESTS,
             PageError::Unavailable(_) => StatusCode::SERVICE_UNAVAILABLE,
@@ -109,7 +121,11 @@ impl ResponseError for PageError {
             PageError::First(page) => return HttpResponse::SeeOther().insert_header((LOCATION, *page)).finish(),
             PageError::Unavailable(why) => tracing::warn!(why, "a dashboard page is unavailable"),
             PageError::Internal(why) => tracing::error!(why, "a dashboard page failed"),
-            PageError::NotFound | PageError::Form | PageError::Request(_) | PageError::TooOften(_) => {}
+            PageError::NotFound
+            | PageError::Role(_)
+            | PageError::Form
+            | PageError::Request(_)
+            | PageError::TooOften(_) => {}
         }
         let (title, what_to_do) = self.told();
         let page = ErrorPage { css: &STYLE_SHEET_HREF, title, what_to_do };

@@ -4,15 +4,45 @@ use super::assets::STYLE_SHEET_HREF;
 use super::error::PageError;
 use super::visitor::Visitor;
 use crate::domain::ids::Mode;
+use crate::domain::staff::Role;
 use crate::staff::desk::Desk;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Section {
     Overview,
+    Search,
     Offers,
     Requests,
+    Payouts,
+    Customers,
     Moderation,
     Approvals,
+    Accounts,
+    Rates,
+    Keys,
+    Staff,
+    Audit,
+}
+
+impl Section {
+    /// The part of its address behind the mode.
+    pub const fn path(self) -> &'static str {
+        match self {
+            Section::Overview => "",
+            Section::Search => "search",
+            Section::Offers => "offers",
+            Section::Requests => "requests",
+            Section::Payouts => "payouts",
+            Section::Customers => "customers",
+            Section::Moderation => "moderation",
+            Section::Approvals => "approvals",
+            Section::Accounts => "accounts",
+            Section::Rates => "rates",
+            Section::Keys => "keys",
+            Section::Staff => "staff",
+            Section::Audit => "audit",
+        }
+    }
 }
 
 pub struct Frame {
@@ -23,6 +53,10 @@ pub struct Frame {
     pub name: String,
     pub role: &'static str,
     pub form_token: String,
+    /// Whether whoever looks manages staff and keys.
+    pub is_admin: bool,
+    /// Whether they run routing and settle cases.
+    pub is_operator: bool,
     section: Section,
 }
 
@@ -36,19 +70,15 @@ impl Frame {
             name: owner.name.clone(),
             role: owner.role.as_str(),
             form_token: visitor.0.token.form_token(),
+            is_admin: owner.role >= Role::Admin,
+            is_operator: owner.role >= Role::Operator,
             section,
         }
     }
 
     /// The `aria-current` of a link of the navigation: `section` is the last part of its address.
     pub fn current(&self, section: &str) -> &'static str {
-        let is_current = match self.section {
-            Section::Overview => section.is_empty(),
-            Section::Offers => section == "offers",
-            Section::Requests => section == "requests",
-            Section::Moderation => section == "moderation",
-            Section::Approvals => section == "approvals",
-        };
+        let is_current = self.section.path() == section;
         if is_current { "page" } else { "false" }
     }
 }

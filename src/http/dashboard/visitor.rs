@@ -8,6 +8,7 @@ use futures_util::future::LocalBoxFuture;
 use super::cookies::Cookie;
 use super::error::PageError;
 use crate::domain::card::strike_numbers;
+use crate::domain::staff::Role;
 use crate::http::proxies::Origin;
 use crate::staff::own::Demand;
 use crate::staff::sign_in::From as Whence;
@@ -15,6 +16,13 @@ use crate::staff::{SessionToken, SignedIn, Staff};
 
 /// Somebody who is signed in, and has nothing to do before they look at anything.
 pub struct Visitor(pub SignedIn);
+
+impl Visitor {
+    /// Refuses whoever has a lower role.
+    pub fn needs(&self, role: Role) -> Result<(), PageError> {
+        if self.0.owner.role >= role { Ok(()) } else { Err(PageError::Role(role)) }
+    }
+}
 
 /// Somebody who is signed in, and may first have to change their password or to enrol a second factor.
 pub struct Newcomer(pub SignedIn);

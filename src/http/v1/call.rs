@@ -70,8 +70,8 @@ impl FromRequest for PartnerCall {
                 error => refused(&error),
             })?;
             let signed_body = check_signature(&request, &known, gateway.clock.now())?;
-            edge.limits.key.take(known.caller.key_id.0).map_err(ApiError::from)?;
-            edge.note_key_use(&gateway, &known.caller, known.last_used_at);
+            edge.limits.key.take(known.key_id.0).map_err(ApiError::from)?;
+            edge.note_key_use(&gateway, &known);
             let media = Media::negotiate(request.headers()).ok_or_else(|| V1Error::new("NOT_ACCEPTABLE"))?;
             let context = RequestContext::from_request(&request);
             let caller = known.caller;
@@ -237,7 +237,7 @@ impl PartnerCall {
         let answer = match idempotency_key(&request)? {
             None => edge.outlive(work(None)).await??,
             Some(key) => {
-                let principal = format!("key:{}", caller.key_id);
+                let principal = format!("key:{}", caller.actor());
                 let keyed = KeyedRequest::new(
                     &gateway,
                     caller.tenant,
@@ -267,11 +267,11 @@ fn idempotency_key(request: &HttpRequest) -> Result<Option<IdempotencyKey>, V1Er
 
 impl Edge {
     /// Notes that a key was used, off the request's path.
-    fn note_key_use(&self, gateway: &Arc<Gateway>, caller: &Caller, last_used_at: Option<DateTime<Utc>>) {
-        if !self.key_uses.claim(caller.key_id, last_used_at, gateway.clock.now()) {
+    fn note_key_use(&self, gateway: &Arc<Gateway>, known: &Known) {
+        if !self.key_uses.claim(known.key_id, known.last_used_at, gateway.clock.now()) {
             return;
         }
-        let (gateway, tenant, id) = (Arc::clone(gateway), caller.tenant, caller.key_id);
+        let (gateway, tenant, id) = (Arc::clone(gateway), known.caller.tenant, known.key_id);
         self.runtime.spawn(async move {
             if let Err(error) = gateway.note_key_use(tenant, id).await {
                 tracing::warn!(%error, key = %id, "the key's use wasn't noted");

@@ -12,7 +12,7 @@ use std::collections::BTreeSet;
 use diesel_async::RunQueryDsl;
 use landfall::config::Settings;
 use landfall::domain::ids::{ApiKeyId, Mode, Tenant};
-use landfall::gateway::access::{Caller, Refusal, Scope};
+use landfall::gateway::access::{Caller, Principal, Refusal, Scope};
 use landfall::gateway::manage::{Attributes, Slice};
 use serde_json::Value;
 
@@ -38,7 +38,7 @@ pub async fn caller_in(world: &World, code: &str, mode: Mode) -> Caller {
     let snapshot = world.app.gateway.snapshot().await.unwrap();
     Caller {
         tenant: Tenant { partner_id: snapshot.partner(code).unwrap(), mode },
-        key_id: ApiKeyId::new(),
+        by: Principal::Key(ApiKeyId::new()),
         scopes: BTreeSet::from(Scope::ALL),
         is_house: code == "house",
         origin: None,
