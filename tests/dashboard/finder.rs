@@ -36,7 +36,8 @@ async fn whatever_is_read_out_finds_the_payout() {
     world.execute("UPDATE customer SET email = 'Ada@mail.example' WHERE reference LIKE 'ada%'").await;
     let references = world.texts("SELECT provider_reference FROM payout WHERE status = 'processed'").await;
     let ids = world.texts("SELECT 'po_' || replace(id::text, '-', '') FROM payout WHERE status = 'processed'").await;
-    let customers = world.texts("SELECT 'cus_' || replace(id::text, '-', '') FROM customer WHERE reference LIKE 'ada%'").await;
+    let customers =
+        world.texts("SELECT 'cus_' || replace(id::text, '-', '') FROM customer WHERE reference LIKE 'ada%'").await;
 
     let browser = world.signed_in().await;
     let (offer_text, request_text) = (offer.to_string(), request.to_string());
@@ -65,9 +66,11 @@ async fn whatever_is_read_out_finds_the_payout() {
         assert!(!page.body.contains("bob-7"), "{text} finds somebody else's");
     }
     // An id names one thing: the way leads there.
-    for (text, said) in
-        [(request_text.as_str(), "91.11\u{a0}EUR was paid."), (&ids[0], "The provider paid 91.11"), (&customers[0], "Balances")]
-    {
+    for (text, said) in [
+        (request_text.as_str(), "91.11\u{a0}EUR was paid."),
+        (&ids[0], "The provider paid 91.11"),
+        (&customers[0], "Balances"),
+    ] {
         let page = found(&browser, text).await.body;
         assert!(page.contains(said), "{text}: {page}");
     }
@@ -89,7 +92,12 @@ async fn a_pasted_card_number_finds_its_customers_and_stands_nowhere() {
     for typed in [GOOD_CARD.to_owned(), GOOD_CARD.replace(' ', ""), GOOD_CARD.replace(' ', "-")] {
         let page = found(&support, &typed).await;
         assert_eq!((page.status, &page.location), (200, &None), "it isn't led on to an address");
-        for said in ["Found for the card that ends in 1111", ">ada</a>", ">bob</a>", &format!("/dashboard/test/offers/demo/{offer}")] {
+        for said in [
+            "Found for the card that ends in 1111",
+            ">ada</a>",
+            ">bob</a>",
+            &format!("/dashboard/test/offers/demo/{offer}"),
+        ] {
             assert!(page.body.contains(said), "{said}: {}", page.body);
         }
         assert!(!page.body.contains(">dan</a>"));

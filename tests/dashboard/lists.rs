@@ -10,17 +10,44 @@ const ATTACK: &str = r#"<script>alert(1)</script>"><img src=x onerror=alert(2)>"
 /// Every page of one installation by somebody who may see all, with something on each.
 async fn pages(world: &World, browser: &Browser) -> Vec<String> {
     let mut pages: Vec<String> = [
-        "", "/offers", "/requests", "/payouts", "/customers", "/moderation", "/approvals", "/accounts", "/rates", "/keys", "/keys/new",
-        "/staff", "/audit", "/audit/check", "/requests?group=open", "/payouts?group=open", "/payouts?group=unknown",
+        "",
+        "/offers",
+        "/requests",
+        "/payouts",
+        "/customers",
+        "/moderation",
+        "/approvals",
+        "/accounts",
+        "/rates",
+        "/keys",
+        "/keys/new",
+        "/staff",
+        "/audit",
+        "/audit/check",
+        "/requests?group=open",
+        "/payouts?group=open",
+        "/payouts?group=unknown",
     ]
     .map(|page| format!("/dashboard/test{page}"))
     .to_vec();
     for (list, sql) in [
         ("offers", "SELECT p.code || '/' || o.id FROM offer o JOIN partner p ON p.id = o.partner_id"),
-        ("requests", "SELECT p.code || '/porq_' || replace(r.id::text, '-', '') FROM payout_request r JOIN partner p ON p.id = r.partner_id"),
-        ("payouts", "SELECT p.code || '/po_' || replace(r.id::text, '-', '') FROM payout r JOIN partner p ON p.id = r.partner_id"),
-        ("customers", "SELECT p.code || '/cus_' || replace(r.id::text, '-', '') FROM customer r JOIN partner p ON p.id = r.partner_id"),
-        ("keys", "SELECT p.code || '/key_' || replace(r.id::text, '-', '') FROM api_key r JOIN partner p ON p.id = r.partner_id"),
+        (
+            "requests",
+            "SELECT p.code || '/porq_' || replace(r.id::text, '-', '') FROM payout_request r JOIN partner p ON p.id = r.partner_id",
+        ),
+        (
+            "payouts",
+            "SELECT p.code || '/po_' || replace(r.id::text, '-', '') FROM payout r JOIN partner p ON p.id = r.partner_id",
+        ),
+        (
+            "customers",
+            "SELECT p.code || '/cus_' || replace(r.id::text, '-', '') FROM customer r JOIN partner p ON p.id = r.partner_id",
+        ),
+        (
+            "keys",
+            "SELECT p.code || '/key_' || replace(r.id::text, '-', '') FROM api_key r JOIN partner p ON p.id = r.partner_id",
+        ),
     ] {
         pages.extend(world.texts(sql).await.into_iter().map(|one| format!("/dashboard/test/{list}/{one}")));
     }
@@ -32,7 +59,17 @@ async fn pages(world: &World, browser: &Browser) -> Vec<String> {
 
 /// Files with lists.
 const FILES: [&str; 12] = [
-    "offers", "requests", "payouts", "customers", "moderation", "provider-accounts", "deposit-accounts", "routes", "points", "rates", "keys",
+    "offers",
+    "requests",
+    "payouts",
+    "customers",
+    "moderation",
+    "provider-accounts",
+    "deposit-accounts",
+    "routes",
+    "points",
+    "rates",
+    "keys",
     "audit",
 ];
 
@@ -79,7 +116,10 @@ async fn what_outsiders_write_is_text_on_every_page_and_no_formula_in_any_file()
         let body = admin.get(&page).await.body;
         assert!(!body.contains("<script") && !body.contains("<img"), "{page}: {body}");
         let plain = body.replace("&nbsp;", "").replace([' ', '\u{a0}'], "");
-        assert!(!plain.contains("411111") && !plain.contains("400000000013"), "{page} shows more of a card than it may");
+        assert!(
+            !plain.contains("411111") && !plain.contains("400000000013"),
+            "{page} shows more of a card than it may"
+        );
     }
     for sign in ["=", "+", "-", "@", "\t="] {
         let formula = format!("{sign}cmd|'' /C calc''!A0");
@@ -88,7 +128,11 @@ async fn what_outsiders_write_is_text_on_every_page_and_no_formula_in_any_file()
         assert_eq!(file.status, 200, "{}", file.body);
         let formula = formula.replace("''", "'");
         assert!(file.body.contains(&format!("'{formula}")), "{}", file.body);
-        assert!(!file.body.contains(&format!(",{formula}")) && !file.body.contains(&format!(",\"{formula}")), "{}", file.body);
+        assert!(
+            !file.body.contains(&format!(",{formula}")) && !file.body.contains(&format!(",\"{formula}")),
+            "{}",
+            file.body
+        );
     }
 }
 
@@ -181,7 +225,9 @@ async fn a_requests_story_runs_from_the_quote_to_the_ledger() {
         let at = page[from..].find(said).unwrap_or_else(|| panic!("no {said:?} after {from}: {page}"));
         from += at;
     }
-    for said in ["In the ledger: 103.50000000\u{a0}USDT was held from the balance.", "left the hold", "the payout cost us"] {
+    for said in
+        ["In the ledger: 103.50000000\u{a0}USDT was held from the balance.", "left the hold", "the payout cost us"]
+    {
         assert!(page.contains(said), "{said}: {page}");
     }
 }

@@ -72,11 +72,16 @@ async fn a_route_is_switched_once_and_by_whoever_may() {
         assert_eq!(send(&operator, page, action, &[("what", nonsense), ("to", "on")]).await.status, 422, "{nonsense}");
     }
     let other = route_option(&world, "sandbox-b-card-eur").await.replace(".house", ".acme");
-    assert_eq!(send(&operator, page, action, &[("what", &other), ("to", "off")]).await.status, 422, "it is another owner's");
+    assert_eq!(
+        send(&operator, page, action, &[("what", &other), ("to", "off")]).await.status,
+        422,
+        "it is another owner's"
+    );
     let now = route_option(&world, "sandbox-a-card-eur").await;
     assert_eq!(send(&operator, page, action, &[("what", &now), ("to", "on")]).await.status, 303);
     assert_eq!(world.count(enabled).await, 1);
-    let noted = "SELECT count(*) FROM audit WHERE action = 'payout_route.change' AND actor = 'staff:operator@landfall.example'";
+    let noted =
+        "SELECT count(*) FROM audit WHERE action = 'payout_route.change' AND actor = 'staff:operator@landfall.example'";
     assert_eq!(world.count(noted).await, 2);
 }
 
@@ -100,7 +105,8 @@ async fn where_two_are_needed_switching_on_waits_and_switching_off_does_not() {
     assert!(!id.is_empty());
     let one = format!("/dashboard/test/approvals/{href}");
     let decide = format!("{one}/decide");
-    let own = send(&operator, &one, &decide, &[("word", "approve"), ("decision", "approve"), ("reason", "by myself")]).await;
+    let own =
+        send(&operator, &one, &decide, &[("word", "approve"), ("decision", "approve"), ("reason", "by myself")]).await;
     assert_ne!(own.status, 303, "nobody is the second person to themselves");
     assert_eq!(world.count(enabled).await, 0);
 }
@@ -115,7 +121,8 @@ async fn a_key_is_shown_once_works_and_is_revoked() {
     let page = "/dashboard/test/keys/new";
     let none = send(&admin, page, page, &[("partner", "demo"), ("name", "back office")]).await;
     assert_eq!(none.status, 422, "a key without a scope: {}", none.body);
-    let form = [("partner", "demo"), ("name", "back office"), ("payouts:read", "yes"), ("days", "30"), ("allowed_ips", "")];
+    let form =
+        [("partner", "demo"), ("name", "back office"), ("payouts:read", "yes"), ("days", "30"), ("allowed_ips", "")];
     let made = send(&admin, page, page, &form).await;
     assert_eq!(made.status, 200, "{}", made.body);
     let key = made.body.split("sk_test_").nth(1).unwrap().split('<').next().unwrap();

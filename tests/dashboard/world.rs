@@ -196,8 +196,14 @@ impl World {
         let (client, driver) = self.test_db.database_url().config().connect(tokio_postgres::NoTls).await.unwrap();
         let driver = tokio::spawn(driver);
         let reads = if reads_tables { "on" } else { "off" };
-        client.batch_execute(&format!("SET plan_cache_mode = force_generic_plan; SET enable_seqscan = {reads}")).await.unwrap();
-        client.batch_execute(&format!("PREPARE asked AS {text}")).await.unwrap_or_else(|error| panic!("{error:?}: {text}"));
+        client
+            .batch_execute(&format!("SET plan_cache_mode = force_generic_plan; SET enable_seqscan = {reads}"))
+            .await
+            .unwrap();
+        client
+            .batch_execute(&format!("PREPARE asked AS {text}"))
+            .await
+            .unwrap_or_else(|error| panic!("{error:?}: {text}"));
         let nulls = vec!["NULL"; count].join(", ");
         let asked = if count == 0 { "asked".to_owned() } else { format!("asked ({nulls})") };
         let lines = client.simple_query(&format!("EXPLAIN EXECUTE {asked}")).await.unwrap();

@@ -72,8 +72,9 @@ pub fn view(frame: Frame, read: &Accounts, assets: &Assets) -> Detail {
         none("route"),
     );
     page.table("points", "Payout points", "By partner", points(&read.points), none("payout point"));
-    let name =
-        |id: ProviderAccountId| read.accounts.iter().find(|account| account.id == id).map_or("gone", |account| account.code.as_str());
+    let name = |id: ProviderAccountId| {
+        read.accounts.iter().find(|account| account.id == id).map_or("gone", |account| account.code.as_str())
+    };
     let turnover = read.turnover.iter().map(|line| {
         [
             Cell::text(name(line.account_id)),
