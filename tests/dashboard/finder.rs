@@ -46,19 +46,19 @@ async fn whatever_is_read_out_finds_the_payout() {
     let reference = format!("offer-{offer}");
     for (text, leads_to) in [
         (offer_text.as_str(), offer_href.as_str()),
-        ("1111", &offer_href),
-        ("1111", &request_href),
-        ("91.11", &request_href),
-        ("91,11 EUR", &request_href),
-        ("100 USDT", &offer_href),
-        ("603312345678", &request_href),
-        ("arn-7", &request_href),
-        ("their/1 <b>", &request_href),
-        (&references[0], &request_href),
-        (&reference, &request_href),
-        ("ada@example.com", &offer_href),
-        ("Ada@mail.example", &offer_href),
-        ("  1111  ", &offer_href),
+        ("1111", &*offer_href),
+        ("1111", &*request_href),
+        ("91.11", &*request_href),
+        ("91,11 EUR", &*request_href),
+        ("100 USDT", &*offer_href),
+        ("603312345678", &*request_href),
+        ("arn-7", &*request_href),
+        ("their/1 <b>", &*request_href),
+        (&*references[0], &*request_href),
+        (&*reference, &*request_href),
+        ("ada@example.com", &*offer_href),
+        ("Ada@mail.example", &*offer_href),
+        ("  1111  ", &*offer_href),
     ] {
         let page = found(&browser, text).await;
         assert_eq!(page.status, 200, "{text}: {}", page.body);
@@ -68,8 +68,8 @@ async fn whatever_is_read_out_finds_the_payout() {
     // An id names one thing: the way leads there.
     for (text, said) in [
         (request_text.as_str(), "91.11\u{a0}EUR was paid."),
-        (&ids[0], "The provider paid 91.11"),
-        (&customers[0], "Balances"),
+        (&*ids[0], "The provider paid 91.11"),
+        (&*customers[0], "Balances"),
     ] {
         let page = found(&browser, text).await.body;
         assert!(page.contains(said), "{text}: {page}");

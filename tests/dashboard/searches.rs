@@ -28,7 +28,8 @@ const MORE: &str = "INSERT INTO offer SELECT partner_id, mode, 1000000000000000 
          FROM payout_request, generate_series(1, $COUNT) n WHERE offer_id IS NOT NULL";
 
 /// Of the copies, some are open, some came back, and some payouts' fate is unknown; some jobs nobody takes any more.
-const OF_EACH: &str = "UPDATE payout_request SET final_at = NULL, status = 'pending', resolution = NULL WHERE reference_id ~ 'copy-.*[13579]$'; \
+const OF_EACH: &str = "UPDATE payout_request SET amount = 1 + ('x' || substr(md5(id::text), 1, 4))::bit(16)::int WHERE reference_id LIKE 'copy-%'; \
+     UPDATE payout_request SET final_at = NULL, status = 'pending', resolution = NULL WHERE reference_id ~ 'copy-.*[13579]$'; \
      UPDATE payout_request SET status = 'returned', amount_processed = amount, amount_returned = 1 WHERE reference_id LIKE 'copy-%2'; \
      INSERT INTO payout SELECT (jsonb_populate_record(p, jsonb_build_object('id', r.id, 'request_id', r.id, \
          'provider_reference', r.reference_id, 'status', CASE WHEN r.final_at IS NULL THEN 'unknown' ELSE 'failed' END, 'final_at', r.final_at))).* \

@@ -2,6 +2,7 @@
 //! a server and a database of its own, filled as `landfall seed` does.
 
 use std::path::Path;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use landfall::app::{App, Database};
@@ -12,7 +13,6 @@ use landfall::staff::desk::{RequestSearch, Span};
 use landfall::staff::{Policy, Staff};
 use reqwest::header::{COOKIE, SET_COOKIE};
 use secrecy::SecretString;
-use std::sync::Arc;
 
 use super::super::{Failure, system_clock};
 use super::load::Measured;

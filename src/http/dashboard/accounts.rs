@@ -90,6 +90,12 @@ pub fn view(frame: Frame, read: &Accounts, assets: &Assets) -> Detail {
         Table::new(columns, turnover.collect()),
         "Nothing was asked of any account.",
     );
+    page.files = vec![
+        ("provider-accounts", "Provider accounts"),
+        ("deposit-accounts", "Deposit accounts"),
+        ("routes", "Routes"),
+        ("points", "Points"),
+    ];
     page.section("switch", "Switch on or off", Body::Action(switch::action(mode, read, may_manage)));
     page
 }

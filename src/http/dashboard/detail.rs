@@ -22,6 +22,8 @@ pub struct Detail {
     pub sections: Vec<Section>,
     /// Where the first section's list goes on.
     pub older: Option<String>,
+    /// The page's tables as files: the last part of each one's address, and what it has.
+    pub files: Vec<(&'static str, &'static str)>,
 }
 
 pub struct Notice {
@@ -92,6 +94,7 @@ impl Detail {
             secrets: Vec::new(),
             sections: Vec::new(),
             older: None,
+            files: Vec::new(),
         }
     }
 

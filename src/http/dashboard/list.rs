@@ -114,7 +114,7 @@ struct View {
     path: &'static str,
     list: Listed,
     is_first: bool,
-    /// What can be made from here, and its address.
+    /// What can be done from here: its address and its name.
     make: Option<(String, &'static str)>,
 }
 
@@ -128,7 +128,11 @@ pub async fn page<Q: Lists>(
     visitor.needs(Q::READS)?;
     let is_first = query.after().is_none_or(str::is_empty);
     let list = query.read(&desk, mode, PAGE_LINES).await?;
-    let make = (Q::SECTION == Section::Keys).then(|| (format!("/dashboard/{mode}/keys/new"), "Make a key"));
+    let make = match Q::SECTION {
+        Section::Keys => Some((format!("/dashboard/{mode}/keys/new"), "Make a key")),
+        Section::Audit => Some((format!("/dashboard/{mode}/audit/check"), "Check that nobody changed the trail")),
+        _ => None,
+    };
     let view = View { frame: Frame::new(&visitor, &desk, mode, Q::SECTION), path: Q::PATH, list, is_first, make };
     Ok(html(HttpResponse::Ok(), &view)?)
 }

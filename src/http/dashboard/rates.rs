@@ -108,6 +108,7 @@ fn view(frame: Frame, read: &Prices) -> Detail {
     page.table("schemes", "Exchange-rate schemes", "By owner", Table::new(columns, schemes.collect()), empty);
     let empty = "There is none: no offer can be priced. pricing.fee_schedules in the configuration makes one.";
     page.table("fees", "Fee schedules", "In the order in which they are tried", schedules(&read.schedules), empty);
+    page.files = vec![("rates", "What each source says")];
     page
 }
 

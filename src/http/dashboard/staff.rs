@@ -29,6 +29,7 @@ pub async fn page(
          resets passwords and second factors."
             .to_owned(),
     );
+    page.files = vec![("staff", "Staff")];
     page.table("staff", "Accounts", "By address", table(&rows), "There is nobody.");
     Ok(html(HttpResponse::Ok(), &page)?)
 }

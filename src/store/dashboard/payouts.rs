@@ -101,7 +101,6 @@ statement! {
 /// The index that each list reads by, and the list's statement.
 pub(super) const PLANS: &[(&str, &str)] = &[
     ("payout_of_partner", Newest::SQL),
-    ("payout_one_open_a_part", Open::SQL),
     ("payout_unknown", Unknown::SQL),
     ("payout_reference_once", Called::SQL),
     ("payout_by_original_id", Called::SQL),
