@@ -2,6 +2,7 @@
 //! own TPC-B (`pgbench`) on the same server in the same run, since absolute figures differ from machine to machine. It ends with
 //! `verify` over all that it wrote.
 
+mod dashboard;
 mod gateway;
 mod hanging;
 mod load;
@@ -60,6 +61,9 @@ pub struct Arguments {
     /// How many of them in a second: `vault.reseal_per_sec` of the server (with `--scenarios rotation`).
     #[arg(long, default_value_t = 1_000, value_parser = clap::value_parser!(u32).range(1..=100_000))]
     reseal_per_sec: u32,
+    /// How many offers the dashboard's pages are measured over (with `--scenarios dashboard`).
+    #[arg(long, default_value_t = 100_000, value_parser = clap::value_parser!(i64).range(20..=50_000_000))]
+    offers: i64,
     /// How long each other endpoint is measured, in seconds.
     #[arg(long, default_value_t = 1)]
     endpoint_seconds: u64,
@@ -78,6 +82,8 @@ enum Scenario {
     /// A rotation of data keys: how long sealing cards anew takes, and what it does to the API's latencies. Has a server and a database of
     /// its own.
     Rotation,
+    /// How long each page of the dashboard takes over many offers. Has a server and a database of its own.
+    Dashboard,
 }
 
 /// What is measured for numbers of clients: how many payouts a second.
@@ -99,7 +105,9 @@ pub async fn run(mut settings: Settings, arguments: &Arguments) -> Result<ExitCo
     gateway::configure(&mut settings);
     let hangs = arguments.scenarios.contains(&Scenario::Hanging);
     let rotates = arguments.scenarios.contains(&Scenario::Rotation);
-    let is_load = |scenario: &Scenario| !matches!(scenario, Scenario::Hanging | Scenario::Rotation);
+    let shows = arguments.scenarios.contains(&Scenario::Dashboard);
+    let is_load =
+        |scenario: &Scenario| !matches!(scenario, Scenario::Hanging | Scenario::Rotation | Scenario::Dashboard);
     let loads = arguments.scenarios.iter().any(is_load);
     let outcome = async {
         let mut is_clean = true;
@@ -113,6 +121,12 @@ pub async fn run(mut settings: Settings, arguments: &Arguments) -> Result<ExitCo
             let elsewhere = elsewhere.map(|(url, certificate)| hanging::Elsewhere { url, certificate });
             let settings = Settings { data_dir: dir.clone(), ..settings.clone() };
             is_clean &= hanging::run(settings, &dir, &arguments.in_flight, elsewhere).await?;
+        }
+        if shows {
+            let dir = dir.join("dashboard");
+            std::fs::create_dir_all(&dir)?;
+            let settings = Settings { data_dir: dir.clone(), ..settings.clone() };
+            is_clean &= dashboard::run(settings, &dir, arguments.offers).await?;
         }
         if rotates {
             let dir = dir.join("rotation");

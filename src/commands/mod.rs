@@ -15,6 +15,7 @@ mod memory;
 mod moderation;
 mod money;
 mod reconcile;
+mod seed;
 mod serve;
 mod simulator;
 mod staff;
@@ -87,6 +88,8 @@ enum Command {
     Keys(keys::Command),
     /// Play a payout provider with a ledger of its own, that misbehaves as it is told (docs/simulator.md).
     Simulator(simulator::Arguments),
+    /// Fill a test database with copies of payouts, for measuring what reads them.
+    Seed(seed::Arguments),
     /// Measure payouts a second and latencies, beside PostgreSQL's own TPC-B in the same run.
     Bench(bench::Arguments),
 }
@@ -130,6 +133,7 @@ pub async fn run(cli: Cli) -> ExitCode {
         Command::Config(command) => config::run(&settings, &command),
         Command::Keys(command) => Box::pin(keys::run(settings, command)).await,
         Command::Simulator(arguments) => simulator::run(&settings, arguments).await,
+        Command::Seed(arguments) => Box::pin(seed::run(settings, arguments)).await,
         Command::Bench(arguments) => Box::pin(bench::run(settings, &arguments)).await,
     };
     match outcome {

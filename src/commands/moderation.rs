@@ -126,7 +126,7 @@ pub async fn run(settings: Settings, command: Command) -> Result<ExitCode, Failu
 async fn list(app: &App, mode: Mode) -> Result<ExitCode, Failure> {
     let (mut after, mut count) = (None, 0_usize);
     loop {
-        let (page, _) = app.desk.waiting(mode, after).await?;
+        let (page, _) = app.desk.waiting(mode, after, PAGE_LINES).await?;
         for case in &page.lines {
             println!("{}", line(case));
         }
@@ -159,7 +159,7 @@ fn line(case: &CaseLine) -> String {
 }
 
 async fn find(app: &App, mode: Mode, id: PayoutRequestId) -> Result<RequestPage, Failure> {
-    let found = app.desk.requests(mode, &RequestSearch::Id(id), None).await?;
+    let found = app.desk.requests(mode, &RequestSearch::Id(id), Span::default(), None, 1).await?;
     let line = found.lines.first().ok_or_else(|| format!("there is no payout request {id} in {mode} mode"))?;
     let read = app.desk.request(mode, &line.partner, id).await?;
     Ok(read.ok_or_else(|| format!("there is no payout request {id} in {mode} mode"))?)

@@ -41,7 +41,7 @@ impl Desk {
         let after = after.map(|after| (after.at, ApprovalId(after.id)));
         let waiting = self.gateway().waiting_approvals(mode, after, limit).await?;
         let decided = if is_first { self.gateway().decided_approvals(mode, DECIDED_SHOWN).await? } else { Vec::new() };
-        Ok((Page::of(waiting, |line| After { at: line.asked_at, id: line.id.0 }), decided))
+        Ok((Page::of(waiting, PAGE_LINES, |line| After { at: line.asked_at, id: line.id.0 }), decided))
     }
 
     /// One change with what it changes.

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use diesel_async::AsyncPgConnection;
+use rust_decimal::Decimal;
 use uuid::Uuid;
 
 use super::live::Live;
@@ -18,7 +19,7 @@ use crate::gateway::moderation::Options;
 use crate::gateway::{Gateway, GatewayError};
 use crate::rates::health::SourceHealth;
 use crate::rates::{BoardPrice, RateError};
-use crate::store::dashboard::{cases, offers, overview, requests};
+use crate::store::dashboard::{cases, ledger, offers, overview, requests};
 use crate::store::error::DbError;
 use crate::store::events;
 use crate::store::pool::{Conn, Db};
@@ -26,16 +27,19 @@ use crate::wallet::view::OfferView;
 use crate::wallet::{User, Wallet, WalletError};
 
 pub use crate::store::dashboard::cases::{CaseEnded, CaseLine, CaseRequest, RequestCase};
+pub use crate::store::dashboard::ledger::Booked;
 pub use crate::store::dashboard::offers::{OfferContext, OfferLine, OfferSearch};
 pub use crate::store::dashboard::overview::{Deposit, Open};
 pub use crate::store::dashboard::requests::{Group, PayoutLine, RequestContext, RequestLine};
-pub use crate::store::dashboard::{After, MaskedCard};
+pub use crate::store::dashboard::{After, MaskedCard, Span};
 pub use crate::store::events::Event;
 pub use crate::store::offers::Offer;
 pub use crate::store::requests::PayoutRequest;
 
 /// How many lines a page of a list has.
 pub const PAGE_LINES: usize = 50;
+/// How many lines are read at once for a file with a whole list.
+pub const FILE_LINES: usize = 500;
 
 /// What the pages are read from.
 pub struct Desk {
@@ -104,10 +108,10 @@ pub struct Page<T, Id> {
 }
 
 impl<T, Id> Page<T, Id> {
-    /// From one line more than a page has.
-    pub(super) fn of(mut lines: Vec<T>, key: impl Fn(&T) -> After<Id>) -> Self {
-        let is_more = lines.len() > PAGE_LINES;
-        lines.truncate(PAGE_LINES);
+    /// From one line more than a page of `lines_max` has.
+    pub(super) fn of(mut lines: Vec<T>, lines_max: usize, key: impl Fn(&T) -> After<Id>) -> Self {
+        let is_more = lines.len() > lines_max;
+        lines.truncate(lines_max);
         let next = if is_more { lines.last().map(key) } else { None };
         Self { lines, next }
     }
@@ -132,6 +136,10 @@ pub struct RequestPage {
     pub payouts: Vec<PayoutLine>,
     pub events: Vec<Event>,
     pub cases: Vec<RequestCase>,
+    /// What the ledger booked for it and its payouts, posting by posting.
+    pub booked: Vec<Booked>,
+    /// The offer that it pays, if it is a wallet's.
+    pub offer: Option<Offer>,
     /// What may be decided about it now.
     pub options: Options,
 }
@@ -142,11 +150,17 @@ pub enum RequestSearch {
     Id(PayoutRequestId),
     /// The partner's reference, exactly.
     Reference(String),
+    /// What it is to pay, exactly.
+    Amount(Decimal),
+    /// The last four of the card that it is paid to.
+    LastFour(String),
     Group(Group),
 }
 
-const LIMIT: i64 = 51;
-const _: () = assert!(LIMIT == 50 + 1 && PAGE_LINES == 50, "one line more than a page tells whether there is another");
+/// One line more than a page tells whether there is another.
+pub(super) fn limit(lines_max: usize) -> i64 {
+    i64::try_from(lines_max).unwrap_or(i64::MAX).saturating_add(1)
+}
 
 impl Desk {
     /// `modes` are those that are served.
@@ -162,12 +176,20 @@ impl Desk {
         }
     }
 
+    pub(super) fn wallet(&self) -> &Arc<Wallet> {
+        &self.wallet
+    }
+
     pub(super) fn gateway(&self) -> &Gateway {
         &self.wallet.gateway
     }
 
     pub(super) async fn connection(&self) -> Result<Conn, DeskError> {
         Ok(self.db.get().await?)
+    }
+
+    pub fn now(&self) -> DateTime<Utc> {
+        self.clock.now()
     }
 
     pub fn modes(&self) -> &[Mode] {
@@ -201,11 +223,12 @@ impl Desk {
         mode: Mode,
         search: &OfferSearch,
         after: Option<After<OfferId>>,
+        lines_max: usize,
     ) -> Result<Page<OfferLine, OfferId>, DeskError> {
         let mut conn = self.db.get().await?;
         let after = after.unwrap_or_else(|| After::newest(OfferId(i64::MAX)));
-        let lines = offers::search(&mut conn, mode, search, after, LIMIT).await?;
-        Ok(Page::of(lines, |line| After { at: line.quoted_at, id: line.id }))
+        let lines = offers::search(&mut conn, mode, search, after, limit(lines_max)).await?;
+        Ok(Page::of(lines, lines_max, |line| After { at: line.quoted_at, id: line.id }))
     }
 
     /// `None`: that partner has no such offer in that mode.
@@ -235,16 +258,26 @@ impl Desk {
         &self,
         mode: Mode,
         search: &RequestSearch,
+        span: Span,
         after: Option<After<PayoutRequestId>>,
+        lines_max: usize,
     ) -> Result<Page<RequestLine, PayoutRequestId>, DeskError> {
         let mut conn = self.db.get().await?;
         let after = after.unwrap_or_else(|| After::newest(PayoutRequestId(Uuid::max())));
         let lines = match search {
             RequestSearch::Id(id) => requests::by_id(&mut conn, mode, *id).await?,
             RequestSearch::Reference(reference) => requests::by_reference(&mut conn, mode, reference).await?,
-            RequestSearch::Group(group) => requests::list(&mut conn, mode, *group, after, LIMIT).await?,
+            RequestSearch::Amount(amount) => {
+                requests::of_amount(&mut conn, mode, *amount, span, after, limit(lines_max)).await?
+            }
+            RequestSearch::LastFour(last_four) => {
+                requests::of_last_four(&mut conn, mode, last_four, span, after, limit(lines_max)).await?
+            }
+            RequestSearch::Group(group) => {
+                requests::list(&mut conn, mode, *group, span, after, limit(lines_max)).await?
+            }
         };
-        Ok(Page::of(lines, |line| After { at: line.created_at, id: line.id }))
+        Ok(Page::of(lines, lines_max, |line| After { at: line.created_at, id: line.id }))
     }
 
     /// `None`: that partner has no such request in that mode.
@@ -261,11 +294,20 @@ impl Desk {
         let payouts = requests::payouts(&mut conn, tenant, id).await?;
         let events = events::of_request(&conn, tenant, id).await?;
         let cases = cases::of_request(&mut conn, tenant, id).await?;
+        let references = std::iter::once(id.0).chain(payouts.iter().map(|payout| payout.id.0));
+        let references = references.map(|id| id.simple().to_string()).collect();
+        let booked = ledger::of_references(&mut conn, tenant, references).await?;
+        let offer = match (request.offer_id, &around.customer) {
+            (Some(offer_id), Some(customer)) => {
+                crate::store::offers::find(&mut conn, tenant, customer, offer_id).await?
+            }
+            _ => None,
+        };
         drop(conn);
         // Judged by what is there when it is decided: here it is only shown.
         let Some(mut options) = self.gateway().decisions(tenant, id).await? else { return Ok(None) };
         options.seen = options.seen.min(request.event_seq);
-        Ok(Some(RequestPage { request, around, payouts, events, cases, options }))
+        Ok(Some(RequestPage { request, around, payouts, events, cases, booked, offer, options }))
     }
 
     /// Everything that waits for a person, oldest first.
@@ -273,11 +315,12 @@ impl Desk {
         &self,
         mode: Mode,
         after: Option<After<Uuid>>,
+        lines_max: usize,
     ) -> Result<(Page<CaseLine, Uuid>, DateTime<Utc>), DeskError> {
         let mut conn = self.db.get().await?;
         let after = after.unwrap_or(After { at: DateTime::<Utc>::UNIX_EPOCH, id: Uuid::nil() });
-        let lines = cases::waiting(&mut conn, mode, after, LIMIT).await?;
-        Ok((Page::of(lines, |line| After { at: line.opened_at, id: line.id }), self.clock.now()))
+        let lines = cases::waiting(&mut conn, mode, after, limit(lines_max)).await?;
+        Ok((Page::of(lines, lines_max, |line| After { at: line.opened_at, id: line.id }), self.clock.now()))
     }
 }
 

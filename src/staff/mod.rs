@@ -6,9 +6,12 @@
 
 pub mod accounts;
 pub mod approvals;
+pub mod books;
 pub mod desk;
 pub mod development;
 pub mod live;
+pub mod lists;
+pub mod manage;
 pub mod moderation;
 pub mod own;
 pub mod password;

@@ -52,6 +52,7 @@ pub mod routes;
 mod scheme_table;
 pub mod screenings;
 pub mod sealed;
+pub mod seeding;
 pub mod services;
 mod slice;
 mod sql_types;

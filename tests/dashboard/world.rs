@@ -82,6 +82,15 @@ impl World {
         Browser::new(&self.url)
     }
 
+    /// A browser in which somebody of that role is signed in.
+    pub async fn signed_in_as(&self, role: Role) -> Browser {
+        let email = format!("{role}@landfall.example");
+        self.staff.create(&email, role.as_str(), role, &SecretString::from(PASSWORD)).await.unwrap();
+        let browser = self.browser();
+        assert_eq!(browser.sign_in(&email, PASSWORD).await.status, 303);
+        browser
+    }
+
     /// A browser in which Ada is signed in.
     pub async fn signed_in(&self) -> Browser {
         let browser = self.browser();
@@ -171,6 +180,48 @@ impl World {
         let lines = client.query(&format!("EXPLAIN {sql}"), &[]).await.unwrap();
         driver.abort();
         lines.iter().map(|line| line.get::<_, String>(0) + "\n").collect()
+    }
+
+    /// How the database would do a statement whose parameters are `?`, whatever they are. The second of these lets it read tables whole.
+    pub async fn generic_plan(&self, sql: &str, reads_tables: bool) -> String {
+        let mut text = String::new();
+        let mut count = 0;
+        for (n, piece) in sql.split('?').enumerate() {
+            if n > 0 {
+                count = n;
+                text.push_str(&format!("${n}"));
+            }
+            text.push_str(piece);
+        }
+        let (client, driver) = self.test_db.database_url().config().connect(tokio_postgres::NoTls).await.unwrap();
+        let driver = tokio::spawn(driver);
+        let reads = if reads_tables { "on" } else { "off" };
+        client
+            .batch_execute(&format!("SET plan_cache_mode = force_generic_plan; SET enable_seqscan = {reads}"))
+            .await
+            .unwrap();
+        client
+            .batch_execute(&format!("PREPARE asked AS {text}"))
+            .await
+            .unwrap_or_else(|error| panic!("{error:?}: {text}"));
+        let nulls = vec!["NULL"; count].join(", ");
+        let asked = if count == 0 { "asked".to_owned() } else { format!("asked ({nulls})") };
+        let lines = client.simple_query(&format!("EXPLAIN EXECUTE {asked}")).await.unwrap();
+        driver.abort();
+        let line = |message: &tokio_postgres::SimpleQueryMessage| match message {
+            tokio_postgres::SimpleQueryMessage::Row(row) => row.get(0).map(|line| format!("{line}\n")),
+            _ => None,
+        };
+        lines.iter().filter_map(line).collect()
+    }
+
+    /// The first column of what the database answers.
+    pub async fn texts(&self, sql: &str) -> Vec<String> {
+        let (client, driver) = self.test_db.database_url().config().connect(tokio_postgres::NoTls).await.unwrap();
+        let driver = tokio::spawn(driver);
+        let texts = client.query(sql, &[]).await.unwrap().iter().map(|row| row.get(0)).collect();
+        driver.abort();
+        texts
     }
 
     /// A count that the database answers.

@@ -10,11 +10,19 @@ use crate::staff::desk::Desk;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Section {
     Overview,
+    Search,
     Offers,
     Requests,
+    Payouts,
+    Customers,
     Moderation,
     Approvals,
     Schemes,
+    Accounts,
+    Rates,
+    Keys,
+    Staff,
+    Audit,
 }
 
 impl Section {
@@ -22,10 +30,18 @@ impl Section {
     pub const fn path(self) -> &'static str {
         match self {
             Section::Overview => "",
+            Section::Search => "search",
             Section::Offers => "offers",
             Section::Requests => "requests",
+            Section::Payouts => "payouts",
+            Section::Customers => "customers",
             Section::Moderation => "moderation",
             Section::Approvals => "approvals",
+            Section::Accounts => "accounts",
+            Section::Rates => "rates",
+            Section::Keys => "keys",
+            Section::Staff => "staff",
+            Section::Audit => "audit",
             Section::Schemes => "schemes",
         }
     }
@@ -40,6 +56,8 @@ pub struct Frame {
     pub name: String,
     pub role: &'static str,
     pub form_token: String,
+    /// Whether whoever looks manages staff and keys.
+    pub is_admin: bool,
     /// Whether they run routing and settle cases.
     pub is_operator: bool,
     section: Section,
@@ -56,6 +74,7 @@ impl Frame {
             name: owner.name.clone(),
             role: owner.role.as_str(),
             form_token: visitor.0.token.form_token(),
+            is_admin: owner.role >= Role::Admin,
             is_operator: owner.role >= Role::Operator,
             section,
         }

@@ -11,26 +11,42 @@
 //! comes from outside is text: askama escapes it, and the content security policy allows no script but our own file.
 
 mod account;
+mod accounts;
 mod approvals;
 mod assets;
+mod audit;
 mod case;
 mod chart;
 mod charts;
+mod cell;
 mod cookies;
+mod customer;
+mod customers;
 mod decide;
+mod detail;
 mod error;
 mod frame;
 mod live;
+mod key;
+mod keys;
+mod list;
 mod moderation;
 mod offer;
 mod offers;
 mod overview;
 mod parts;
+mod payout;
+mod payouts;
 mod query;
+mod rates;
 mod request;
 mod requests;
 mod schemes;
+mod search;
 mod sign_in;
+mod staff;
+mod story;
+mod switch;
 mod visitor;
 mod words;
 
@@ -41,6 +57,7 @@ use actix_web::middleware::{DefaultHeaders, Next, from_fn};
 use actix_web::{Error, HttpResponse, Route, web};
 
 use crate::domain::staff::Role;
+use crate::staff::manage::{KEEPS_KEYS, MANAGES};
 use crate::staff::moderation::DECIDES;
 use crate::staff::schemes::ROUTES;
 pub use error::PageError;
@@ -111,6 +128,7 @@ pub fn addresses() -> Vec<Address> {
 fn table() -> Vec<(Address, Route)> {
     use Access::{Anybody, Staff};
     let (view, decide, route_it) = (Staff(Role::Viewer), Staff(DECIDES), Staff(ROUTES));
+    let (manage, keep_keys) = (Staff(MANAGES), Staff(KEEPS_KEYS));
     let get = |path, access, route: Route| (Address { method: Method::GET, path, access }, route.method(Method::GET));
     let post =
         |path, access, route: Route| (Address { method: Method::POST, path, access }, route.method(Method::POST));
@@ -141,12 +159,43 @@ fn table() -> Vec<(Address, Route)> {
         get("/{mode}/schemes/{partner}/{id}/versions/{version}", view, web::to(schemes::one::version)),
         get("/{mode}/schemes/{partner}/{id}/edit", route_it, web::to(schemes::edit::page)),
         post("/{mode}/schemes/{partner}/{id}/edit", route_it, web::to(schemes::edit::submit)),
-        get("/{mode}/offers", view, web::to(offers::page)),
+        get("/{mode}/search", view, web::to(search::page)),
+        post("/{mode}/search", view, web::to(search::submit)),
+        get("/{mode}/offers", view, web::to(list::page::<offers::Query>)),
+        get("/{mode}/offers.csv", view, web::to(list::file::<offers::Query>)),
         get("/{mode}/offers/{partner}/{id}", view, web::to(offer::page)),
-        get("/{mode}/requests", view, web::to(requests::page)),
+        get("/{mode}/requests", view, web::to(list::page::<requests::Query>)),
+        get("/{mode}/requests.csv", view, web::to(list::file::<requests::Query>)),
         get("/{mode}/requests/{partner}/{id}", view, web::to(request::page)),
         post("/{mode}/requests/{partner}/{id}/decide", decide, web::to(decide::submit)),
+        get("/{mode}/payouts", view, web::to(list::page::<payouts::Query>)),
+        get("/{mode}/payouts.csv", view, web::to(list::file::<payouts::Query>)),
+        get("/{mode}/payouts/{partner}/{id}", view, web::to(payout::page)),
+        get("/{mode}/customers", view, web::to(list::page::<customers::Query>)),
+        get("/{mode}/customers.csv", view, web::to(list::file::<customers::Query>)),
+        get("/{mode}/customers/{partner}/{id}", view, web::to(customer::page)),
+        post("/{mode}/customers/{partner}/{id}/block", manage, web::to(customer::block)),
+        get("/{mode}/accounts", view, web::to(accounts::page)),
+        post("/{mode}/accounts/switch", manage, web::to(switch::submit)),
+        get("/{mode}/provider-accounts.csv", view, web::to(list::file::<accounts::ProviderAccounts>)),
+        get("/{mode}/deposit-accounts.csv", view, web::to(list::file::<accounts::DepositAccounts>)),
+        get("/{mode}/routes.csv", view, web::to(list::file::<accounts::Routes>)),
+        get("/{mode}/points.csv", view, web::to(list::file::<accounts::Points>)),
+        get("/{mode}/rates", view, web::to(rates::page)),
+        get("/{mode}/rates.csv", view, web::to(list::file::<rates::Query>)),
+        get("/{mode}/keys", keep_keys, web::to(list::page::<keys::Query>)),
+        get("/{mode}/keys.csv", keep_keys, web::to(list::file::<keys::Query>)),
+        get("/{mode}/keys/new", keep_keys, web::to(key::form)),
+        post("/{mode}/keys/new", keep_keys, web::to(key::make)),
+        get("/{mode}/keys/{partner}/{id}", keep_keys, web::to(key::page)),
+        post("/{mode}/keys/{partner}/{id}/revoke", keep_keys, web::to(key::revoke)),
+        get("/{mode}/staff", keep_keys, web::to(staff::page)),
+        get("/{mode}/staff.csv", keep_keys, web::to(staff::file)),
+        get("/{mode}/audit", manage, web::to(list::page::<audit::Query>)),
+        get("/{mode}/audit.csv", manage, web::to(list::file::<audit::Query>)),
+        get("/{mode}/audit/check", manage, web::to(audit::check)),
         get("/{mode}/moderation", view, web::to(moderation::page)),
+        get("/{mode}/moderation.csv", view, web::to(list::file::<moderation::Query>)),
         get("/{mode}/approvals", view, web::to(approvals::page)),
         get("/{mode}/approvals/{id}", view, web::to(approvals::one)),
         post("/{mode}/approvals/{id}/decide", decide, web::to(approvals::submit)),

@@ -1,17 +1,18 @@
 //! The list of offers, with its search.
 
-use actix_web::{HttpResponse, web};
-use askama::Template;
 use serde::Deserialize;
 
+use super::cell::{Cell, Kind, Table};
 use super::error::PageError;
-use super::frame::{Frame, Section, served};
-use super::parts::{Amount, Badge, CardPart, Moment, html, outside};
+use super::frame::Section;
+use super::list::{Field, FieldKind, Form, Listed, Lists, Nothing};
+use super::parts::CardPart;
 use super::query::{CARD_NUMBER_TYPED, Typed, after_text, parse_after, typed};
-use super::visitor::Visitor;
 use super::words;
 use crate::domain::asset::Assets;
+use crate::domain::ids::Mode;
 use crate::domain::offer::OfferStatus;
+use crate::domain::staff::Role;
 use crate::staff::desk::{Desk, OfferLine, OfferSearch, Page};
 
 #[derive(Debug, Default, Deserialize)]
@@ -19,80 +20,58 @@ pub struct Query {
     offer: Option<String>,
     customer: Option<String>,
     last_four: Option<String>,
+    amount: Option<String>,
     status: Option<String>,
+    from: Option<String>,
+    until: Option<String>,
     after: Option<String>,
 }
 
-#[derive(Template)]
-#[template(path = "offers.html", config = "web/askama.toml")]
-struct OffersPage {
-    frame: Frame,
-    form: Form,
-    lines: Vec<LineView>,
-    next: Option<String>,
-    is_first: bool,
-}
+impl Lists for Query {
+    const SECTION: Section = Section::Offers;
+    const PATH: &'static str = "offers";
+    const READS: Role = Role::Viewer;
 
-/// What is typed in the form, and what is wrong with it.
-#[derive(Default)]
-struct Form {
-    offer: String,
-    customer: String,
-    last_four: String,
-    status: String,
-    problems: Vec<&'static str>,
-    statuses: Vec<(&'static str, &'static str)>,
-}
-
-impl Form {
-    fn is_empty(&self) -> bool {
-        [&self.offer, &self.customer, &self.last_four, &self.status].iter().all(|text| text.is_empty())
+    fn after(&self) -> Option<&str> {
+        self.after.as_deref()
     }
-}
 
-struct LineView {
-    href: String,
-    id: String,
-    partner: String,
-    customer: String,
-    card: CardPart,
-    status: Badge,
-    amount: Amount,
-    amount_to: Amount,
-    quoted_at: Moment,
-}
+    fn set_after(&mut self, after: String) {
+        self.after = Some(after);
+    }
 
-pub async fn page(
-    visitor: Visitor,
-    desk: web::Data<Desk>,
-    mode: web::Path<String>,
-    query: web::Query<Query>,
-) -> Result<HttpResponse, PageError> {
-    let mode = served(&desk, &mode)?;
-    let after = parse_after(query.after.as_deref())?;
-    let is_first = after.is_none();
-    let (form, search) = read(&query);
-    let found = match search {
-        Some(search) => desk.offers(mode, &search, after).await?,
-        None => Page { lines: Vec::new(), next: None },
-    };
-    let page = OffersPage {
-        frame: Frame::new(&visitor, &desk, mode, Section::Offers),
-        form,
-        next: found.next.as_ref().map(after_text),
-        lines: found.lines.iter().map(|line| line_view(line, mode.as_str(), desk.assets())).collect(),
-        is_first,
-    };
-    Ok(html(HttpResponse::Ok(), &page)?)
+    async fn read(&self, desk: &Desk, mode: Mode, lines_max: usize) -> Result<Listed, PageError> {
+        let after = parse_after(self.after())?;
+        let (form, search) = read(self);
+        let found = match search {
+            Some(search) => desk.offers(mode, &search, after, lines_max).await?,
+            None => Page { lines: Vec::new(), next: None },
+        };
+        Ok(Listed {
+            title: "Offers",
+            intro: None,
+            form,
+            caption: "Newest first",
+            table: table(&found.lines, mode, desk.assets()),
+            next: found.next.as_ref().map(after_text),
+            nothing: Nothing {
+                yet: format!(
+                    "There is no offer in {mode} mode yet. They appear here as soon as a wallet asks for one."
+                ),
+                fits: format!(
+                    "No offer in {mode} mode fits. References are compared exactly; an offer's id names it without its partner; \
+                     amounts are what was spent, of offers that were accepted."
+                ),
+            },
+        })
+    }
 }
 
 /// What is looked for; `None` if something that was typed can't be.
 fn read(query: &Query) -> (Form, Option<OfferSearch>) {
-    let mut form = Form {
-        statuses: OfferStatus::ALL.map(|status| (status.as_str(), words::offer_status(status).text)).to_vec(),
-        ..Form::default()
-    };
+    let mut form = Form::default();
     let mut search = OfferSearch::default();
+    let mut value = String::new();
     match typed(query.offer.as_deref()) {
         Typed::Nothing => {}
         Typed::Text(text) => {
@@ -100,56 +79,53 @@ fn read(query: &Query) -> (Form, Option<OfferSearch>) {
             if search.id.is_none() {
                 form.problems.push("An offer id has up to 16 digits and nothing else.");
             }
-            form.offer = text;
+            value = text;
         }
         Typed::CardNumber => form.problems.push(CARD_NUMBER_TYPED),
         Typed::TooLong => form.problems.push("An offer id has up to 16 digits and nothing else."),
     }
-    match typed(query.customer.as_deref()) {
-        Typed::Nothing => {}
-        Typed::Text(text) => {
-            form.customer.clone_from(&text);
-            search.customer = Some(text);
-        }
-        Typed::CardNumber => form.problems.push(CARD_NUMBER_TYPED),
-        Typed::TooLong => form.problems.push("A customer reference has up to 255 characters."),
+    form.fields.push(Field { name: "offer", label: "Offer id", value, kind: FieldKind::Digits { chars_max: 16 } });
+    search.customer = form.text("customer", "Customer reference", query.customer.as_deref());
+    search.last_four = form.last_four(query.last_four.as_deref());
+    search.amount = form.amount("Spent", query.amount.as_deref());
+    let mut options = vec![(String::new(), "Any".to_owned())];
+    options.extend(
+        OfferStatus::ALL.map(|status| (status.as_str().to_owned(), words::offer_status(status).text.to_owned())),
+    );
+    match form.choice("status", "Status", options, query.status.as_deref()) {
+        Ok(status) => search.status = status.parse().ok(),
+        Err(_) => form.problems.push("There is no such status."),
     }
-    match typed(query.last_four.as_deref()) {
-        Typed::Nothing => {}
-        Typed::Text(text) if text.len() == 4 && text.bytes().all(|b| b.is_ascii_digit()) => {
-            form.last_four.clone_from(&text);
-            search.last_four = Some(text);
-        }
-        Typed::CardNumber => form.problems.push(CARD_NUMBER_TYPED),
-        // Not shown again: it may be more of a card than anybody should see.
-        Typed::Text(_) | Typed::TooLong => form.problems.push("Of a card, type the last four digits only."),
-    }
-    match query.status.as_deref().unwrap_or("") {
-        "" => {}
-        text => match text.parse::<OfferStatus>() {
-            Ok(status) => {
-                form.status = status.as_str().to_owned();
-                search.status = Some(status);
-            }
-            Err(_) => form.problems.push("There is no such status."),
-        },
-    }
+    search.span = form.span(query.from.as_deref(), query.until.as_deref());
     let search = form.problems.is_empty().then_some(search);
     (form, search)
 }
 
-fn line_view(line: &OfferLine, mode: &str, assets: &Assets) -> LineView {
-    LineView {
-        href: format!("/dashboard/{mode}/offers/{}/{}", line.partner, line.id),
-        id: line.id.to_string(),
-        partner: line.partner.clone(),
-        customer: outside(&line.customer),
-        card: CardPart::from(&line.card),
-        status: words::offer_status(line.status),
-        amount: Amount::of(line.total, line.currency_from, assets),
-        amount_to: Amount::of(line.amount_to, line.currency_to, assets),
-        quoted_at: Moment::of(line.quoted_at),
-    }
+/// Offers under each other: on their list, and wherever else some of them stand.
+pub fn table(lines: &[OfferLine], mode: Mode, assets: &Assets) -> Table {
+    let row = |line: &OfferLine| {
+        [
+            Cell::id_link(format!("/dashboard/{mode}/offers/{}/{}", line.partner, line.id), line.id),
+            Cell::moment(line.quoted_at),
+            Cell::Badge(words::offer_status(line.status)),
+            Cell::text(&line.partner),
+            Cell::text(&line.customer),
+            Cell::Card(CardPart::from(&line.card)),
+            Cell::amount(line.total, line.currency_from, assets),
+            Cell::amount(line.amount_to, line.currency_to, assets),
+        ]
+    };
+    let columns = [
+        ("Offer", Kind::Plain),
+        ("Priced", Kind::Plain),
+        ("Status", Kind::Plain),
+        ("Partner", Kind::Plain),
+        ("Customer", Kind::Outside),
+        ("Card", Kind::Plain),
+        ("Total, with fees", Kind::Money),
+        ("Arrives", Kind::Money),
+    ];
+    Table::new(columns, lines.iter().map(row).collect())
 }
 
 #[cfg(test)]
@@ -166,11 +142,11 @@ mod tests {
     fn more_of_a_card_than_its_last_four_is_neither_looked_for_nor_shown_again() {
         for text in ["4111111111111111", "4111 1111 1111 1111", "11111", "111a"] {
             let (form, search) = query(|query| &mut query.last_four, text);
-            assert!(search.is_none() && form.last_four.is_empty() && !form.problems.is_empty(), "{text}");
+            assert!(search.is_none() && form.is_empty() && !form.problems.is_empty(), "{text}");
         }
         let number = "4111 1111 1111 1111";
         for (form, search) in [query(|query| &mut query.offer, number), query(|query| &mut query.customer, number)] {
-            assert!(search.is_none() && form.offer.is_empty() && form.customer.is_empty());
+            assert!(search.is_none() && form.is_empty());
         }
         assert_eq!(query(|query| &mut query.last_four, "0001").1.unwrap().last_four.as_deref(), Some("0001"));
     }
@@ -179,6 +155,7 @@ mod tests {
     fn what_cannot_be_an_id_or_a_status_is_said_so() {
         assert!(query(|query| &mut query.offer, "abc").1.is_none());
         assert!(query(|query| &mut query.status, "nonsense").1.is_none());
+        assert!(query(|query| &mut query.amount, "much").1.is_none());
         assert_eq!(read(&Query::default()).1, Some(OfferSearch::default()));
     }
 }

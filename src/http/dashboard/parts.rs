@@ -38,6 +38,15 @@ impl Amount {
         Self { shown: grouped(&exact), exact, code: code.to_string() }
     }
 
+    /// Its number with a decimal point and nothing else.
+    pub fn exact(&self) -> &str {
+        &self.exact
+    }
+
+    pub fn code(&self) -> &str {
+        &self.code
+    }
+
     /// As text within a sentence.
     pub fn text(&self) -> String {
         format!("{}\u{a0}{}", self.shown, self.code)
@@ -73,6 +82,13 @@ impl Moment {
             iso: at.to_rfc3339_opts(SecondsFormat::Micros, true),
             shown: at.format("%Y-%m-%d %H:%M:%S UTC").to_string(),
         }
+    }
+}
+
+impl Moment {
+    /// RFC 3339, in UTC.
+    pub fn iso(&self) -> &str {
+        &self.iso
     }
 }
 
@@ -123,6 +139,13 @@ pub struct CardPart {
     last_four: String,
 }
 impl HtmlSafe for CardPart {}
+
+impl CardPart {
+    /// As a file has it.
+    pub fn text(&self) -> String {
+        format!("{} {}****{}", self.scheme, self.first_four, self.last_four)
+    }
+}
 
 impl From<&MaskedCard> for CardPart {
     fn from(card: &MaskedCard) -> Self {

@@ -8,15 +8,17 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::decide::{self, DecideForm, Typed};
+use super::detail::Happened;
 use super::error::PageError;
 use super::frame::{Frame, Section, served};
 use super::parts::{Amount, Badge, CardPart, Moment, html, outside, raw};
+use super::story;
 use super::visitor::Visitor;
 use super::words;
 use crate::domain::asset::Assets;
 use crate::domain::payout::PayoutStatus;
 use crate::domain::payout_request::RequestStatus;
-use crate::staff::desk::{Desk, Event, PayoutLine, PayoutRequest, RequestCase, RequestPage};
+use crate::staff::desk::{Desk, PayoutLine, PayoutRequest, RequestCase, RequestPage};
 
 #[derive(Debug, Default, Deserialize)]
 pub struct Query {
@@ -35,6 +37,7 @@ struct View {
     partner: String,
     point: String,
     customer: Option<String>,
+    customer_href: Option<String>,
     card: Option<CardPart>,
     offer: Option<(String, String)>,
     service: String,
@@ -48,7 +51,7 @@ struct View {
     fields: Vec<(String, String)>,
     moments: Vec<(&'static str, Moment)>,
     payouts: Vec<PayoutView>,
-    events: Vec<EventView>,
+    events: Vec<Happened>,
     cases: Vec<CaseView>,
     decide: Option<DecideForm>,
     /// What a decision that was just taken came to.
@@ -56,6 +59,7 @@ struct View {
 }
 
 struct PayoutView {
+    href: String,
     id: String,
     place: String,
     status: Badge,
@@ -74,15 +78,6 @@ struct PayoutView {
     inquiries: i32,
     started_at: Moment,
     final_at: Option<Moment>,
-}
-
-struct EventView {
-    at: Moment,
-    words: String,
-    actor: String,
-    kind: String,
-    routing: Option<Vec<String>>,
-    raw: String,
 }
 
 struct CaseView {
@@ -143,6 +138,7 @@ fn view(frame: Frame, partner: &str, read: &RequestPage, decide: Option<DecideFo
         partner: format!("{} ({partner})", around.partner_name),
         point: around.point.clone(),
         customer: around.customer.as_deref().map(outside),
+        customer_href: request.customer_id.map(|id| format!("/dashboard/{}/customers/{partner}/{id}", request.mode)),
         card: around.card.as_ref().map(CardPart::from),
         offer: request.offer_id.map(|id| (offer_href(id), id.to_string())),
         service: request.service.clone(),
@@ -155,8 +151,12 @@ fn view(frame: Frame, partner: &str, read: &RequestPage, decide: Option<DecideFo
         allow_partially: request.allow_partially,
         fields: fields(&request.fields),
         moments: moments(request),
-        payouts: read.payouts.iter().map(|payout| payout_view(payout, assets)).collect(),
-        events: read.events.iter().map(|event| event_view(event, request, assets)).collect(),
+        payouts: read
+            .payouts
+            .iter()
+            .map(|payout| payout_view(payout, request.mode.as_str(), partner, assets))
+            .collect(),
+        events: story::of_request(read, assets),
         cases: read.cases.iter().map(|case| case_view(case, request)).collect(),
         decide,
         done: None,
@@ -215,7 +215,7 @@ fn moments(request: &PayoutRequest) -> Vec<(&'static str, Moment)> {
     all.into_iter().filter_map(|(what, at)| Some((what, Moment::of(at?)))).collect()
 }
 
-fn payout_view(payout: &PayoutLine, assets: &Assets) -> PayoutView {
+fn payout_view(payout: &PayoutLine, mode: &str, partner: &str, assets: &Assets) -> PayoutView {
     let money = |amount| Amount::of(amount, payout.currency, assets);
     let references = [
         ("Our reference", Some(payout.provider_reference.clone())),
@@ -226,6 +226,7 @@ fn payout_view(payout: &PayoutLine, assets: &Assets) -> PayoutView {
     let answer: Vec<String> =
         [&payout.provider_code, &payout.provider_message].into_iter().flatten().map(|text| outside(text)).collect();
     PayoutView {
+        href: format!("/dashboard/{mode}/payouts/{partner}/{}", payout.id),
         id: payout.id.to_string(),
         place: format!("Part {}, attempt {}", payout.part.saturating_add(1), payout.attempt),
         status: words::payout_status(payout.status),
@@ -256,17 +257,6 @@ fn cost(payout: &PayoutLine, assets: &Assets) -> Option<(&'static str, Amount)> 
         PayoutStatus::Failed | PayoutStatus::Canceled => return None,
     };
     Some((what, Amount::of(payout.cost, payout.currency, assets)))
-}
-
-fn event_view(event: &Event, request: &PayoutRequest, assets: &Assets) -> EventView {
-    EventView {
-        at: Moment::of(event.at),
-        words: words::event(&event.kind, &event.data, request.currency, assets),
-        actor: event.actor.clone(),
-        kind: event.kind.clone(),
-        routing: words::trace(&event.data, request.currency, assets),
-        raw: raw(&event.data),
-    }
 }
 
 fn case_view(case: &RequestCase, request: &PayoutRequest) -> CaseView {

@@ -1,49 +1,28 @@
 //! The list of payout requests.
 
-use actix_web::{HttpResponse, web};
-use askama::Template;
 use serde::Deserialize;
 
+use super::cell::{Cell, Kind, Table};
 use super::error::PageError;
-use super::frame::{Frame, Section, served};
-use super::parts::{Amount, Badge, CardPart, Moment, html, outside};
-use super::query::{CARD_NUMBER_TYPED, Typed, after_text, parse_after, typed};
-use super::visitor::Visitor;
+use super::frame::Section;
+use super::list::{Form, Listed, Lists, Nothing};
+use super::parts::CardPart;
+use super::query::{after_text, parse_after};
 use super::words;
 use crate::domain::asset::Assets;
+use crate::domain::ids::Mode;
+use crate::domain::staff::Role;
 use crate::staff::desk::{Desk, Group, Page, RequestLine, RequestSearch};
 
 #[derive(Debug, Default, Deserialize)]
 pub struct Query {
     reference: Option<String>,
+    last_four: Option<String>,
+    amount: Option<String>,
     group: Option<String>,
+    from: Option<String>,
+    until: Option<String>,
     after: Option<String>,
-}
-
-#[derive(Template)]
-#[template(path = "requests.html", config = "web/askama.toml")]
-struct RequestsPage {
-    frame: Frame,
-    reference: String,
-    group: &'static str,
-    groups: [(&'static str, &'static str); 5],
-    problem: Option<&'static str>,
-    lines: Vec<LineView>,
-    next: Option<String>,
-    is_first: bool,
-}
-
-struct LineView {
-    href: String,
-    reference: String,
-    partner: String,
-    customer: Option<String>,
-    card: Option<CardPart>,
-    status: Badge,
-    service: String,
-    amount: Amount,
-    processed: Amount,
-    created_at: Moment,
 }
 
 const GROUPS: [(&str, &str, Group); 5] = [
@@ -54,54 +33,82 @@ const GROUPS: [(&str, &str, Group); 5] = [
     ("returned", "Came back", Group::Returned),
 ];
 
-pub async fn page(
-    visitor: Visitor,
-    desk: web::Data<Desk>,
-    mode: web::Path<String>,
-    query: web::Query<Query>,
-) -> Result<HttpResponse, PageError> {
-    let mode = served(&desk, &mode)?;
-    let after = parse_after(query.after.as_deref())?;
-    let is_first = after.is_none();
-    let wanted = query.group.as_deref().unwrap_or("");
-    let (group, _, chosen) = GROUPS.into_iter().find(|(key, ..)| *key == wanted).ok_or(PageError::NotFound)?;
-    let (reference, found, problem) = match typed(query.reference.as_deref()) {
-        Typed::Nothing => (String::new(), Some(RequestSearch::Group(chosen)), None),
-        Typed::Text(text) => {
-            let search = text.parse().map_or_else(|_| RequestSearch::Reference(text.clone()), RequestSearch::Id);
-            (text, Some(search), None)
-        }
-        Typed::CardNumber => (String::new(), None, Some(CARD_NUMBER_TYPED)),
-        Typed::TooLong => (String::new(), None, Some("A reference has up to 128 characters.")),
-    };
-    let found = match found {
-        Some(search) => desk.requests(mode, &search, after).await?,
-        None => Page { lines: Vec::new(), next: None },
-    };
-    let page = RequestsPage {
-        frame: Frame::new(&visitor, &desk, mode, Section::Requests),
-        reference,
-        group,
-        groups: GROUPS.map(|(key, text, _)| (key, text)),
-        problem,
-        next: found.next.as_ref().map(after_text),
-        lines: found.lines.iter().map(|line| line_view(line, mode.as_str(), desk.assets())).collect(),
-        is_first,
-    };
-    Ok(html(HttpResponse::Ok(), &page)?)
+impl Lists for Query {
+    const SECTION: Section = Section::Requests;
+    const PATH: &'static str = "requests";
+    const READS: Role = Role::Viewer;
+
+    fn after(&self) -> Option<&str> {
+        self.after.as_deref()
+    }
+
+    fn set_after(&mut self, after: String) {
+        self.after = Some(after);
+    }
+
+    async fn read(&self, desk: &Desk, mode: Mode, lines_max: usize) -> Result<Listed, PageError> {
+        let after = parse_after(self.after())?;
+        let mut form = Form::default();
+        let reference = form.text("reference", "Reference, or payout request id", self.reference.as_deref());
+        let last_four = form.last_four(self.last_four.as_deref());
+        let amount = form.amount("Amount", self.amount.as_deref());
+        let options = GROUPS.map(|(key, text, _)| (key.to_owned(), text.to_owned())).to_vec();
+        let wanted = form.choice("group", "Which", options, self.group.as_deref())?;
+        let span = form.span(self.from.as_deref(), self.until.as_deref());
+        let group = GROUPS.into_iter().find(|(key, ..)| *key == wanted).map_or(Group::All, |(_, _, group)| group);
+        // The one that names the fewest counts.
+        let search = match (reference, last_four, amount) {
+            (Some(text), ..) => text.parse().map_or_else(|_| RequestSearch::Reference(text), RequestSearch::Id),
+            (None, Some(last_four), _) => RequestSearch::LastFour(last_four),
+            (None, None, Some(amount)) => RequestSearch::Amount(amount),
+            (None, None, None) => RequestSearch::Group(group),
+        };
+        let found = if form.problems.is_empty() {
+            desk.requests(mode, &search, span, after, lines_max).await?
+        } else {
+            Page { lines: Vec::new(), next: None }
+        };
+        Ok(Listed {
+            title: "Payout requests",
+            intro: Some("A reference, a card or an amount is looked for among all requests, whichever are chosen."),
+            form,
+            caption: "Newest first",
+            table: table(&found.lines, mode, desk.assets()),
+            next: found.next.as_ref().map(after_text),
+            nothing: Nothing {
+                yet: format!(
+                    "There is no payout request in {mode} mode yet. One appears here when an offer is accepted."
+                ),
+                fits: format!("No payout request in {mode} mode fits. References are compared exactly."),
+            },
+        })
+    }
 }
 
-fn line_view(line: &RequestLine, mode: &str, assets: &Assets) -> LineView {
-    LineView {
-        href: format!("/dashboard/{mode}/requests/{}/{}", line.partner, line.id),
-        reference: outside(&line.reference_id),
-        partner: line.partner.clone(),
-        customer: line.customer.as_deref().map(outside),
-        card: line.card.as_ref().map(CardPart::from),
-        status: words::request_state(line.status, line.moderation_reason.as_deref()),
-        service: line.service.clone(),
-        amount: Amount::of(line.amount, line.currency, assets),
-        processed: Amount::of(line.amount_processed, line.currency, assets),
-        created_at: Moment::of(line.created_at),
-    }
+/// Payout requests under each other: on their list, and wherever else some of them stand.
+pub fn table(lines: &[RequestLine], mode: Mode, assets: &Assets) -> Table {
+    let row = |line: &RequestLine| {
+        let href = format!("/dashboard/{mode}/requests/{}/{}", line.partner, line.id);
+        [
+            Cell::link(href, &line.reference_id).with_small(&line.service),
+            Cell::moment(line.created_at),
+            Cell::Badge(words::request_state(line.status, line.moderation_reason.as_deref())),
+            Cell::text(&line.partner),
+            line.customer.as_ref().map_or_else(|| Cell::text("none"), Cell::text),
+            line.card.as_ref().map_or_else(|| Cell::text("none"), |card| Cell::Card(CardPart::from(card))),
+            Cell::amount(line.amount, line.currency, assets),
+            Cell::amount(line.amount_processed, line.currency, assets),
+        ]
+    };
+    let columns = [
+        ("Reference", Kind::Outside),
+        ("Created", Kind::Plain),
+        ("Status", Kind::Plain),
+        ("Partner", Kind::Plain),
+        ("Customer", Kind::Outside),
+        ("Card", Kind::Plain),
+        ("Amount", Kind::Money),
+        ("Paid", Kind::Money),
+    ];
+    Table::new(columns, lines.iter().map(row).collect())
 }

@@ -122,6 +122,27 @@ pub const fn funding(funding: Funding) -> &'static str {
     }
 }
 
+/// What an entry of the ledger was made for.
+pub fn entry(kind: &str) -> String {
+    let words = match kind {
+        "credit" => "Credited",
+        "debit" => "Debited",
+        "hold" => "Held for a payout",
+        "release" => "Given back from a hold",
+        "settle" => "Paid out",
+        "return" => "Came back",
+        "payout_cost" => "Cost of a payout",
+        "late_success" => "Paid after it counted as failed",
+        "top_up" => "Put in",
+        "unmatched" => "A provider's payment that isn't ours",
+        "recovery" => "Recovered",
+        "write_off" => "Written off",
+        "correction" => "Corrected",
+        other => return other.replace('_', " "),
+    };
+    words.to_owned()
+}
+
 /// A decision, as its button says it.
 pub const fn decision(kind: DecisionKind) -> &'static str {
     match kind {

@@ -1,12 +1,14 @@
 //! Payout requests, listed and shown.
 
 use chrono::{DateTime, Utc};
-use diesel::sql_types::{BigInt, Integer, Nullable, Numeric, SmallInt, Text, Timestamptz, Uuid as SqlUuid};
+use diesel::sql_types::{
+    Array, BigInt, Bytea, Integer, Nullable, Numeric, SmallInt, Text, Timestamptz, Uuid as SqlUuid,
+};
 use diesel::{OptionalExtension, QueryResult};
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
 use rust_decimal::Decimal;
 
-use super::{After, MaskedCard};
+use super::{After, MaskedCard, Span};
 use crate::domain::asset::AssetCode;
 use crate::domain::ids::{Mode, PartnerId, PayoutId, PayoutRequestId, Tenant};
 use crate::domain::payout::{PayoutStatus, Resolution};
@@ -70,11 +72,12 @@ macro_rules! list_statement {
         statement! {
             $(#[$doc])*
             struct $name {
-                mode: Mode as Text, at: DateTime<Utc> as Timestamptz, id: PayoutRequestId as SqlUuid, limit: i64 as BigInt,
+                mode: Mode as Text, from: DateTime<Utc> as Timestamptz, at: DateTime<Utc> as Timestamptz,
+                id: PayoutRequestId as SqlUuid, limit: i64 as BigInt,
             } => LineSql
               = line_sql!(
                     concat!(
-                        "(SELECT * FROM payout_request WHERE (mode || '') = ? AND (created_at, id) < (?, ?) ", $condition,
+                        "(SELECT * FROM payout_request WHERE (mode || '') = ? AND created_at >= ? AND (created_at, id) < (?, ?) ", $condition,
                         " ORDER BY created_at DESC, id DESC LIMIT ?) r JOIN partner p ON p.id = r.partner_id"
                     ),
                     "ORDER BY r.created_at DESC, r.id DESC"
@@ -110,6 +113,50 @@ statement! {
       = line_sql!(
             "partner p JOIN payout_request r ON (r.partner_id, r.mode, r.id) = (p.id, ?, ?)",
             "ORDER BY r.created_at DESC, p.code"
+        )
+}
+
+statement! {
+    // payout_request_by_amount
+    struct OfAmount {
+        amount: Decimal as Numeric, mode: Mode as Text, from: DateTime<Utc> as Timestamptz, at: DateTime<Utc> as Timestamptz,
+        id: PayoutRequestId as SqlUuid, limit: i64 as BigInt,
+    } => LineSql
+      = line_sql!(
+            "(SELECT * FROM payout_request WHERE amount = ? AND (mode || '') = ? AND created_at >= ? AND (created_at, id) < (?, ?) \
+               ORDER BY created_at DESC, id DESC LIMIT ?) r JOIN partner p ON p.id = r.partner_id",
+            "ORDER BY r.created_at DESC, r.id DESC"
+        )
+}
+
+statement! {
+    // card_by_last_four and payout_request_of_card; request_card_by_last_four and the primary key.
+    struct OfLastFour {
+        card_last_four: String as Text, card_mode: Mode as Text, last_four: String as Text, mode: Mode as Text,
+        from: DateTime<Utc> as Timestamptz, at: DateTime<Utc> as Timestamptz, id: PayoutRequestId as SqlUuid, limit: i64 as BigInt,
+    } => LineSql
+      = line_sql!(
+            "(SELECT f.* FROM ( \
+                 SELECT x.* FROM card d JOIN payout_request x ON (x.card_id, x.partner_id, x.mode) = (d.id, d.partner_id, d.mode) \
+                     WHERE d.last_four = ? AND d.mode = ? \
+                 UNION ALL SELECT x.* FROM request_card d \
+                     JOIN payout_request x ON (x.id, x.partner_id, x.mode) = (d.request_id, d.partner_id, d.mode) \
+                     WHERE d.last_four = ? AND d.mode = ?) f \
+               WHERE f.created_at >= ? AND (f.created_at, f.id) < (?, ?) ORDER BY f.created_at DESC, f.id DESC LIMIT ?) r \
+             JOIN partner p ON p.id = r.partner_id",
+            "ORDER BY r.created_at DESC, r.id DESC"
+        )
+}
+
+statement! {
+    // request_card_by_fingerprint: each partner knows a number by another one.
+    struct OfPrints { partner_ids: Vec<PartnerId> as Array<SqlUuid>, prints: Vec<Vec<u8>> as Array<Bytea>, mode: Mode as Text } => LineSql
+      = line_sql!(
+            "(SELECT x.* FROM UNNEST(?::uuid[], ?::bytea[]) AS q (partner_id, fingerprint) \
+                 JOIN request_card d ON (d.fingerprint, d.partner_id) = (q.fingerprint, q.partner_id) AND d.mode = ? \
+                 JOIN payout_request x ON (x.id, x.partner_id, x.mode) = (d.request_id, d.partner_id, d.mode) \
+               ORDER BY x.created_at DESC, x.id DESC LIMIT 51) r JOIN partner p ON p.id = r.partner_id",
+            "ORDER BY r.created_at DESC, r.id DESC"
         )
 }
 
@@ -173,6 +220,13 @@ pub(super) const PLANS: &[(&str, &str)] = &[
     ("payout_request_newest", Paid::SQL),
     ("payout_request_unpaid", Unpaid::SQL),
     ("payout_request_returned", Returned::SQL),
+    ("payout_request_by_amount", OfAmount::SQL),
+    ("card_by_last_four", OfLastFour::SQL),
+    ("payout_request_of_card", OfLastFour::SQL),
+    ("request_card_by_last_four", OfLastFour::SQL),
+    ("request_card_by_fingerprint", OfPrints::SQL),
+    ("payout_request_pkey", ById::SQL),
+    ("payout_request_reference_once", ByReference::SQL),
 ];
 
 /// Which requests are listed.
@@ -195,17 +249,55 @@ pub async fn list(
     conn: &mut AsyncPgConnection,
     mode: Mode,
     group: Group,
+    span: Span,
     after: After<PayoutRequestId>,
     limit: i64,
 ) -> QueryResult<Vec<RequestLine>> {
-    let After { at, id } = after;
+    let (from, After { at, id }) = (span.from(), span.cut(after));
     match group {
-        Group::All => All { mode, at, id, limit }.load(conn).await,
-        Group::Open => Open { mode, at, id, limit }.load(conn).await,
-        Group::Paid => Paid { mode, at, id, limit }.load(conn).await,
-        Group::Unpaid => Unpaid { mode, at, id, limit }.load(conn).await,
-        Group::Returned => Returned { mode, at, id, limit }.load(conn).await,
+        Group::All => All { mode, from, at, id, limit }.load(conn).await,
+        Group::Open => Open { mode, from, at, id, limit }.load(conn).await,
+        Group::Paid => Paid { mode, from, at, id, limit }.load(conn).await,
+        Group::Unpaid => Unpaid { mode, from, at, id, limit }.load(conn).await,
+        Group::Returned => Returned { mode, from, at, id, limit }.load(conn).await,
     }
+}
+
+/// Up to `limit` requests that are to pay exactly that, newest first.
+pub async fn of_amount(
+    conn: &mut AsyncPgConnection,
+    mode: Mode,
+    amount: Decimal,
+    span: Span,
+    after: After<PayoutRequestId>,
+    limit: i64,
+) -> QueryResult<Vec<RequestLine>> {
+    let (from, After { at, id }) = (span.from(), span.cut(after));
+    OfAmount { amount, mode, from, at, id, limit }.load(conn).await
+}
+
+/// Up to `limit` requests to cards that end so, newest first: cards of the wallet's, and those that came in with requests.
+pub async fn of_last_four(
+    conn: &mut AsyncPgConnection,
+    mode: Mode,
+    last_four: &str,
+    span: Span,
+    after: After<PayoutRequestId>,
+    limit: i64,
+) -> QueryResult<Vec<RequestLine>> {
+    let (from, After { at, id }) = (span.from(), span.cut(after));
+    let (card_last_four, last_four) = (last_four.to_owned(), last_four.to_owned());
+    OfLastFour { card_last_four, card_mode: mode, last_four, mode, from, at, id, limit }.load(conn).await
+}
+
+/// The newest requests that a number came in with, by what each partner knows it by.
+pub async fn of_prints(
+    conn: &mut AsyncPgConnection,
+    mode: Mode,
+    prints: Vec<(PartnerId, Vec<u8>)>,
+) -> QueryResult<Vec<RequestLine>> {
+    let (partner_ids, prints) = prints.into_iter().unzip();
+    OfPrints { partner_ids, prints, mode }.load(conn).await
 }
 
 /// The requests of that id; one at most, unless two partners were given the same.

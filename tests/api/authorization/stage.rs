@@ -408,6 +408,7 @@ impl Stage {
             ("{partner}", "demo".to_owned()),
             ("versions", "1".to_owned()),
             ("api-keys", text(&key)),
+            ("keys", text(&key)),
             ("customers", text(&customer)),
             ("batches", text(&batch)),
             ("deposit-accounts", text(deposit)),

@@ -159,11 +159,12 @@ pub fn told(answer: &Answer) -> String {
 
 /// What a page of the dashboard is about.
 fn heading(page: &str) -> Option<String> {
-    const SAID: [(&str, &str); 4] = [
+    const SAID: [(&str, &str); 5] = [
         ("This form can", "a form that isn't this session's"),
         ("There is no such page", "no such page"),
         ("A role of operator or above decides", "the role is too low"),
-        ("A role of operator or above is needed", "the role is too low"),
+        ("or above is needed", "the role is too low"),
+        ("A role of admin is needed", "the role is too low"),
     ];
     SAID.into_iter().find(|(text, _)| page.contains(text)).map(|(_, said)| said.to_owned())
 }
