@@ -3,7 +3,7 @@
 
 use super::provider::{Outcome, PayoutOrder};
 use super::transport::{TransportError, WireResponse};
-use crate::domain::card::{strike_and_cut, strike_encoded};
+use crate::domain::card::strike_and_cut;
 use crate::domain::payout::Resolution;
 
 /// The longest text of a provider that is repeated in ours, in characters.

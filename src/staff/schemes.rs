@@ -127,7 +127,7 @@ impl Desk {
         let mut conn = self.connection().await?;
         let after = after.unwrap_or_else(|| After::newest(Uuid::max()));
         let lines = schemes::list(&mut conn, mode, after, limit).await?;
-        Ok(Page::of(lines, |line| After { at: line.updated_at, id: line.id.0 }))
+        Ok(Page::of(lines, PAGE_LINES, |line| After { at: line.updated_at, id: line.id.0 }))
     }
 
     /// One scheme with its version in force.

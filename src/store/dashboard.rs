@@ -7,8 +7,8 @@ pub mod customers;
 pub mod ledger;
 pub mod offers;
 pub mod overview;
-pub mod pulse;
 pub mod payouts;
+pub mod pulse;
 pub mod requests;
 pub mod schemes;
 
