@@ -8,7 +8,7 @@ use landfall::config::Settings;
 use landfall::domain::card::strike_numbers;
 use landfall::domain::ids::{Mode, PayoutId, PayoutRequestId};
 use landfall::staff::accounts::Listed;
-use landfall::staff::desk::{CaseLine, PayoutLine, RequestPage, RequestSearch};
+use landfall::staff::desk::{CaseLine, PAGE_LINES, PayoutLine, RequestPage, RequestSearch, Span};
 use landfall::staff::moderation::{
     CaseClosing, CaseEnd, Choice, Decider, Decision, DecisionKind, Options, ProviderIds, Waits, Word, close_or_ask,
     decide_or_ask, may_decide,

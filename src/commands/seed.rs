@@ -118,11 +118,11 @@ async fn pay(app: &App, user: &User, number: &str) -> Result<Original, Failure> 
         let (tasks, _) = app.gateway.dispatch(16).await?;
         let resent = app.gateway.claim_invokes(16).await?.tasks;
         for task in tasks.into_iter().chain(resent) {
-            let report = app.gateway.send(&task).await?;
+            let report = app.gateway.send(&task).await.ok_or("the sandbox can't be asked")?;
             app.gateway.complete(&[report]).await?;
         }
         for payout in app.gateway.claim_inquiries(16).await? {
-            let report = app.gateway.inquire(&payout).await?;
+            let report = app.gateway.inquire(&payout).await.ok_or("the sandbox can't be asked")?;
             app.gateway.complete(&[report]).await?;
         }
         let conn = app.db.get().await?;

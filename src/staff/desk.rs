@@ -298,9 +298,7 @@ impl Desk {
         let references = references.map(|id| id.simple().to_string()).collect();
         let booked = ledger::of_references(&mut conn, tenant, references).await?;
         let offer = match (request.offer_id, &around.customer) {
-            (Some(offer_id), Some(customer)) => {
-                crate::store::offers::find(&mut conn, tenant, customer, offer_id).await?
-            }
+            (Some(offer_id), Some(customer)) => crate::store::offers::find(&conn, tenant, customer, offer_id).await?,
             _ => None,
         };
         drop(conn);

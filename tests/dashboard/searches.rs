@@ -38,6 +38,27 @@ const OF_EACH: &str = "UPDATE payout_request SET amount = 1 + ('x' || substr(md5
          SELECT partner_id, mode, 'inquire', id, created_at, created_at, CASE WHEN final_at IS NULL THEN created_at END \
          FROM payout_request WHERE offer_id IS NULL";
 
+/// Customers, cards, cards of requests and entries of the ledger, so many that reading all of them isn't cheaper than an index.
+const MANY: &str = "INSERT INTO customer (partner_id, mode, id, reference, created_at) \
+         SELECT partner_id, mode, gen_random_uuid(), 'many-' || n, created_at FROM customer, generate_series(1, 3000) n WHERE reference = 'ada'; \
+     INSERT INTO card (partner_id, mode, id, customer_id, fingerprint, fingerprint_key_id, scheme, iin, last_four, expiry_year, expiry_month, \
+         pan_sealed, holder_sealed, validation_status, hidden_at, destroyed_at, created_at, updated_at) \
+         SELECT u.partner_id, u.mode, 7000000000000000 + row_number() OVER (ORDER BY u.id), u.id, sha256(u.reference::bytea), c.fingerprint_key_id, c.scheme, c.iin, \
+         lpad((row_number() OVER (ORDER BY u.id))::text, 4, '0'), 2035, 12, NULL, '', 'approved', u.created_at, u.created_at, u.created_at, u.created_at \
+         FROM customer u, (SELECT * FROM card LIMIT 1) c WHERE u.reference LIKE 'many-%'; \
+     INSERT INTO request_card (partner_id, mode, request_id, fingerprint, fingerprint_key_id, scheme, iin, last_four, expiry_year, expiry_month, \
+         pan_sealed, holder_sealed, destroyed_at, created_at) \
+         SELECT r.partner_id, r.mode, r.id, sha256(r.id::text::bytea), c.fingerprint_key_id, c.scheme, c.iin, \
+         lpad((row_number() OVER (ORDER BY r.id))::text, 4, '0'), 2035, 12, NULL, '', r.created_at, r.created_at \
+         FROM payout_request r, (SELECT * FROM card LIMIT 1) c WHERE r.offer_id IS NULL; \
+     UPDATE payout_request r SET card_id = c.id FROM (SELECT id, lpad((row_number() OVER (ORDER BY id))::text, 4, '0') AS last_four FROM payout_request \
+         WHERE offer_id IS NULL) k JOIN card c ON c.last_four = k.last_four WHERE r.id = k.id; \
+     INSERT INTO entry (partner_id, mode, id, kind, reference, created_at) \
+         SELECT partner_id, mode, gen_random_uuid(), 'top_up', id::text, created_at FROM payout_request WHERE offer_id IS NULL; \
+     INSERT INTO posting (partner_id, mode, entry_id, line, account_id, asset, amount) \
+         SELECT e.partner_id, e.mode, e.id, n, a.id, 'EUR', n * 2 - 1 FROM entry e, generate_series(0, 1) n, (SELECT id FROM account LIMIT 1) a \
+         WHERE e.kind = 'top_up' AND length(e.reference) = 36";
+
 /// The addresses of the lines of a list.
 async fn lines(browser: &Browser, path: &str) -> Vec<String> {
     let answer = browser.get(path).await;
@@ -178,6 +199,7 @@ async fn each_list_reads_by_its_index() {
     }
     world.execute(&MORE.replace("$COUNT", "1000")).await;
     world.execute(OF_EACH).await;
+    world.execute(MANY).await;
     world.execute("ANALYZE").await;
     for (index, sql) in dashboard::plans() {
         let plan = world.generic_plan(sql, false).await;
