@@ -161,10 +161,7 @@ impl Desk {
     /// Tells what would keep a body from being published.
     pub async fn check_scheme(&self, page: &SchemePage, body: &Value) -> Result<(), SchemeError> {
         let onlooker = caller(page.tenant, &page.line.partner, String::new(), None);
-        match self.gateway().check_payout_scheme(&onlooker, page.line.id, body).await {
-            Ok(()) => Ok(()),
-            Err(refusal) => Err(refusal.into()),
-        }
+        self.gateway().check_payout_scheme(&onlooker, page.line.id, body).await.map_err(SchemeError::from)
     }
 
     /// What a body would have done with the last requests.
@@ -172,7 +169,7 @@ impl Desk {
         let onlooker = caller(page.tenant, &page.line.partner, String::new(), None);
         let given = json!({"body": body, "last": last});
         let given = given.as_object().cloned().unwrap_or_default();
-        match self.gateway().simulate_payout_scheme(&onlooker, page.line.id, &given).await?.found {
+        match Box::pin(self.gateway().simulate_payout_scheme(&onlooker, page.line.id, &given)).await?.found {
             Found::Replay(replay) => Ok(replay),
             Found::Sample(_) => Err(GatewayError::Corrupt("a replay was asked for".to_owned()).into()),
         }

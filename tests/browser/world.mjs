@@ -3,7 +3,7 @@
 
 import { createHmac } from "node:crypto";
 import { spawn, execFile } from "node:child_process";
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { chmod, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -50,6 +50,8 @@ export class World {
   static async start() {
     const world = new World();
     world.folder = await mkdtemp(join(tmpdir(), "landfall-browser-"));
+    // PostgreSQL doesn't run as root, and enters it.
+    await chmod(world.folder, 0o755);
     world.config = join(world.folder, "landfall.toml");
     await writeFile(world.config, settings(world.folder));
     world.url = `http://127.0.0.1:${await freePort()}`;

@@ -30,6 +30,7 @@ if (live && "EventSource" in window) {
   let source = null;
   let paused = false;
   let over = false;
+  let heard = Date.now();
   const say = (text, state) => {
     said.textContent = text;
     live.dataset.state = state;
@@ -51,6 +52,7 @@ if (live && "EventSource" in window) {
     if (source || paused || over || document.hidden) return;
     source = new EventSource(live.dataset.live);
     source.addEventListener("overview", (event) => {
+      heard = Date.now();
       show(event.data);
       say(`Live, as of ${new Date().toLocaleTimeString()}`, "on");
     });
@@ -79,6 +81,10 @@ if (live && "EventSource" in window) {
       open();
     }
   });
+  // What is opened again and again, and not answered, isn't live.
+  setInterval(() => {
+    if (source && live.dataset.state === "on" && Date.now() - heard > 20000) say(`Nothing heard since ${new Date(heard).toLocaleTimeString()}`, "off");
+  }, 5000);
   document.addEventListener("visibilitychange", () => (document.hidden ? close() : open()));
   live.hidden = false;
   open();
