@@ -44,7 +44,7 @@ fn show(stage: &Stage, route: &Route, path: &str, cookie: Option<&str>, form_tok
     let form = match (route.path.rsplit('/').next(), form_token) {
         (Some("decide"), _) => "seen=1&decision=reject&reason=none&evidence=none",
         (Some("edit"), _) => "op=check&version=1&body=%7B%7D",
-        (Some("new"), _) => "partner=demo&name=Mine",
+        (Some("end"), _) => "session=AAAA",
         (Some("close"), _) => "end=explained&reason=none&evidence=none",
         (Some("sign-out"), _) => "a=b",
         (Some("search"), _) => "q=1111",
