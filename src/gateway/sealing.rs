@@ -15,10 +15,11 @@ where
     W: Future<Output = Result<T, E>>,
     E: TransactionError,
 {
-    match work().await {
+    // On the heap: the work is a whole use case, and would be in its caller's future twice.
+    match Box::pin(work()).await {
         Err(error) if error.db_error().is_some_and(DbError::is_seal_refused) => {
             vault.forget_primary(tenant).await;
-            work().await
+            Box::pin(work()).await
         }
         other => other,
     }

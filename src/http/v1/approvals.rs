@@ -166,7 +166,7 @@ pub async fn asked_for(
     if change.is_only_a_stop() {
         return Ok(None);
     }
-    gateway.ask_for(&Author::from(caller), &change).await.map_err(|error| match error {
+    Box::pin(gateway.ask_for(&Author::from(caller), &change)).await.map_err(|error| match error {
         ChangeError::Refused(refusal) => refusal.into(),
         // Decisions about money aren't this API's.
         other => V1Error::internal(&other),
