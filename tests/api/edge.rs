@@ -26,7 +26,7 @@ async fn unknown_paths_and_methods_have_the_shape_of_errors() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn bodies_are_bounded_in_size_type_and_time() {
-    let world = World::with(|settings| settings.http.client_timeout_ms = 300).await;
+    let world = World::with(|settings| settings.http.client_timeout_ms = 2_000).await;
     let alice = world.user("alice");
     for size in [65_537, 100_000, 300_000] {
         let body = format!(r#"{{"cardHolder":"{}"}}"#, "x".repeat(size));
