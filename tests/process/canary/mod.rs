@@ -9,6 +9,7 @@ mod memory;
 mod needles;
 mod search;
 mod sweep;
+mod wal;
 mod walk;
 
 use std::path::Path;

@@ -9,6 +9,7 @@ use std::path::Path;
 use aho_corasick::AhoCorasick;
 
 use super::needles::{Form, Secret};
+use super::wal::WithoutHeaders;
 
 const CHUNK: usize = 1 << 20;
 /// The longest escape that is undone, with room.
@@ -96,7 +97,9 @@ impl Search {
     }
 
     pub fn file(&mut self, kind: &'static str, path: &Path) -> io::Result<()> {
-        self.stream(kind, &path.display().to_string(), File::open(path)?)
+        let (place, file) = (path.display().to_string(), File::open(path)?);
+        let is_wal = path.parent().is_some_and(|folder| folder.ends_with("pg_wal"));
+        if is_wal { self.stream(kind, &place, WithoutHeaders::of(file)) } else { self.stream(kind, &place, file) }
     }
 
     /// Every file below a folder, each of the kind that its path says; `None`: it isn't searched. Files that go meanwhile are passed by.
