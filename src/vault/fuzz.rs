@@ -35,7 +35,9 @@ static PLACE: LazyLock<Option<Place>> = LazyLock::new(|| {
 pub fn sealed(data: &[u8]) {
     let Some(Place { key, context, sealed }) = &*PLACE else { panic!("nothing could be sealed") };
     let _ = Sealed(data.to_vec()).dek_id();
-    assert!(envelope::open(key, context, &Sealed(data.to_vec())).is_err(), "it was never sealed");
+    // A fuzzer that watches comparisons comes by the very value that was sealed.
+    let is_the_sealed = data == sealed.0.as_slice();
+    assert!(envelope::open(key, context, &Sealed(data.to_vec())).is_ok() == is_the_sealed, "it was never sealed");
     let Some((at, over)) = data.split_first() else { return };
     let mut edited = sealed.0.clone();
     for (byte, with) in edited.iter_mut().skip(usize::from(*at)).zip(over) {
