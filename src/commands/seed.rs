@@ -51,7 +51,8 @@ pub async fn fill(app: &App, offers: i64) -> Result<(), Failure> {
     let begun = Instant::now();
     let mut conn = app.db.dedicated().await?;
     if seeding::count(&mut conn).await? > 0 {
-        return Err("this database has copies already: take an empty one".into());
+        // Whatever is due is worked below, and what isn't ours is somebody's money.
+        return Err("this database has offers or payout requests already: take an empty one".into());
     }
     let user = app.wallet.user("demo", Mode::Test, "seed", Some(3)).await?;
     app.wallet.credit(&user, "USDT", &(offers.saturating_mul(200)).to_string(), "seed").await?;
