@@ -28,6 +28,7 @@ use crate::gateway::prices::MarketPrices;
 use crate::gateway::route_book::RouteBook;
 use crate::gateway::screening::Screening;
 use crate::gateway::waiters::Waiters;
+use crate::gateway::webhooks::Webhooks;
 use crate::gateway::{Gateway, GatewayError};
 use crate::http::auth::{AuthSetupError, Authenticator};
 use crate::http::ops::Probe;
@@ -94,6 +95,8 @@ pub enum StartError {
     Staff(#[from] StaffError),
     #[error("providers: {0}")]
     Providers(String),
+    #[error("webhooks: {0}")]
+    Webhooks(#[from] reqwest::Error),
     #[error(
         "worker.lease_ms: {lease_ms} ms don't outlast the {provider} provider's send time-out of {timeout_ms} ms twice"
     )]
@@ -156,6 +159,7 @@ pub struct Background {
     stop: watch::Sender<bool>,
     rates: crate::rates::runner::Runner,
     workers: Option<worker::Running>,
+    webhooks: Option<crate::webhooks::Running>,
     _lanes: JoinSet<()>,
 }
 
@@ -166,6 +170,10 @@ impl Background {
         let _ = self.stop.send(true);
         if let Some(workers) = self.workers {
             workers.stopped().await;
+        }
+        // After the workers, whose last words are to be told: what isn't told yet is by the next process.
+        if let Some(webhooks) = self.webhooks {
+            webhooks.stopped().await;
         }
         self.rates.stopped().await;
     }
@@ -236,6 +244,7 @@ impl App {
             waiters: Waiters::default(),
             dispatch_hint: tokio::sync::Notify::new(),
             callback_hint: tokio::sync::Notify::new(),
+            webhooks: Webhooks::new(settings.webhooks.clone()),
             retention_turn: crate::gateway::retention::Turn::default(),
         });
         seed(&gateway).await?;
@@ -268,8 +277,15 @@ impl App {
     }
 
     /// Starts what runs in the background: rates always, accepting always, workers where this node has that role.
-    pub fn start(&self, works: bool) -> Background {
+    ///
+    /// # Errors
+    /// [`StartError::Webhooks`], where no client for them can be made.
+    pub fn start(&self, works: bool) -> Result<Background, StartError> {
         let (stop, stopping) = watch::channel(false);
+        let webhooks = match works {
+            true => Some(crate::webhooks::start(Arc::clone(&self.gateway), stopping.clone())?),
+            false => None,
+        };
         let rates = self.rates.start(stopping.clone());
         let audit = self.settings.audit.clone();
         let workers = works.then(|| {
@@ -277,7 +293,7 @@ impl App {
         });
         let mut lanes = self.wallet.start_accepting();
         lanes.spawn(forget_retired_keys(Arc::clone(&self.vault)));
-        Background { stop, rates, workers, _lanes: lanes }
+        Ok(Background { stop, rates, workers, webhooks, _lanes: lanes })
     }
 }
 

@@ -19,6 +19,7 @@ pub mod staff;
 pub mod telemetry;
 pub mod vault;
 pub mod wallet;
+pub mod webhooks;
 pub mod worker;
 
 use std::fmt;
@@ -55,6 +56,7 @@ pub struct Settings {
     pub staff: staff::StaffSettings,
     pub audit: audit::AuditSettings,
     pub worker: worker::WorkerSettings,
+    pub webhooks: webhooks::WebhookSettings,
 }
 
 /// What is wrong with a setting, by its dotted name.
@@ -159,6 +161,7 @@ impl Settings {
         self.staff.check(self.is_live(), &mut problems);
         self.audit.check(&mut problems);
         self.worker.check(&mut problems);
+        self.webhooks.check(self.is_live(), &mut problems);
         self.check_modes(&mut problems);
         if problems.0.is_empty() { Ok(()) } else { Err(problems) }
     }

@@ -45,4 +45,5 @@ pub mod torture;
 pub mod vault;
 pub mod verify;
 pub mod wallet;
+pub mod webhooks;
 pub mod worker;

@@ -25,12 +25,15 @@ const ALLOWED: &[(&str, &[&str])] = &[
     // The provider's side: it shares the behaviour table and the report's row with `providers`, and knows nothing of ours.
     ("simulator", &["domain", "config", "clock", "providers"]),
     ("screening", &["domain"]),
-    ("gateway", &["domain", "config", "clock", "store", "vault", "providers", "screening", "torture"]),
+    // Of `outgoing` only which addresses are called: nothing is sent here.
+    ("gateway", &["domain", "config", "clock", "store", "vault", "providers", "screening", "torture", "outgoing"]),
     ("wallet", &["domain", "config", "store", "vault", "rates", "gateway", "torture"]),
     // The dashboard shows what the wallet says of an offer, and the board's prices; staff's decisions are the gateway's, and name
     // what a provider calls a payment. Second factors are sealed in the vault.
     ("staff", &["domain", "config", "clock", "store", "vault", "rates", "wallet", "gateway", "providers"]),
     ("verify", &["domain", "store", "vault", "gateway"]),
+    // Sends what the gateway says is to be told.
+    ("webhooks", &["domain", "clock", "gateway", "outgoing"]),
     ("worker", &["domain", "config", "gateway", "torture"]),
     ("http", &["domain", "config", "clock", "wallet", "gateway", "rates", "vault", "staff"]),
 ];

@@ -8,6 +8,7 @@ mod hanging;
 mod load;
 mod pgbench;
 mod rotation;
+mod webhooks;
 
 use std::net::{SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
@@ -64,6 +65,12 @@ pub struct Arguments {
     /// How many offers the dashboard's pages are measured over (with `--scenarios dashboard`).
     #[arg(long, default_value_t = 100_000, value_parser = clap::value_parser!(i64).range(20..=50_000_000))]
     offers: i64,
+    /// How many webhook endpoints are told (with `--scenarios webhooks`); a tenth of them never answers.
+    #[arg(long, default_value_t = 100)]
+    endpoints: usize,
+    /// How many messages each of them is told (with `--scenarios webhooks`).
+    #[arg(long, default_value_t = 100)]
+    messages: usize,
     /// How long each other endpoint is measured, in seconds.
     #[arg(long, default_value_t = 1)]
     endpoint_seconds: u64,
@@ -84,6 +91,8 @@ enum Scenario {
     Rotation,
     /// How long each page of the dashboard takes over many offers. Has a server and a database of its own.
     Dashboard,
+    /// How soon webhook receivers get what waits for them when some of them never answer. Has a server and a database of its own.
+    Webhooks,
 }
 
 /// What is measured for numbers of clients: how many payouts a second.
@@ -106,8 +115,10 @@ pub async fn run(mut settings: Settings, arguments: &Arguments) -> Result<ExitCo
     let hangs = arguments.scenarios.contains(&Scenario::Hanging);
     let rotates = arguments.scenarios.contains(&Scenario::Rotation);
     let shows = arguments.scenarios.contains(&Scenario::Dashboard);
-    let is_load =
-        |scenario: &Scenario| !matches!(scenario, Scenario::Hanging | Scenario::Rotation | Scenario::Dashboard);
+    let tells = arguments.scenarios.contains(&Scenario::Webhooks);
+    let is_load = |scenario: &Scenario| {
+        !matches!(scenario, Scenario::Hanging | Scenario::Rotation | Scenario::Dashboard | Scenario::Webhooks)
+    };
     let loads = arguments.scenarios.iter().any(is_load);
     let outcome = async {
         let mut is_clean = true;
@@ -127,6 +138,14 @@ pub async fn run(mut settings: Settings, arguments: &Arguments) -> Result<ExitCo
             std::fs::create_dir_all(&dir)?;
             let settings = Settings { data_dir: dir.clone(), ..settings.clone() };
             is_clean &= dashboard::run(settings, &dir, arguments.offers).await?;
+        }
+        if tells {
+            let dir = dir.join("webhooks");
+            std::fs::create_dir_all(&dir)?;
+            let settings = Settings { data_dir: dir.clone(), ..settings.clone() };
+            let (endpoints, messages) = (arguments.endpoints, arguments.messages);
+            let crowd = webhooks::Crowd { endpoints, dead: endpoints / 10, messages };
+            is_clean &= webhooks::run(settings, &dir, crowd).await?;
         }
         if rotates {
             let dir = dir.join("rotation");

@@ -160,6 +160,10 @@ uuid_id!(
     ApprovalId, "apr_"
 );
 uuid_id!(
+    /// Where a partner is told what happened.
+    WebhookEndpointId, "whe_"
+);
+uuid_id!(
     /// A member of staff, who signs in to the dashboard.
     StaffId, "stf_"
 );

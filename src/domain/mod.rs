@@ -24,3 +24,4 @@ pub mod service;
 pub mod staff;
 pub mod states;
 pub mod velocity;
+pub mod webhook;

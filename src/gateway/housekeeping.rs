@@ -34,6 +34,7 @@ impl Gateway {
         }
         self.destroy_leftovers().await?;
         self.key_callbacks(BITE).await?;
+        self.disable_failing_endpoints().await?;
         self.retain_when_due().await
     }
 

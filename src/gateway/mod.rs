@@ -39,6 +39,7 @@ pub mod simulate;
 pub mod statistics;
 pub mod submit;
 pub mod waiters;
+pub mod webhooks;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -96,6 +97,8 @@ pub struct Gateway {
     /// themselves too.
     pub dispatch_hint: Notify,
     pub callback_hint: Notify,
+    /// Where partners are told what happened, and how.
+    pub webhooks: webhooks::Webhooks,
     /// When what is old is looked for next.
     pub retention_turn: retention::Turn,
 }

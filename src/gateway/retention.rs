@@ -40,6 +40,8 @@ pub struct Gone {
     pub logs: usize,
     /// Cards that were deleted for their users.
     pub cards: usize,
+    /// Deliveries of webhooks that were over.
+    pub deliveries: usize,
 }
 
 impl Gateway {
@@ -50,7 +52,7 @@ impl Gateway {
             return Ok(());
         }
         let gone = self.retain().await?;
-        let is_more = [(gone.callbacks, BITE), (gone.logs, REQUESTS_BITE), (gone.cards, BITE)]
+        let is_more = [(gone.callbacks, BITE), (gone.logs, REQUESTS_BITE), (gone.cards, BITE), (gone.deliveries, BITE)]
             .iter()
             .any(|(gone, bite)| i64::try_from(*gone).is_ok_and(|gone| gone >= *bite));
         self.retention_turn.set(if is_more { now } else { now + EVERY });
@@ -63,10 +65,11 @@ impl Gateway {
             callbacks: self.forget_callbacks().await?,
             logs: self.forget_events().await?,
             cards: self.delete_unused_cards().await?,
+            deliveries: self.forget_deliveries().await?,
         };
         if gone != Gone::default() {
-            let Gone { callbacks, logs, cards } = gone;
-            tracing::info!(callbacks, logs, cards, "what was kept long enough is gone");
+            let Gone { callbacks, logs, cards, deliveries } = gone;
+            tracing::info!(callbacks, logs, cards, deliveries, "what was kept long enough is gone");
         }
         Ok(gone)
     }

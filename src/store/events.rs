@@ -11,6 +11,7 @@ use uuid::Uuid;
 use super::statement::statement;
 use super::{Slice, of_tenant};
 use crate::domain::ids::{EventId, Mode, PartnerId, PayoutId, PayoutRequestId, Tenant};
+use crate::domain::webhook;
 
 pub(super) type EventSql =
     (SqlUuid, Text, SqlUuid, Integer, SqlUuid, Nullable<SqlUuid>, Text, Text, Jsonb, Bytea, Timestamptz);
@@ -35,17 +36,40 @@ impl Event {
     pub fn tenant(&self) -> Tenant {
         Tenant { partner_id: self.partner_id, mode: self.mode }
     }
+
+    /// As what webhooks tell it; `None`: they don't.
+    pub fn told_as(&self) -> Option<&'static str> {
+        let status = self.data.get("request_status").and_then(Value::as_str).unwrap_or_default();
+        webhook::type_of(&self.kind, status)
+    }
 }
 
 statement! {
+    // With each event the deliveries of it, to the endpoints that are there and want to hear of it: neither is there without the other.
     struct InsertEvents {
         partner_ids: Vec<PartnerId> as Array<SqlUuid>, modes: Vec<Mode> as Array<Text>, request_ids: Vec<PayoutRequestId> as Array<SqlUuid>,
         seqs: Vec<i32> as Array<Integer>, ids: Vec<EventId> as Array<SqlUuid>, payout_ids: Vec<Option<PayoutId>> as Array<Nullable<SqlUuid>>,
         kinds: Vec<String> as Array<Text>, actors: Vec<String> as Array<Text>, data: Vec<Value> as Array<Jsonb>,
         macs: Vec<Vec<u8>> as Array<Bytea>, ats: Vec<DateTime<Utc>> as Array<Timestamptz>,
-    } = "INSERT INTO event (partner_id, mode, request_id, seq, id, payout_id, kind, actor, data, mac, at) \
-         SELECT * FROM UNNEST(?::uuid[], ?::text[], ?::uuid[], ?::int[], ?::uuid[], ?::uuid[], ?::text[], ?::text[], ?::jsonb[], \
-             ?::bytea[], ?::timestamptz[])"
+        told_as: Vec<Option<&'static str>> as Array<Nullable<Text>>,
+    } = "WITH given AS MATERIALIZED ( \
+             SELECT * FROM UNNEST(?::uuid[], ?::text[], ?::uuid[], ?::int[], ?::uuid[], ?::uuid[], ?::text[], ?::text[], ?::jsonb[], \
+                 ?::bytea[], ?::timestamptz[], ?::text[]) \
+                 AS g (partner_id, mode, request_id, seq, id, payout_id, kind, actor, data, mac, at, told_as)), \
+         told AS ( \
+             INSERT INTO webhook_delivery (partner_id, mode, endpoint_id, message_id, type, request_id, sequence, lane, url, state, due_at, \
+                 created_at) \
+             SELECT g.partner_id, g.mode, w.id, g.id, g.told_as, g.request_id, g.seq, \
+                 CASE w.kind WHEN 'url' THEN w.id::text \
+                     ELSE w.id::text || '/' || left(lower(split_part(split_part(r.callback_url, '/', 3), chr(63), 1)), 300) END, \
+                 CASE w.kind WHEN 'callback' THEN r.callback_url END, 'pending', g.at, g.at \
+             FROM given g JOIN webhook_endpoint w ON w.partner_id = g.partner_id AND w.mode = g.mode AND w.disabled_at IS NULL \
+                 AND w.deleted_at IS NULL \
+                 AND (w.types = '{}' OR g.told_as = ANY (w.types) OR split_part(g.told_as, '.', 1) || '.*' = ANY (w.types)) \
+             LEFT JOIN payout_request r ON w.kind = 'callback' AND (r.partner_id, r.mode, r.id) = (g.partner_id, g.mode, g.request_id) \
+             WHERE g.told_as IS NOT NULL AND (w.kind = 'url' OR r.callback_url IS NOT NULL)) \
+         INSERT INTO event (partner_id, mode, request_id, seq, id, payout_id, kind, actor, data, mac, at) \
+         SELECT partner_id, mode, request_id, seq, id, payout_id, kind, actor, data, mac, at FROM given"
 }
 
 statement! {
@@ -136,7 +160,8 @@ pub async fn list(
     }
 }
 
-/// Appends events. A sequence number that is taken is a unique violation: somebody else wrote meanwhile.
+/// Appends events, and what webhooks are to tell of them. A sequence number that is taken is a unique violation: somebody else wrote
+/// meanwhile.
 pub async fn insert(conn: &AsyncPgConnection, events: &[Event]) -> QueryResult<()> {
     if events.is_empty() {
         return Ok(());
@@ -153,6 +178,7 @@ pub async fn insert(conn: &AsyncPgConnection, events: &[Event]) -> QueryResult<(
         data: events.iter().map(|e| e.data.clone()).collect(),
         macs: events.iter().map(|e| e.mac.clone()).collect(),
         ats: events.iter().map(|e| e.at).collect(),
+        told_as: events.iter().map(Event::told_as).collect(),
     }
     .execute(&mut &*conn)
     .await?;

@@ -7,6 +7,7 @@ use diesel_async::{AsyncPgConnection, RunQueryDsl};
 
 use super::sealed::{self, Pass};
 use super::statement::statement;
+use super::webhooks::deliveries::{self, Waiting};
 use crate::domain::ids::Mode;
 
 statement! {
@@ -80,6 +81,8 @@ pub struct Counted {
     pub runs: Vec<LatestRun>,
     pub keys: Vec<DataKeyCount>,
     pub reseal: Pass,
+    /// Of webhooks.
+    pub webhooks: Waiting,
 }
 
 /// Counts.
@@ -94,5 +97,6 @@ pub async fn count(conn: &AsyncPgConnection, now: DateTime<Utc>) -> QueryResult<
         runs: LatestRuns {}.load(&mut &*conn).await?,
         keys: DataKeys {}.load(&mut &*conn).await?,
         reseal: sealed::find_pass(conn).await?,
+        webhooks: deliveries::waiting(conn, now).await?,
     })
 }

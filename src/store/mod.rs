@@ -64,6 +64,7 @@ pub mod test_book;
 pub mod unmatched;
 pub mod velocity;
 pub mod verify;
+pub mod webhooks;
 
 pub use slice::Slice;
 use slice::of_tenant;

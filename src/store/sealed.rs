@@ -237,6 +237,18 @@ sealed_table!(
     "('change', sealed_key(t.change)), ('told', sealed_key(t.told))"
 );
 
+sealed_table!(
+    webhook_endpoint,
+    "webhook_endpoint",
+    "id",
+    "uuid",
+    "NULL::uuid",
+    "t.secrets_sealed AS s1, NULL::bytea AS s2, NULL::bytea AS s3",
+    "t.secrets_sealed IS NOT DISTINCT FROM k.was_1",
+    "secrets_sealed = k.is_1",
+    "('secrets_sealed', sealed_key(t.secrets_sealed))"
+);
+
 /// Before the table's first row.
 pub fn start(table: SealedTable) -> Place {
     let id = match table {
@@ -245,7 +257,8 @@ pub fn start(table: SealedTable) -> Place {
         | SealedTable::ProviderAccount
         | SealedTable::ApiKey
         | SealedTable::Staff
-        | SealedTable::Approval => Uuid::nil().to_string(),
+        | SealedTable::Approval
+        | SealedTable::WebhookEndpoint => Uuid::nil().to_string(),
     };
     Place { id, tenant: Tenant { partner_id: PartnerId(Uuid::nil()), mode: Mode::Live } }
 }
@@ -269,6 +282,7 @@ pub async fn page(
         SealedTable::ApiKey => api_key::page(conn, ask).await?,
         SealedTable::Staff => staff::page(conn, ask).await?,
         SealedTable::Approval => approval::page(conn, ask).await?,
+        SealedTable::WebhookEndpoint => webhook_endpoint::page(conn, ask).await?,
     };
     let is_whole = rows.len() <= due_max;
     let looked_at = rows.as_slice().first().map_or(0, |row| row.looked_at);
@@ -301,6 +315,7 @@ pub async fn swap(conn: &AsyncPgConnection, table: SealedTable, anew: &[Anew]) -
         SealedTable::ApiKey => api_key::swap(conn, anew).await,
         SealedTable::Staff => staff::swap(conn, anew).await,
         SealedTable::Approval => approval::swap(conn, anew).await,
+        SealedTable::WebhookEndpoint => webhook_endpoint::swap(conn, anew).await,
     }
 }
 
@@ -317,6 +332,7 @@ pub async fn count(conn: &mut AsyncPgConnection, keys: Option<&[DekId]>) -> Quer
             SealedTable::ApiKey => api_key::count(conn, keys).await?,
             SealedTable::Staff => staff::count(conn, keys).await?,
             SealedTable::Approval => approval::count(conn, keys).await?,
+            SealedTable::WebhookEndpoint => webhook_endpoint::count(conn, keys).await?,
         };
         for (name, key, count) in found {
             let column = table.columns().iter().find(|column| column.name == name).map_or("", |column| column.name);

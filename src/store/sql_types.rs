@@ -14,7 +14,7 @@ use crate::domain::card::CardScheme;
 use crate::domain::ids::{
     ApiKeyId, ApprovalId, AuditId, BatchId, BlockId, CardId, CustomerId, DepositAccountId, EventId, ExchangeSchemeId,
     Mode, OfferId, PartnerId, PayoutId, PayoutPointId, PayoutRequestId, PayoutSchemeId, ProviderAccountId, RouteId,
-    StaffId,
+    StaffId, WebhookEndpointId,
 };
 use crate::domain::offer::{FixedSide, OfferStatus};
 use crate::domain::payout::{PayoutStatus, Resolution};
@@ -85,6 +85,6 @@ as_text!(
     Email
 );
 as_inner!(sql_types::Uuid, uuid::Uuid: BlockId, PartnerId, CustomerId, PayoutPointId, PayoutRequestId, PayoutId,
-    ProviderAccountId, DepositAccountId, RouteId, EventId, StaffId, PayoutSchemeId, ExchangeSchemeId,
+    ProviderAccountId, DepositAccountId, RouteId, EventId, StaffId, WebhookEndpointId, PayoutSchemeId, ExchangeSchemeId,
     ApiKeyId, ApprovalId, BatchId, AuditId);
 as_inner!(sql_types::BigInt, i64: CardId, OfferId);

@@ -32,6 +32,6 @@ pub use error::VaultError;
 pub use mac::{EVENT_CHAIN_START, Fingerprint};
 pub use sealed::{
     CALLBACK_KEYS_COLUMN, CHANGE_COLUMN, CREDENTIALS_COLUMN, SEALED_COLUMNS_MAX, SIGNING_COLUMN, SealedColumn,
-    SealedTable, TOLD_COLUMN, TOTP_COLUMN,
+    SealedTable, TOLD_COLUMN, TOTP_COLUMN, WEBHOOK_COLUMN,
 };
 pub use secret::{RandomError, SecretKey32};

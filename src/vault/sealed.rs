@@ -17,6 +17,8 @@ pub const TOTP_COLUMN: &str = "staff_totp";
 pub const CHANGE_COLUMN: &str = "approval_change";
 /// The same for what that person is shown of it.
 pub const TOLD_COLUMN: &str = "approval_told";
+/// The same for what webhooks are signed with.
+pub const WEBHOOK_COLUMN: &str = "webhook_secrets";
 
 /// The most sealed columns that a table has.
 pub const SEALED_COLUMNS_MAX: usize = 3;
@@ -36,6 +38,8 @@ pub enum SealedTable {
     Staff,
     /// Changes that wait, or waited, for a second person, bound to the approval.
     Approval,
+    /// What webhooks are signed with, bound to the endpoint.
+    WebhookEndpoint,
 }
 
 /// A column of sealed values.
@@ -53,11 +57,12 @@ const fn column(name: &'static str, bound_as: &'static str) -> SealedColumn {
 
 impl SealedTable {
     /// In the order in which they are sealed anew.
-    pub const ALL: [SealedTable; 6] = [
+    pub const ALL: [SealedTable; 7] = [
         SealedTable::ProviderAccount,
         SealedTable::ApiKey,
         SealedTable::Staff,
         SealedTable::Approval,
+        SealedTable::WebhookEndpoint,
         SealedTable::RequestCard,
         SealedTable::Card,
     ];
@@ -70,6 +75,7 @@ impl SealedTable {
             SealedTable::ApiKey => "api_key",
             SealedTable::Staff => "staff",
             SealedTable::Approval => "approval",
+            SealedTable::WebhookEndpoint => "webhook_endpoint",
         }
     }
 
@@ -87,6 +93,7 @@ impl SealedTable {
         const API_KEY: [SealedColumn; 1] = [column("signing_sealed", SIGNING_COLUMN)];
         const STAFF: [SealedColumn; 2] = [column("totp_secret", TOTP_COLUMN), column("totp_offered", TOTP_COLUMN)];
         const APPROVAL: [SealedColumn; 2] = [column("change", CHANGE_COLUMN), column("told", TOLD_COLUMN)];
+        const WEBHOOK_ENDPOINT: [SealedColumn; 1] = [column("secrets_sealed", WEBHOOK_COLUMN)];
         match self {
             SealedTable::Card => &CARD,
             SealedTable::RequestCard => &REQUEST_CARD,
@@ -94,6 +101,7 @@ impl SealedTable {
             SealedTable::ApiKey => &API_KEY,
             SealedTable::Staff => &STAFF,
             SealedTable::Approval => &APPROVAL,
+            SealedTable::WebhookEndpoint => &WEBHOOK_ENDPOINT,
         }
     }
 

@@ -118,7 +118,7 @@ impl World {
         let test_db = TestDb::new().await;
         let db = test_db.db();
         let app = Arc::new(App::build_with(settings, Arc::new(clock.clone()), db, adapters).await.unwrap());
-        let background = app.start(works);
+        let background = app.start(works).unwrap();
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         let parts = Parts {

@@ -98,7 +98,7 @@ impl World {
 
     /// Starts the workers and the lanes.
     pub fn start(&self) -> Background {
-        self.app.start(true)
+        self.app.start(true).unwrap()
     }
 
     pub async fn user(&self, name: &str) -> User {

@@ -29,10 +29,12 @@ pub enum Scope {
     KeysRead,
     KeysWrite,
     EventsRead,
+    WebhooksRead,
+    WebhooksWrite,
 }
 
 impl Scope {
-    pub const ALL: [Scope; 11] = [
+    pub const ALL: [Scope; 13] = [
         Scope::PayoutsRead,
         Scope::PayoutsWrite,
         Scope::RoutingRead,
@@ -44,6 +46,8 @@ impl Scope {
         Scope::KeysRead,
         Scope::KeysWrite,
         Scope::EventsRead,
+        Scope::WebhooksRead,
+        Scope::WebhooksWrite,
     ];
 
     pub const fn as_str(self) -> &'static str {
@@ -59,6 +63,8 @@ impl Scope {
             Scope::KeysRead => "keys:read",
             Scope::KeysWrite => "keys:write",
             Scope::EventsRead => "events:read",
+            Scope::WebhooksRead => "webhooks:read",
+            Scope::WebhooksWrite => "webhooks:write",
         }
     }
 }

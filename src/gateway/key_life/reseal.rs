@@ -278,6 +278,7 @@ fn record(table: SealedTable, id: &str) -> RecordId {
         | SealedTable::ProviderAccount
         | SealedTable::ApiKey
         | SealedTable::Staff
-        | SealedTable::Approval => RecordId::Uuid(id.parse().unwrap_or(Uuid::nil())),
+        | SealedTable::Approval
+        | SealedTable::WebhookEndpoint => RecordId::Uuid(id.parse().unwrap_or(Uuid::nil())),
     }
 }

@@ -1,6 +1,5 @@
 //! Payout points: what payout requests are submitted to.
 
-use reqwest::Url;
 use serde_json::{Value, json};
 
 use super::form::Form;
@@ -10,6 +9,7 @@ use crate::domain::payout_point::{ATTEMPTS, EXPIRES_IN_SECS, PointOptions};
 use crate::domain::payout_request::{Funding, SplitMode};
 use crate::gateway::Gateway;
 use crate::gateway::access::{Caller, Refusal};
+use crate::gateway::webhooks::is_receiver;
 use crate::store::retry::transaction;
 use crate::store::{Slice, exchange_schemes, payout_schemes, points};
 
@@ -136,7 +136,7 @@ impl Gateway {
             None => {}
         }
         if let Some(url) = form.text_or_null("callback_url", URL_CHARS_MAX) {
-            if url.as_deref().is_some_and(|url| !is_callback_url(url, point.mode)) {
+            if url.as_deref().is_some_and(|url| !is_receiver(url, point.mode)) {
                 let scheme = if point.mode == Mode::Live { "an https" } else { "an http or https" };
                 form.add("callback_url", "INVALID_VALUE", format!("is {scheme} URL without user name and fragment"));
             }
@@ -199,17 +199,6 @@ fn read_options(form: &mut Form<'_>, given: &Attributes) -> PointOptions {
     options
 }
 
-/// Whether callbacks may be sent there. Where the name leads is looked at when one is sent.
-fn is_callback_url(text: &str, mode: Mode) -> bool {
-    let Ok(url) = Url::parse(text) else { return false };
-    let scheme = url.scheme() == "https" || (url.scheme() == "http" && mode == Mode::Test);
-    scheme
-        && url.host_str().is_some()
-        && url.username().is_empty()
-        && url.password().is_none()
-        && url.fragment().is_none()
-}
-
 /// What the audit trail keeps of a point.
 fn told(point: &Point) -> Value {
     json!({
@@ -224,24 +213,4 @@ fn told(point: &Point) -> Value {
         "callback_url": point.callback_url,
         "options": point.options,
     })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn callbacks_go_to_plain_urls_and_in_live_mode_only_over_tls() {
-        for (url, test, live) in [
-            ("https://partner.example/callbacks?x=1", true, true),
-            ("http://127.0.0.1:9000/", true, false),
-            ("ftp://partner.example/", false, false),
-            ("https://user:secret@partner.example/", false, false),
-            ("https://partner.example/#part", false, false),
-            ("partner.example/callbacks", false, false),
-            ("https://", false, false),
-        ] {
-            assert_eq!((is_callback_url(url, Mode::Test), is_callback_url(url, Mode::Live)), (test, live), "{url}");
-        }
-    }
 }

@@ -106,6 +106,9 @@ impl Gateway {
             };
             answers.push(answer);
         }
+        if prepared.iter().any(|(_, one)| one.row.terms.callback_url.is_some()) {
+            self.ensure_callbacks(tenant).await?;
+        }
         let rows: Vec<&Prepared> = prepared.iter().map(|(_, one)| one).collect();
         let indexes: Vec<usize> = prepared.iter().map(|(index, _)| *index).collect();
         let written = if rows.is_empty() && batch.is_none() {

@@ -5,6 +5,7 @@ use serde_json::{Map, Value};
 use super::super::access::Problem;
 use crate::domain::card::{Pan, identify, strike_numbers};
 use crate::domain::ids::Mode;
+use crate::gateway::webhooks::is_receiver;
 
 /// Where a request's attributes stand in its document.
 pub(super) const ATTRIBUTES: &str = "/data/attributes";
@@ -77,11 +78,7 @@ impl Problems {
             Mode::Live => "is an https address without user name and password, of at most 2000 characters",
             Mode::Test => "is an http or https address without user name and password, of at most 2000 characters",
         };
-        let sound = text.len() <= 2000
-            && reqwest::Url::parse(text).is_ok_and(|url| {
-                let scheme = url.scheme() == "https" || (mode == Mode::Test && url.scheme() == "http");
-                scheme && url.host_str().is_some() && url.username().is_empty() && url.password().is_none()
-            });
+        let sound = is_receiver(text, mode);
         if !sound {
             self.add(attribute, "INVALID_URL", detail);
         } else if holds_card_number(text) {

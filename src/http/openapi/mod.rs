@@ -63,6 +63,8 @@ a secret is replayed without it.";
         (name = "batches", description = "The partners' API: payout requests of one file."),
         (name = "partner accounts", description = "The partners' API: what a partner prefunded."),
         (name = "events", description = "The partners' API: what happened, and why."),
+        (name = "webhook endpoints", description = "The partners' API: where a partner is told what happened, and how telling went."),
+        (name = "webhooks", description = "What a partner's endpoints are told."),
         (name = "operations", description = "Health, for operators."),
         (name = "provider callbacks", description = "Where payout providers report."),
     ),
@@ -91,6 +93,9 @@ a secret is replayed without it.";
         v1::batches::process, v1::batches::terminate,
         v1::partner_accounts::balances, v1::partner_accounts::statement, v1::partner_accounts::credit,
         v1::events::list,
+        v1::webhooks::endpoints::create, v1::webhooks::endpoints::list, v1::webhooks::endpoints::get, v1::webhooks::endpoints::change,
+        v1::webhooks::endpoints::delete, v1::webhooks::endpoints::rotate_secret, v1::webhooks::endpoints::ping,
+        v1::webhooks::deliveries::list, v1::webhooks::deliveries::get, v1::webhooks::deliveries::resend, v1::webhooks::deliveries::replay,
         ops::health::live, ops::health::ready, ops::metrics::metrics, provider_callbacks::receive,
     ),
     components(schemas(ErrorBody, v1::approvals::WaitsDocument, v1::error::ErrorDocument)),
@@ -113,9 +118,16 @@ pub fn openapi() -> Description {
     Api::openapi()
 }
 
+/// The same as JSON, with the webhooks, which the description's types have no place for.
+pub fn openapi_json() -> Result<serde_json::Value, DescriptionError> {
+    let mut api = serde_json::to_value(openapi())?;
+    api["webhooks"] = v1::webhooks::described::webhooks();
+    Ok(api)
+}
+
 /// `openapi.yaml`. It goes through JSON's text: serde_json's exact numbers mean nothing to another serializer.
 pub fn openapi_yaml() -> Result<String, DescriptionError> {
-    let tree: yaml_serde::Value = yaml_serde::from_str(&serde_json::to_string(&openapi())?)?;
+    let tree: yaml_serde::Value = yaml_serde::from_str(&openapi_json()?.to_string())?;
     Ok(yaml_serde::to_string(&tree)?)
 }
 
@@ -125,6 +137,9 @@ struct Completion;
 impl Modify for Completion {
     fn modify(&self, api: &mut Description) {
         let components = api.components.get_or_insert_default();
+        for (name, schema) in v1::webhooks::described::schemas() {
+            components.schemas.insert(name.to_owned(), schema);
+        }
         let bearer = HttpBuilder::new()
             .scheme(HttpAuthScheme::Bearer)
             .bearer_format("JWT")

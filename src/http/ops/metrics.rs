@@ -145,6 +145,12 @@ fn tell_keys(told: &mut Told, counted: &Counted) {
         set(&oldest, labels.clone(), (counted.at - key.since).num_seconds().max(0));
         set(&messages, labels, key.messages_max);
     }
+    let webhooks = &counted.webhooks;
+    told.gauge("webhook_deliveries_pending", "Webhook deliveries that are still to be made", webhooks.pending);
+    let what = "For how long the delivery that is due for longest has been due";
+    told.gauge("webhook_oldest_due_seconds", what, webhooks.oldest_due_secs);
+    let what = "Webhook endpoints that were switched off since nothing arrived there";
+    told.gauge("webhook_endpoints_disabled", what, webhooks.endpoints_disabled);
     let pass = &counted.reseal;
     let running = i64::from(pass.finished_at.is_none());
     told.gauge("reseal_pass_running", "Whether a pass over everything sealed is under way", running);
@@ -240,6 +246,7 @@ mod tests {
     use super::*;
     use crate::domain::ids::Mode;
     use crate::gateway::metrics::{DataKeyCount, LatestRun, OpenCase, OpenPayout, Pass};
+    use crate::gateway::webhooks::Waiting;
 
     #[test]
     fn counts_and_ages_are_told_with_their_labels() {
@@ -264,6 +271,7 @@ mod tests {
                 succeeded_at: Some(since),
             }],
             keys: vec![DataKeyCount { state: "draining".to_owned(), count: 3, since, messages_max: 2_048 }],
+            webhooks: Waiting { pending: 7, oldest_due_secs: 3, endpoints_disabled: 1 },
             reseal: Pass {
                 pass: 2,
                 started_at: Some(since),
@@ -291,6 +299,9 @@ mod tests {
             "landfall_data_keys{state=\"compromised\"} 0",
             "landfall_data_key_oldest_age_seconds{state=\"draining\"} 600",
             "landfall_data_key_messages_max{state=\"draining\"} 2048",
+            "landfall_webhook_deliveries_pending 7",
+            "landfall_webhook_oldest_due_seconds 3",
+            "landfall_webhook_endpoints_disabled 1",
             "landfall_reseal_pass_running 1",
             "landfall_reseal_pass_due_values 40",
             "landfall_reseal_pass_failed_rows 1",

@@ -102,6 +102,11 @@ pub const CODES: &[CodeRow] = &[
     row("KEY_TOO_WIDE", 403, "A key can't give more than it has"),
     row("HOUSE_ONLY", 403, "Only the house's keys may do it"),
     row("KEY_REVOKED", 409, "The key is revoked"),
+    // Webhooks.
+    row("TOO_MANY_ENDPOINTS", 409, "There are too many webhook endpoints"),
+    row("ENDPOINT_DISABLED", 409, "The webhook endpoint is switched off"),
+    row("ENDPOINT_KEPT", 409, "The webhook endpoint can't be deleted"),
+    row("NO_ADDRESS", 409, "The webhook endpoint has no address of its own"),
     // Writes.
     row("VERSION_CONFLICT", 409, "It was changed since it was read"),
     row("CODE_TAKEN", 409, "Another one has this code"),

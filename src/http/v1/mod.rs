@@ -24,6 +24,7 @@ pub mod payouts;
 pub mod reader;
 pub mod request_body;
 pub mod request_view;
+pub mod webhooks;
 
 use actix_web::web;
 
@@ -43,6 +44,7 @@ pub fn routes(cfg: &mut web::ServiceConfig) {
     batches::routes(cfg);
     partner_accounts::routes(cfg);
     events::routes(cfg);
+    webhooks::routes(cfg);
 }
 
 #[cfg(test)]

@@ -336,6 +336,10 @@ impl Stage {
         let change = Change::ChangeKey { by: Maker::from(&caller), id: text(&key).parse().unwrap(), change };
         let approval = gateway.ask_for(&Author::from(&caller), &change).await.unwrap().unwrap();
         let sandbox = world.provider_account().await;
+        let hook = json!({ "url": "https://shop.example/landfall" });
+        let endpoint = partner.post("/v1/webhook-endpoints", "webhook-endpoint", hook.clone()).await.data(201);
+        let ping = format!("/v1/webhook-endpoints/{}/ping", text(&endpoint));
+        let delivery = world.send(self.partner(&self.keys.all, Method::POST, &ping)).await.data(201);
         let schemes =
             json!({ "services": { "card_eur": { "strategies": [{ "strategy": "direct", "routes": ["own"] }] } } });
         let rules = json!({ "rules": [{ "from": "USD", "to": "EUR", "kind": "fixed", "price": "0.93" }] });
@@ -397,6 +401,10 @@ impl Stage {
             ("createSinglePayout", document("payout", single)),
             ("createProviderAccount", document("provider-account", json!({ "code": "swept", "provider": "test" }))),
             ("changeProviderAccount", document("provider-account", json!({ "name": "Swept" }))),
+            ("createWebhookEndpoint", document("webhook-endpoint", hook)),
+            ("changeWebhookEndpoint", document("webhook-endpoint", json!({ "description": "swept" }))),
+            ("rotateWebhookSecret", document("webhook-secret-rotation", json!({ "overlap_secs": 60 }))),
+            ("replayWebhooks", document("webhook-replay", json!({ "from": "2026-01-01T00:00:00Z" }))),
             ("createWalletCredit", document("wallet-credit", with(&credit, "reference_id", json!("swept")))),
             (
                 "receiveProviderCallback",
@@ -426,6 +434,8 @@ impl Stage {
             ("credits", "credit-of-alice".to_owned()),
             ("cases", case.simple().to_string()),
             ("approvals", approval.id.to_string()),
+            ("webhook-endpoints", text(&endpoint)),
+            ("deliveries", text(&delivery)),
         ]);
     }
 

@@ -19,6 +19,7 @@ mod rotation;
 mod routed;
 mod schemes;
 mod signing;
+mod webhooks;
 
 use std::collections::BTreeSet;
 
