@@ -246,6 +246,7 @@ impl App {
             callback_hint: tokio::sync::Notify::new(),
             webhooks: Webhooks::new(settings.webhooks.clone()),
             retention_turn: crate::gateway::retention::Turn::default(),
+            balances_sampled: crate::gateway::balance_samples::Last::default(),
         });
         seed(&gateway).await?;
         sandbox.connect(Arc::new(Callbacks(Arc::downgrade(&gateway))));

@@ -84,6 +84,8 @@ pub struct Retention {
     pub idempotency_hours: u32,
     /// Providers' callbacks with their bodies, after they came. 7 to 3650.
     pub callback_days: u32,
+    /// What was on deposit accounts every quarter of an hour. 31 to 3650.
+    pub balance_days: u32,
     /// The events of a payout request, after it was over. 90 to 3650; `None`, or 0: for good.
     #[serde(default, deserialize_with = "unless_zero")]
     pub event_days: Option<u32>,
@@ -104,6 +106,9 @@ impl Retention {
         }
         if !(7..=3650).contains(&self.callback_days) {
             problems.add("gateway.retention.callback_days", "must be 7 to 3650");
+        }
+        if !(31..=3650).contains(&self.balance_days) {
+            problems.add("gateway.retention.balance_days", "must be 31 to 3650");
         }
         if self.event_days.is_some_and(|days| !(90..=3650).contains(&days)) {
             problems.add("gateway.retention.event_days", "must be 90 to 3650, or 0 to keep them for good");

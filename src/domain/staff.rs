@@ -6,10 +6,14 @@ use std::str::FromStr;
 
 use chrono::{DateTime, TimeDelta, Utc};
 
+use crate::domain::ids::StaffId;
+
 /// After this many attempts without a success the account locks.
 pub const ATTEMPTS_MAX: i32 = 10;
 /// For this long.
 pub const LOCK: TimeDelta = TimeDelta::minutes(30);
+/// Who marks payouts by hand has proved within this time, by a password or a code, who they are.
+pub const PROOF_AGE_MAX: TimeDelta = TimeDelta::minutes(10);
 /// A session ends when nothing was asked for this long,
 pub const SESSION_IDLE_MAX: TimeDelta = TimeDelta::minutes(15);
 /// and at this age in any case.
@@ -32,7 +36,8 @@ pub const DEVICES_MAX: i64 = 10;
 pub const RECOVERY_CODES: usize = 10;
 
 /// What a member of staff may do. Each may do what the ones before it may.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Role {
     /// Reads.
     Viewer,
@@ -78,7 +83,8 @@ impl FromStr for Role {
 
 /// An e-mail address as accounts are found by: in lower case. It names an account; nothing is sent to it, so no more is checked
 /// than that it can be told apart (`admin@localhost` is one).
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
+#[serde(try_from = "String", into = "String")]
 pub struct Email(String);
 
 /// A text that is not an e-mail address.
@@ -111,6 +117,53 @@ impl FromStr for Email {
             && !domain.contains('@')
             && text.bytes().all(|b| b.is_ascii_graphic());
         if well_formed { Ok(Self(text)) } else { Err(EmailError) }
+    }
+}
+
+impl TryFrom<String> for Email {
+    type Error = EmailError;
+
+    fn try_from(text: String) -> Result<Self, EmailError> {
+        text.parse()
+    }
+}
+
+impl From<Email> for String {
+    fn from(email: Email) -> Self {
+        email.0
+    }
+}
+
+/// What stands before the name of somebody of the staff, where events and the audit trail name them.
+const ACTOR: &str = "staff:";
+/// The longest name of an actor.
+const ACTOR_BYTES_MAX: usize = 200;
+
+/// How events and the audit trail name somebody of the staff.
+pub fn actor_of(email: &Email, id: StaffId) -> String {
+    let named = format!("{ACTOR}{email}");
+    // An address may be longer than an actor's name; an id isn't.
+    if named.len() <= ACTOR_BYTES_MAX { named } else { format!("{ACTOR}{id}") }
+}
+
+/// Somebody of the staff, as an actor's name has them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Person<'a>(&'a str);
+
+/// Reads [`actor_of`]; `None`: it names nobody of the staff.
+pub fn person_of(actor: &str) -> Option<Person<'_>> {
+    actor.strip_prefix(ACTOR).map(Person)
+}
+
+impl Person<'_> {
+    /// The address, where it is named by it.
+    pub fn email(&self) -> Option<Email> {
+        self.0.parse().ok()
+    }
+
+    /// Whether it is this account's owner.
+    pub fn is(&self, email: &Email, id: StaffId) -> bool {
+        actor_of(email, id).strip_prefix(ACTOR) == Some(self.0)
     }
 }
 

@@ -18,6 +18,7 @@ use super::access::{Caller, Principal, Refusal, Scope};
 use super::cases::{CaseClosing, CaseRefusal};
 use super::manage::Attributes;
 use super::moderation::{DecideError, Decider, Decision};
+use super::people::{self, PeopleError, StaffChange, StaffVerb};
 use super::sealing::sealed_again;
 use super::{Gateway, GatewayError};
 use crate::domain::card::{strike_and_cut, strike_numbers};
@@ -25,6 +26,7 @@ use crate::domain::ids::{
     ApiKeyId, ApprovalId, DepositAccountId, ExchangeSchemeId, Mode, PayoutPointId, PayoutSchemeId, ProviderAccountId,
     RouteId, Tenant,
 };
+use crate::domain::staff::Role;
 pub use crate::store::approvals::Approval;
 use crate::store::approvals::{self, Verdict};
 use crate::store::error::DbError;
@@ -56,6 +58,7 @@ pub enum Change {
     CreateKey { by: Maker, new: NewKey, drawn: Drawn },
     ChangeKey { by: Maker, id: ApiKeyId, change: KeyChange },
     Configure { by: Maker, what: Configure, given: Attributes },
+    Staff(StaffChange),
 }
 
 /// What is configured.
@@ -107,8 +110,8 @@ pub struct ApprovalPage {
     pub told: Asked,
     /// What was sent, where that is more than is told: a scheme's whole body. Without credentials.
     pub wish: Option<Value>,
-    /// Whether it is about who may call the API.
-    pub is_about_keys: bool,
+    /// The least role that asks for it, approves and declines it.
+    pub least: Role,
     /// Of a payout scheme: the body that would be in force. What is told of it names its version alone.
     pub scheme: Option<DraftedScheme>,
 }
@@ -130,6 +133,8 @@ pub enum ChangeError {
     Decision(#[from] DecideError),
     #[error(transparent)]
     Case(#[from] CaseRefusal),
+    #[error(transparent)]
+    People(#[from] PeopleError),
 }
 
 /// Why an approval isn't decided so.
@@ -177,6 +182,7 @@ impl ChangeError {
             ChangeError::Refused(error) => error.db_error(),
             ChangeError::Decision(error) => error.db_error(),
             ChangeError::Case(error) => error.db_error(),
+            ChangeError::People(error) => error.db_error(),
         }
     }
 
@@ -195,6 +201,7 @@ impl ChangeError {
             ChangeError::Refused(Refusal::Failed(_))
                 | ChangeError::Decision(DecideError::Failed(_))
                 | ChangeError::Case(CaseRefusal::Gateway(_))
+                | ChangeError::People(PeopleError::Db(_))
         ) && self.held().is_none()
     }
 
@@ -203,6 +210,7 @@ impl ChangeError {
             ChangeError::Refused(Refusal::Failed(error))
             | ChangeError::Decision(DecideError::Failed(error))
             | ChangeError::Case(CaseRefusal::Gateway(error)) => error,
+            ChangeError::People(PeopleError::Db(error)) => error.into(),
             other => GatewayError::Corrupt(other.to_string()),
         }
     }
@@ -223,6 +231,9 @@ impl From<DbError> for ChangeError {
 impl Change {
     /// Whether all it does is to stop something: that waits for nobody.
     pub fn is_only_a_stop(&self) -> bool {
+        if let Change::Staff(change) = self {
+            return change.what == StaffVerb::Disable;
+        }
         let Change::Configure { what, given, .. } = self else { return false };
         let is_change = matches!(
             what,
@@ -236,14 +247,19 @@ impl Change {
             && given.keys().all(|name| matches!(name.as_str(), "enabled" | "version"))
     }
 
-    const fn is_about_keys(&self) -> bool {
-        matches!(self, Change::CreateKey { .. } | Change::ChangeKey { .. })
+    /// The least role that asks for it, approves and declines it: configuration and money are an operator's, who may call or sign in is
+    /// an admin's.
+    pub const fn least_role(&self) -> Role {
+        match self {
+            Change::CreateKey { .. } | Change::ChangeKey { .. } | Change::Staff(_) => Role::Admin,
+            Change::Decide(_) | Change::CloseCase { .. } | Change::Configure { .. } => Role::Operator,
+        }
     }
 
     /// What a key needs to ask for it; `None`: keys don't.
     const fn scope(&self) -> Option<Scope> {
         match self {
-            Change::Decide(_) | Change::CloseCase { .. } => None,
+            Change::Decide(_) | Change::CloseCase { .. } | Change::Staff(_) => None,
             Change::CreateKey { .. } | Change::ChangeKey { .. } => Some(Scope::KeysWrite),
             Change::Configure { .. } => Some(Scope::RoutingWrite),
         }
@@ -273,7 +289,7 @@ impl Change {
 
     fn maker(&self) -> Option<&Maker> {
         match self {
-            Change::Decide(_) | Change::CloseCase { .. } => None,
+            Change::Decide(_) | Change::CloseCase { .. } | Change::Staff(_) => None,
             Change::CreateKey { by, .. } | Change::ChangeKey { by, .. } | Change::Configure { by, .. } => Some(by),
         }
     }
@@ -406,6 +422,9 @@ impl Gateway {
         {
             return stale("the key that asked is revoked or has expired".to_owned()).await;
         }
+        if !self.may_still_ask(&approval.asked_by, change.least_role()).await? {
+            return stale("whoever asked may not sign in any more, or has a lower role now".to_owned()).await;
+        }
         let approved = Arc::new(Approved {
             id,
             by: approver.actor.clone(),
@@ -472,8 +491,8 @@ impl Gateway {
     /// One change with what it changes. `None`: there is none in that mode.
     pub async fn approval(&self, mode: Mode, id: ApprovalId) -> Result<Option<ApprovalPage>, ApprovalError> {
         let Some((approval, told, change)) = self.open_approval(mode, id).await? else { return Ok(None) };
-        let (wish, is_about_keys, scheme) = (change.wish(), change.is_about_keys(), change.drafted_scheme());
-        Ok(Some(ApprovalPage { approval, told, wish, is_about_keys, scheme }))
+        let (wish, least, scheme) = (change.wish(), change.least_role(), change.drafted_scheme());
+        Ok(Some(ApprovalPage { approval, told, wish, least, scheme }))
     }
 
     async fn open_approval(
@@ -563,6 +582,7 @@ impl Gateway {
     /// Does it, through the gate.
     async fn carry_out_change(&self, asker: &Author, change: &Change, gate: &Gate) -> Result<(), ChangeError> {
         let decider = || Decider { actor: asker.actor.clone(), origin: asker.origin.clone() };
+        let author = || Author { gate: gate.clone(), ..asker.clone() };
         let caller = |maker: &Maker| Caller {
             tenant: asker.tenant,
             by: maker.key_id.map_or_else(|| Principal::Staff(asker.actor.clone()), Principal::Key),
@@ -584,6 +604,7 @@ impl Gateway {
             Change::ChangeKey { by, id, change } => {
                 self.change_key_by(&caller(by), *id, change.clone()).await?;
             }
+            Change::Staff(change) => people::change(&self.db, &author(), change, self.clock.now()).await?,
             Change::Configure { by, what, given } => {
                 Box::pin(self.configure(&caller(by), *what, given)).await?;
             }

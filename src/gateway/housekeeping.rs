@@ -19,6 +19,7 @@ impl Gateway {
     /// One round of everything.
     pub async fn keep_house(&self) -> Result<(), GatewayError> {
         self.fold_deltas().await?;
+        self.sample_balances().await?;
         self.expire_offers().await?;
         self.expire_requests().await?;
         self.destroy_request_cards().await?;

@@ -7,6 +7,7 @@ pub mod access;
 pub mod account_calls;
 pub mod account_checks;
 pub mod approvals;
+pub mod balance_samples;
 pub mod balance_syncs;
 pub mod batches;
 pub mod blocks;
@@ -25,6 +26,7 @@ pub mod key_life;
 pub mod manage;
 pub mod metrics;
 pub mod moderation;
+pub mod people;
 pub mod prices;
 pub mod progress;
 pub mod reconciliation;
@@ -101,6 +103,7 @@ pub struct Gateway {
     pub webhooks: webhooks::Webhooks,
     /// When what is old is looked for next.
     pub retention_turn: retention::Turn,
+    pub balances_sampled: balance_samples::Last,
 }
 
 /// A failure of the gateway's own, not of a payout.

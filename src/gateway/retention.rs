@@ -8,7 +8,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use super::{Gateway, GatewayError};
 use crate::store::jobs::{self, JobKind, NewJob};
 use crate::store::retry::transaction;
-use crate::store::{callbacks, cards, events};
+use crate::store::{balance_samples, callbacks, cards, events};
 
 /// How many callbacks and cards, and how many requests' events, go in one step.
 const BITE: i64 = 500;
@@ -42,6 +42,8 @@ pub struct Gone {
     pub cards: usize,
     /// Deliveries of webhooks that were over.
     pub deliveries: usize,
+    /// Balances of long ago.
+    pub balances: usize,
 }
 
 impl Gateway {
@@ -52,7 +54,8 @@ impl Gateway {
             return Ok(());
         }
         let gone = self.retain().await?;
-        let is_more = [(gone.callbacks, BITE), (gone.logs, REQUESTS_BITE), (gone.cards, BITE), (gone.deliveries, BITE)]
+        let counted = [(gone.callbacks, BITE), (gone.logs, REQUESTS_BITE), (gone.cards, BITE), (gone.deliveries, BITE), (gone.balances, BITE)];
+        let is_more = counted
             .iter()
             .any(|(gone, bite)| i64::try_from(*gone).is_ok_and(|gone| gone >= *bite));
         self.retention_turn.set(if is_more { now } else { now + EVERY });
@@ -66,10 +69,11 @@ impl Gateway {
             logs: self.forget_events().await?,
             cards: self.delete_unused_cards().await?,
             deliveries: self.forget_deliveries().await?,
+            balances: self.forget_balances().await?,
         };
         if gone != Gone::default() {
-            let Gone { callbacks, logs, cards, deliveries } = gone;
-            tracing::info!(callbacks, logs, cards, deliveries, "what was kept long enough is gone");
+            let Gone { callbacks, logs, cards, deliveries, balances } = gone;
+            tracing::info!(callbacks, logs, cards, deliveries, balances, "what was kept long enough is gone");
         }
         Ok(gone)
     }
@@ -89,6 +93,12 @@ impl Gateway {
         let Some(days) = self.settings.retention.event_days else { return Ok(0) };
         let before = self.before(days);
         transaction(&self.db, async |conn| Ok(events::forget(conn, before, REQUESTS_BITE).await?)).await
+    }
+
+    /// What was on deposit accounts, for charts.
+    async fn forget_balances(&self) -> Result<usize, GatewayError> {
+        let before = self.before(self.settings.retention.balance_days);
+        transaction(&self.db, async |conn| Ok(balance_samples::forget(conn, before, BITE).await?)).await
     }
 
     /// Cards that nobody has added or paid to for long are deleted as their users would do it.

@@ -3,8 +3,8 @@
 
 use uuid::Uuid;
 
-use super::desk::{After, Desk, DeskError, PAGE_LINES, Page};
-use super::moderation::{DECIDES, decider};
+use super::desk::{After, Desk, DeskError, Page, limit};
+use super::moderation::decider;
 use super::session::SessionOwner;
 use crate::domain::ids::{ApprovalId, Mode};
 use crate::domain::staff::Role;
@@ -24,24 +24,22 @@ pub enum SettleError {
     Approval(#[from] ApprovalError),
 }
 
-/// The least role that approves or declines it: configuration and money are an operator's, keys are an admin's.
-pub fn settles(page: &ApprovalPage) -> Role {
-    if page.is_about_keys { Role::Admin } else { DECIDES }
-}
-
 impl Desk {
-    /// What waits for a second person, oldest first, and on the first page what was decided last.
-    pub async fn approvals(
+    /// What waits for a second person, oldest first.
+    pub async fn waiting_approvals(
         &self,
         mode: Mode,
         after: Option<After<Uuid>>,
-    ) -> Result<(Page<Approval, Uuid>, Vec<Approval>), DeskError> {
-        let limit = i64::try_from(PAGE_LINES).unwrap_or(i64::MAX).saturating_add(1);
-        let is_first = after.is_none();
+        lines_max: usize,
+    ) -> Result<Page<Approval, Uuid>, DeskError> {
         let after = after.map(|after| (after.at, ApprovalId(after.id)));
-        let waiting = self.gateway().waiting_approvals(mode, after, limit).await?;
-        let decided = if is_first { self.gateway().decided_approvals(mode, DECIDED_SHOWN).await? } else { Vec::new() };
-        Ok((Page::of(waiting, PAGE_LINES, |line| After { at: line.asked_at, id: line.id.0 }), decided))
+        let waiting = self.gateway().waiting_approvals(mode, after, limit(lines_max)).await?;
+        Ok(Page::of(waiting, lines_max, |line| After { at: line.asked_at, id: line.id.0 }))
+    }
+
+    /// What was decided last.
+    pub async fn decided_approvals(&self, mode: Mode) -> Result<Vec<Approval>, DeskError> {
+        Ok(self.gateway().decided_approvals(mode, DECIDED_SHOWN).await?)
     }
 
     /// One change with what it changes.
@@ -59,7 +57,7 @@ impl Desk {
         reason: &str,
     ) -> Result<(), SettleError> {
         let page = self.approval(mode, id).await?.ok_or(ApprovalError::NotFound)?;
-        let least = settles(&page);
+        let least = page.least;
         if owner.role < least {
             return Err(SettleError::Role(least));
         }

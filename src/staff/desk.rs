@@ -8,6 +8,7 @@ use diesel_async::AsyncPgConnection;
 use rust_decimal::Decimal;
 use uuid::Uuid;
 
+use super::balances::{History, Reach, histories};
 use super::live::Live;
 use super::pulse::{Hours, Pulse};
 use crate::clock::Clock;
@@ -38,6 +39,8 @@ pub use crate::store::requests::PayoutRequest;
 
 /// How many lines a page of a list has.
 pub const PAGE_LINES: usize = 50;
+/// How many deposit accounts are drawn on the overview.
+const DRAWN_MAX: usize = 6;
 /// How many lines are read at once for a file with a whole list.
 pub const FILE_LINES: usize = 500;
 
@@ -97,6 +100,8 @@ pub struct Overview {
     pub rates: Vec<RateLine>,
     pub sources: Vec<SourceHealth>,
     pub deposits: Vec<Deposit>,
+    /// What the first few of them had over the last day.
+    pub histories: Vec<(Deposit, History)>,
 }
 
 /// A page of a list.
@@ -206,6 +211,11 @@ impl Desk {
         let pulse = self.pulse(&mut conn, mode, now).await?;
         let open = overview::open_now(&mut conn, mode).await?;
         let deposits = overview::deposits(&mut conn, mode).await?;
+        let drawn: Vec<Deposit> = deposits.iter().filter(|one| one.account_enabled).take(DRAWN_MAX).cloned().collect();
+        let ids = drawn.iter().map(|deposit| deposit.id).collect();
+        let mut found = histories(&mut conn, ids, Reach::Day, now).await?;
+        let histories =
+            drawn.into_iter().filter_map(|one| found.remove(&one.id).map(|history| (one, history))).collect();
         let board = self.wallet.rates.board(mode);
         let rates = board.map_or(Vec::new(), |board| {
             let line = |pair: &Pair| RateLine {
@@ -215,7 +225,7 @@ impl Desk {
             self.wallet.book.pairs.iter().map(line).collect()
         });
         let sources = board.map_or(Vec::new(), |board| board.health());
-        Ok(Overview { now, pulse, open, rates, sources, deposits })
+        Ok(Overview { now, pulse, open, rates, sources, deposits, histories })
     }
 
     pub async fn offers(

@@ -27,7 +27,7 @@ pub use crate::gateway::access::keys::{Drawn, NewKey, Secrets};
 
 /// The least role that switches what payouts run over, and blocks customers.
 pub const MANAGES: Role = DECIDES;
-/// The least role that makes and revokes keys, and looks at staff.
+/// The least role that makes and revokes keys.
 pub const KEEPS_KEYS: Role = Role::Admin;
 
 /// What is switched on or off.
@@ -57,6 +57,11 @@ pub struct MadeKey {
 }
 
 impl Desk {
+    /// Whether changes in that mode need a second person.
+    pub fn needs_second_person(&self, mode: Mode) -> bool {
+        self.gateway().needs_second_person(mode)
+    }
+
     /// Puts a customer on the block list for their partner, or takes an entry of the list off again.
     pub async fn block_customer(
         &self,

@@ -6,6 +6,7 @@
 
 pub mod accounts;
 pub mod approvals;
+pub mod balances;
 pub mod books;
 pub mod desk;
 pub mod development;
@@ -15,6 +16,7 @@ pub mod manage;
 pub mod moderation;
 pub mod own;
 pub mod password;
+pub mod people;
 pub mod pulse;
 pub mod schemes;
 pub mod session;
@@ -32,6 +34,7 @@ use crate::config::gateway::HOUSE;
 use crate::domain::ids::{Mode, PartnerId, StaffId, Tenant};
 use crate::domain::staff::EmailError;
 use crate::gateway::access::audit::{self, Action, Author};
+use crate::gateway::people::PeopleError;
 use crate::store::error::DbError;
 use crate::store::partners;
 use crate::store::pool::Db;
@@ -92,6 +95,9 @@ pub enum StaffError {
     EmailTaken,
     #[error("there is no account with this e-mail address")]
     NoAccount,
+    /// What an admin may not do to this account, or not now.
+    #[error("{0}")]
+    NotSo(String),
     /// What was shown is too old, or was proved already.
     #[error("there is no secret to be proved: begin again")]
     NothingOffered,
@@ -111,8 +117,23 @@ pub enum StaffError {
     NoHouse,
     #[error(transparent)]
     Random(#[from] RandomError),
+    #[error("there is no such time zone")]
+    Zone,
     #[error("hashing: {0}")]
     Hash(String),
+    #[error("asking for a second person: {0}")]
+    Gateway(crate::gateway::GatewayError),
+}
+
+impl From<PeopleError> for StaffError {
+    fn from(error: PeopleError) -> Self {
+        match error {
+            PeopleError::NoAccount => StaffError::NoAccount,
+            PeopleError::EmailTaken => StaffError::EmailTaken,
+            PeopleError::Own | PeopleError::LastAdmin | PeopleError::NotAdmin => StaffError::NotSo(error.to_string()),
+            PeopleError::Db(error) => StaffError::Db(error),
+        }
+    }
 }
 
 impl From<diesel::result::Error> for StaffError {
@@ -129,6 +150,7 @@ impl StaffError {
         match self {
             StaffError::Busy => true,
             StaffError::Db(error) => is_passing(error),
+            StaffError::Gateway(error) => is_passing_failure(error),
             _ => false,
         }
     }

@@ -5,8 +5,8 @@ use uuid::Uuid;
 
 use super::desk::{Desk, DeskError};
 use super::session::SessionOwner;
-use crate::domain::ids::{Mode, StaffId, Tenant};
-use crate::domain::staff::{Email, Role};
+use crate::domain::ids::{Mode, Tenant};
+use crate::domain::staff::{PROOF_AGE_MAX, Role, actor_of};
 use crate::gateway::Gateway;
 use crate::gateway::access::Refusal;
 use crate::gateway::access::audit::Author;
@@ -28,6 +28,9 @@ pub const DECIDES: Role = Role::Operator;
 pub enum WordError {
     #[error("a role of {DECIDES} or above decides")]
     Role,
+    /// Whoever marks a payout by hand proves first who they are.
+    #[error("prove once more who you are: it is longer ago than {} minutes", PROOF_AGE_MAX.num_minutes())]
+    NotProved,
     #[error(transparent)]
     Decision(#[from] DecideError),
     #[error(transparent)]
@@ -56,13 +59,6 @@ pub struct CasePage {
 /// Who decides, as events and the audit trail name them.
 pub fn decider(owner: &SessionOwner, origin: Option<String>) -> Decider {
     Decider { actor: actor_of(&owner.email, owner.id), origin }
-}
-
-/// How events and the audit trail name somebody.
-pub(super) fn actor_of(email: &Email, id: StaffId) -> String {
-    let named = format!("staff:{email}");
-    // An address may be longer than an actor's name; an id isn't.
-    if named.len() <= 200 { named } else { format!("staff:{id}") }
 }
 
 /// Whether somebody of that role decides.
@@ -111,11 +107,17 @@ impl From<ChangeError> for WordError {
             ChangeError::Refused(Refusal::Failed(error)) => WordError::Decision(DecideError::Failed(error)),
             ChangeError::Refused(Refusal::Conflict { detail, .. }) => WordError::Waits(detail),
             ChangeError::Refused(refusal) => WordError::Waits(refusal.to_string()),
+            ChangeError::People(error) => WordError::Waits(error.to_string()),
         }
     }
 }
 
 impl Desk {
+    /// Whether somebody proved lately enough who they are to mark payouts by hand.
+    pub fn has_proved(&self, owner: &SessionOwner) -> bool {
+        self.now() - owner.proved_at <= PROOF_AGE_MAX
+    }
+
     /// Takes a decision about a payout request by somebody who is signed in, or asks for it where another person has to approve.
     pub async fn decide(
         &self,
@@ -125,6 +127,10 @@ impl Desk {
     ) -> Result<Word<Decided>, WordError> {
         if !may_decide(owner.role) {
             return Err(WordError::Role);
+        }
+        // Nothing of the provider's stands behind what a person says became of a payout.
+        if decision.choice.payout_id().is_some() && !self.has_proved(owner) {
+            return Err(WordError::NotProved);
         }
         decide_or_ask(self.gateway(), &decider(owner, origin), decision).await
     }

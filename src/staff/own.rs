@@ -1,17 +1,17 @@
 //! What somebody changes of their own account: the password and the second factor. Each asks once more who it is, ends every other
 //! session, and stands in the audit trail.
 
+use chrono_tz::Tz;
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::json;
 use zeroize::Zeroizing;
 
-use super::moderation::actor_of;
 use super::password::check_choice;
 use super::session::SessionOwner;
 use super::sign_in::{From, new_session, owner_of, take};
 use super::totp::{Authenticator, draw_recovery_code, qr_path, recovery_hash};
 use super::{SessionToken, SignedIn, Staff, StaffError, note};
-use crate::domain::staff::{OFFER_AGE_MAX, PASSWORD_CHARS, PASSWORDS_REMEMBERED, RECOVERY_CODES};
+use crate::domain::staff::{OFFER_AGE_MAX, PASSWORD_CHARS, PASSWORDS_REMEMBERED, RECOVERY_CODES, actor_of};
 use crate::gateway::access::audit::DONE;
 use crate::gateway::sealing::sealed_again;
 use crate::store::retry::transaction;
@@ -84,7 +84,7 @@ impl Staff {
             staff::insert_session(conn, session, now).await?;
             note(conn, &author, "staff.change_password", owner.id, (None, None), DONE, now).await?;
             let changed = Account { must_change_password: false, ..locked };
-            Ok(owner_of(&changed, owner.device_id.clone()))
+            Ok(owner_of(&changed, owner.device_id.clone(), now))
         })
         .await?;
         Ok(SignedIn { owner, token })
@@ -109,17 +109,7 @@ impl Staff {
         let secret = Authenticator::draw()?;
         let now = self.clock.now();
         if let Some(authenticator) = enrolled {
-            let Some(attempt) = self.begin_own_attempt(owner).await? else { return Err(StaffError::Refused) };
-            let is_right: Result<bool, StaffError> = transaction(&self.db, async |conn| {
-                let locked = staff::lock(conn, owner.id).await?.ok_or(StaffError::Refused)?;
-                Ok(take(conn, &locked, &authenticator, code, now).await?.is_some())
-            })
-            .await;
-            if !is_right? {
-                self.note_refusal(&attempt, from, "code").await?;
-                return Err(StaffError::WrongCode);
-            }
-            self.forget_attempt(&attempt).await?;
+            self.prove_by_code(owner, &authenticator, code, from).await?;
         }
         sealed_again(&self.vault, place.tenant, || async {
             let sealed = self.vault.seal(&place, secret.as_slice()).await?;
@@ -182,7 +172,7 @@ impl Staff {
             staff::insert_session(conn, session, now).await?;
             let told = json!({"recovery_codes": hashes.len(), "replaces_another": locked.totp_secret.is_some()});
             note(conn, &author, "staff.enrol_totp", owner.id, (None, Some(told)), DONE, now).await?;
-            Ok(SessionOwner { has_totp: true, ..owner_of(&locked, owner.device_id.clone()) })
+            Ok(SessionOwner { has_totp: true, ..owner_of(&locked, owner.device_id.clone(), now) })
         })
         .await?;
         Ok((SignedIn { owner, token }, codes))
@@ -192,6 +182,74 @@ impl Staff {
     pub async fn recovery_codes_left(&self, owner: &SessionOwner) -> Result<i64, StaffError> {
         let mut conn = self.db.get().await?;
         Ok(staff::count_codes(&mut conn, owner.id).await?)
+    }
+
+    /// In which zone times are told beside UTC, by its name; nothing: in none.
+    ///
+    /// # Errors
+    /// [`StaffError::Zone`] for what names none.
+    pub async fn set_zone(&self, owner: &SessionOwner, zone: &str) -> Result<(), StaffError> {
+        let zone = match zone.trim() {
+            "" => None,
+            name => Some(name.parse::<Tz>().map_err(|_| StaffError::Zone)?.name().to_owned()),
+        };
+        let mut conn = self.db.get().await?;
+        Ok(staff::set_zone(&mut conn, owner.id, zone).await?)
+    }
+
+    /// Asks once more who it is, for what may not be done in a browser that was left open: by a code where a second factor is enrolled, by
+    /// the password where there is none. It holds for [`PROOF_AGE_MAX`](crate::domain::staff::PROOF_AGE_MAX).
+    ///
+    /// # Errors
+    /// [`StaffError::WrongCode`]; [`StaffError::Refused`] for a wrong password, or where there were too many failures.
+    pub async fn prove_again(
+        &self,
+        signed_in: SignedIn,
+        proof: &SecretString,
+        from: &From,
+    ) -> Result<SignedIn, StaffError> {
+        let owner = &signed_in.owner;
+        if owner.has_totp {
+            let account: Result<_, StaffError> =
+                transaction(&self.db, async |conn| Ok(staff::lock(conn, owner.id).await?)).await;
+            let account = account?.ok_or(StaffError::Refused)?;
+            let authenticator = self.authenticator(&account).await?.ok_or(StaffError::Refused)?;
+            self.prove_by_code(owner, &authenticator, proof.expose_secret(), from).await?;
+        } else {
+            self.prove(owner, proof, from).await?;
+        }
+        let now = self.clock.now();
+        let author = self.author(actor_of(&owner.email, owner.id), from.origin()).await?;
+        let proved: Result<(), StaffError> = transaction(&self.db, async |conn| {
+            staff::prove_session(conn, &signed_in.token.id(), now).await?;
+            Ok(note(conn, &author, "staff.prove", owner.id, (None, None), DONE, now).await?)
+        })
+        .await;
+        proved?;
+        let owner = SessionOwner { proved_at: now, ..signed_in.owner };
+        Ok(SignedIn { owner, token: signed_in.token })
+    }
+
+    /// By a code, or a recovery code. Failures count as those of a sign-in.
+    async fn prove_by_code(
+        &self,
+        owner: &SessionOwner,
+        authenticator: &Authenticator,
+        code: &str,
+        from: &From,
+    ) -> Result<(), StaffError> {
+        let now = self.clock.now();
+        let Some(attempt) = self.begin_own_attempt(owner).await? else { return Err(StaffError::Refused) };
+        let is_right: Result<bool, StaffError> = transaction(&self.db, async |conn| {
+            let locked = staff::lock(conn, owner.id).await?.ok_or(StaffError::Refused)?;
+            Ok(take(conn, &locked, authenticator, code, now).await?.is_some())
+        })
+        .await;
+        if !is_right? {
+            self.note_refusal(&attempt, from, "code").await?;
+            return Err(StaffError::WrongCode);
+        }
+        self.forget_attempt(&attempt).await
     }
 
     /// Asks once more who it is. Failures count as those of a sign-in.

@@ -5,7 +5,7 @@ use chrono::{DateTime, Utc};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::desk::{After, Desk, DeskError, PAGE_LINES, Page};
+use super::desk::{After, Desk, DeskError, Page, limit};
 use super::moderation::{DECIDES, Waits, Word, decider};
 use super::session::SessionOwner;
 use crate::config::gateway::HOUSE;
@@ -122,12 +122,16 @@ pub struct Draft {
 
 impl Desk {
     /// Schemes of every partner, those that were changed last first.
-    pub async fn schemes(&self, mode: Mode, after: Option<After<Uuid>>) -> Result<Page<SchemeLine, Uuid>, DeskError> {
-        let limit = i64::try_from(PAGE_LINES).unwrap_or(i64::MAX).saturating_add(1);
+    pub async fn schemes(
+        &self,
+        mode: Mode,
+        after: Option<After<Uuid>>,
+        lines_max: usize,
+    ) -> Result<Page<SchemeLine, Uuid>, DeskError> {
         let mut conn = self.connection().await?;
         let after = after.unwrap_or_else(|| After::newest(Uuid::max()));
-        let lines = schemes::list(&mut conn, mode, after, limit).await?;
-        Ok(Page::of(lines, PAGE_LINES, |line| After { at: line.updated_at, id: line.id.0 }))
+        let lines = schemes::list(&mut conn, mode, after, limit(lines_max)).await?;
+        Ok(Page::of(lines, lines_max, |line| After { at: line.updated_at, id: line.id.0 }))
     }
 
     /// One scheme with its version in force.

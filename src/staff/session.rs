@@ -13,9 +13,8 @@ use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 use zeroize::Zeroize;
 
-use super::moderation::actor_of;
 use super::{RandomError, Staff, StaffError, note};
-use crate::domain::staff::SESSION_IDLE_MAX;
+use crate::domain::staff::{SESSION_IDLE_MAX, actor_of};
 use crate::gateway::access::audit::DONE;
 use crate::store::retry::transaction;
 use crate::store::staff;

@@ -15,11 +15,10 @@ use serde_json::json;
 use tokio::time::{Instant, sleep_until};
 
 use super::accounts::is_unused;
-use super::moderation::actor_of;
 use super::totp::{Authenticator, recovery_hash};
 use super::{REFUSED, SessionToken, SignedIn, Staff, StaffError, note};
 use crate::domain::staff::{
-    Attempts, CODE_WAIT_MAX, DEVICE_AGE_MAX, DEVICES_MAX, Email, PASSWORD_CHARS, SESSION_AGE_MAX,
+    Attempts, CODE_WAIT_MAX, DEVICE_AGE_MAX, DEVICES_MAX, Email, PASSWORD_CHARS, SESSION_AGE_MAX, actor_of,
 };
 use crate::gateway::access::audit::DONE;
 use crate::store::error::DbError;
@@ -382,10 +381,10 @@ async fn write_entry(
     let session = NewSession { device_id: Some(device.id().to_vec()), ..new_session(token, account, from, now) };
     staff::insert_session(conn, session, now).await?;
     staff::set_active(conn, account.id, now).await?;
-    Ok(owner_of(account, Some(device.id().to_vec())))
+    Ok(owner_of(account, Some(device.id().to_vec()), now))
 }
 
-pub(super) fn owner_of(account: &Account, device_id: Option<Vec<u8>>) -> SessionOwner {
+pub(super) fn owner_of(account: &Account, device_id: Option<Vec<u8>>, proved_at: DateTime<Utc>) -> SessionOwner {
     SessionOwner {
         id: account.id,
         email: account.email.clone(),
@@ -394,6 +393,9 @@ pub(super) fn owner_of(account: &Account, device_id: Option<Vec<u8>>) -> Session
         must_change_password: account.must_change_password,
         has_totp: account.totp_secret.is_some(),
         device_id,
+        proved_at,
+        // Of a session that only begins nothing is shown.
+        zone: None,
     }
 }
 

@@ -1,6 +1,7 @@
 //! What the dashboard's pages read: one statement a list, whatever its length, over all partners of one mode. Each reads by an
 //! index; which one stands beside it. Nothing is written here, and of a card no more is read than its first four and last four.
 
+pub mod balances;
 pub mod books;
 pub mod cases;
 pub mod customers;
@@ -24,6 +25,7 @@ pub fn plans() -> impl Iterator<Item = (&'static str, &'static str)> {
         payouts::PLANS,
         customers::PLANS,
         ledger::PLANS,
+        balances::PLANS,
         books::PLANS,
         overview::PLANS,
         cases::PLANS,

@@ -12,6 +12,7 @@ pub mod accounts;
 pub mod api_keys;
 pub mod approvals;
 pub mod audit;
+pub mod balance_samples;
 pub mod balance_syncs;
 pub mod batches;
 pub mod blocks;

@@ -159,7 +159,8 @@ statement! {
 /// Prepares a connection, which all of the others are then called with.
 pub async fn begin(conn: &mut AsyncPgConnection) -> QueryResult<()> {
     conn.batch_execute(FUNCTIONS).await?;
-    conn.batch_execute("SET synchronous_commit = off").await
+    // A batch takes longer than a request may.
+    conn.batch_execute("SET synchronous_commit = off; SET statement_timeout = 0").await
 }
 
 fn customers_of(all: i64) -> i64 {

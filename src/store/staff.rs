@@ -60,6 +60,15 @@ statement! {
 }
 
 statement! {
+    struct FindByEmail { email: Email as Text } => AccountSql = account_sql!("WHERE email = ?")
+}
+
+statement! {
+    /// In one order, so that two who lock them wait for each other.
+    struct LockAdmins {} => AccountSql = account_sql!("WHERE role = 'admin' AND disabled_at IS NULL ORDER BY id FOR UPDATE")
+}
+
+statement! {
     struct All {} => AccountSql = account_sql!("ORDER BY email")
 }
 
@@ -142,6 +151,10 @@ statement! {
 }
 
 statement! {
+    struct SetZone { zone: Option<String> as Nullable<Text>, id: StaffId as SqlUuid } = "UPDATE staff SET zone = ? WHERE id = ?"
+}
+
+statement! {
     struct OfferTotp {
         sealed: Vec<u8> as Bytea, now: DateTime<Utc> as Timestamptz, partner_id: PartnerId as SqlUuid, mode: Mode as Text,
         id: StaffId as SqlUuid,
@@ -200,10 +213,12 @@ statement! {
         seen_after: DateTime<Utc> as Timestamptz,
     } -> SessionRow {
         staff_id: StaffId as SqlUuid, email: Email as Text, name: String as Text, role: Role as Text, must_change: bool as Bool,
-        has_totp: bool as Bool, device_id: Option<Vec<u8>> as Nullable<Bytea>,
+        has_totp: bool as Bool, device_id: Option<Vec<u8>> as Nullable<Bytea>, proved_at: DateTime<Utc> as Timestamptz,
+        zone: Option<String> as Nullable<Text>,
     } = "UPDATE staff_session s SET last_seen_at = ? FROM staff m \
          WHERE s.id = ? AND m.id = s.staff_id AND m.disabled_at IS NULL AND s.expires_at > ? AND s.last_seen_at > ? AND NOT s.is_pending \
-         RETURNING m.id, m.email, m.name, m.role, m.must_change_password, m.totp_secret IS NOT NULL, s.device_id"
+         RETURNING m.id, m.email, m.name, m.role, m.must_change_password, m.totp_secret IS NOT NULL, s.device_id, \
+             COALESCE(s.proved_at, s.created_at), m.zone"
 }
 
 statement! {
@@ -211,7 +226,8 @@ statement! {
     struct SeeSession {
         id: Vec<u8> as Bytea, alive_at: DateTime<Utc> as Timestamptz, seen_after: DateTime<Utc> as Timestamptz,
     } => <TouchSession as Query>::SqlType
-      = "SELECT m.id, m.email, m.name, m.role, m.must_change_password, m.totp_secret IS NOT NULL, s.device_id \
+      = "SELECT m.id, m.email, m.name, m.role, m.must_change_password, m.totp_secret IS NOT NULL, s.device_id, \
+             COALESCE(s.proved_at, s.created_at), m.zone \
          FROM staff_session s JOIN staff m ON m.id = s.staff_id \
          WHERE s.id = ? AND m.disabled_at IS NULL AND s.expires_at > ? AND s.last_seen_at > ? AND NOT s.is_pending"
 }
@@ -220,6 +236,10 @@ statement! {
     struct FindPending { id: Vec<u8> as Bytea, now: DateTime<Utc> as Timestamptz } -> PendingRow { staff_id: StaffId as SqlUuid }
       = "SELECT s.staff_id FROM staff_session s JOIN staff m ON m.id = s.staff_id \
          WHERE s.id = ? AND s.is_pending AND s.expires_at > ? AND m.disabled_at IS NULL"
+}
+
+statement! {
+    struct ProveSession { now: DateTime<Utc> as Timestamptz, id: Vec<u8> as Bytea } = "UPDATE staff_session SET proved_at = ? WHERE id = ?"
 }
 
 statement! {
@@ -349,6 +369,10 @@ pub struct SessionOwner {
     pub has_totp: bool,
     /// The device that the sign-in was counted by.
     pub device_id: Option<Vec<u8>>,
+    /// When they proved last who they are: at the sign-in, or since.
+    pub proved_at: DateTime<Utc>,
+    /// The zone that they want times in beside UTC.
+    pub zone: Option<String>,
 }
 
 /// A session to be written down.
@@ -402,6 +426,18 @@ pub async fn lock_by_email(conn: &mut AsyncPgConnection, email: &Email) -> Query
 pub async fn lock_any(conn: &mut AsyncPgConnection, email: &Email) -> QueryResult<Option<Account>> {
     let row: Option<AccountTuple> = LockByEmail { email: email.clone() }.get_result(conn).await.optional()?;
     Ok(row.map(Account::from))
+}
+
+/// The account of that address, disabled or not, not locked.
+pub async fn find_any(conn: &mut AsyncPgConnection, email: &Email) -> QueryResult<Option<Account>> {
+    let row: Option<AccountTuple> = FindByEmail { email: email.clone() }.get_result(conn).await.optional()?;
+    Ok(row.map(Account::from))
+}
+
+/// All admins who may sign in, locked.
+pub async fn lock_admins(conn: &mut AsyncPgConnection) -> QueryResult<Vec<Account>> {
+    let rows: Vec<AccountTuple> = LockAdmins {}.load(conn).await?;
+    Ok(rows.into_iter().map(Account::from).collect())
 }
 
 /// The account with that id, locked; disabled ones aren't found.
@@ -477,6 +513,12 @@ pub async fn set_disabled(conn: &mut AsyncPgConnection, id: StaffId, at: Option<
 
 pub async fn set_role(conn: &mut AsyncPgConnection, id: StaffId, role: Role) -> QueryResult<()> {
     SetRole { role, id }.execute(conn).await?;
+    Ok(())
+}
+
+/// In which zone times are told beside UTC.
+pub async fn set_zone(conn: &mut AsyncPgConnection, id: StaffId, zone: Option<String>) -> QueryResult<()> {
+    SetZone { zone, id }.execute(conn).await?;
     Ok(())
 }
 
@@ -609,6 +651,8 @@ fn owner_of(row: SessionRow) -> SessionOwner {
         must_change_password: row.must_change,
         has_totp: row.has_totp,
         device_id: row.device_id,
+        proved_at: row.proved_at,
+        zone: row.zone,
     }
 }
 
@@ -620,6 +664,12 @@ pub async fn find_pending(
 ) -> QueryResult<Option<StaffId>> {
     let row: Option<PendingRow> = FindPending { id: id.to_vec(), now }.get_result(conn).await.optional()?;
     Ok(row.map(|row| row.staff_id))
+}
+
+/// Notes that whoever the session is has proved who they are.
+pub async fn prove_session(conn: &mut AsyncPgConnection, id: &[u8; 32], now: DateTime<Utc>) -> QueryResult<()> {
+    ProveSession { now, id: id.to_vec() }.execute(conn).await?;
+    Ok(())
 }
 
 pub async fn delete_session(conn: &mut AsyncPgConnection, id: &[u8; 32]) -> QueryResult<()> {

@@ -329,3 +329,55 @@ test("a key is made, shown once, approved by another admin, and revoked", async 
   assert.equal(await opens(key), 401);
   judge.verdict();
 });
+
+test("somebody is let in by two admins, and is out as soon as one ends their account", async () => {
+  const { page } = staff.admin;
+  await page.goto("/dashboard/test/staff");
+  await page.getByRole("link", { name: "Let somebody in" }).click();
+  await page.getByLabel(/^E-mail address/).fill("nora@landfall.example");
+  await page.getByLabel(/^Name/).fill("Nora");
+  await page.getByLabel("Role").selectOption("support");
+  await judge.look(page);
+  await judge.withoutScripts(page);
+  await page.getByRole("button", { name: "Make the account" }).click();
+  const password = await page.locator("code.once").first().innerText();
+  const second = new Person(await judge.visitor(), await world.hire("Bea", "admin"));
+  await second.arrive();
+  await second.page.goto("/dashboard/test/approvals");
+  await second.page.locator("tbody").first().locator("a").last().click();
+  await judge.look(second.page);
+  await second.page.getByRole("radio", { name: /Approve/ }).check();
+  await second.page.getByLabel("Reason").fill("She begins on Monday");
+  await second.page.getByRole("button", { name: "Decide" }).click();
+  await second.page.getByText("Approved and made").first().waitFor();
+  const nora = new Person(await judge.visitor(), { email: "nora@landfall.example", name: "Nora", password });
+  await nora.arrive();
+  await page.goto("/dashboard/test/staff");
+  await judge.look(page, "staff");
+  await page.getByRole("link", { name: "nora@landfall.example" }).click();
+  await judge.look(page);
+  await judge.withoutScripts(page);
+  await page.getByRole("button", { name: "Disable the account" }).click();
+  await page.getByRole("status").waitFor();
+  await nora.page.goto("/dashboard/test");
+  await nora.page.waitForURL("**/dashboard/sign-in*");
+  judge.verdict();
+});
+
+test("an account shows what it had, and the list of it is taken away", async () => {
+  const { page } = staff.Ada;
+  await until("a sample", async () => {
+    await page.goto("/dashboard/test/balances");
+    return (await page.locator("tbody tr").count()) > 0;
+  });
+  await judge.look(page, "balances");
+  await judge.withoutScripts(page);
+  const [file] = await Promise.all([page.waitForEvent("download"), page.getByRole("link", { name: /as a file/ }).click()]);
+  assert.equal(file.suggestedFilename(), "landfall-test-balances.csv");
+  await page.goto("/dashboard/test/balances");
+  await page.getByRole("link", { name: "sandbox-a-eur" }).first().click();
+  assert.equal(await page.locator("figure.chart").count(), 2);
+  await judge.look(page, "deposit-account");
+  await judge.withoutScripts(page);
+  judge.verdict();
+});

@@ -52,7 +52,7 @@ async fn another_person_approves_and_it_is_done_once_in_both_their_names() {
         (0, before),
         "nothing is done"
     );
-    assert!(checker.get("/dashboard/test/approvals").await.body.contains("moderation decide"));
+    assert!(checker.get("/dashboard/test/approvals").await.body.contains("Moderation decide"));
     let page = checker.get(&approval).await.body;
     for said in
         ["staff:otto@landfall.example from 127.0.0.1", "not_found_at_provider", "ticket 4711", "mark_failed_release"]

@@ -5,6 +5,7 @@
 
 mod accounts;
 mod approvals;
+mod balances;
 mod browser;
 mod development;
 mod finder;
@@ -13,6 +14,7 @@ mod live;
 mod managing;
 mod moderation;
 mod pages;
+mod people;
 mod schemes;
 mod searches;
 mod sessions;

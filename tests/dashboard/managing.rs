@@ -7,7 +7,7 @@ use crate::browser::{Answer, Browser};
 use crate::world::{GOOD_CARD, World};
 
 /// Opens a page and sends a form of it.
-async fn send(browser: &Browser, page: &str, action: &str, form: &[(&str, &str)]) -> Answer {
+pub async fn send(browser: &Browser, page: &str, action: &str, form: &[(&str, &str)]) -> Answer {
     let token = browser.get(page).await.form_token();
     let mut all = vec![("form_token", token.as_str())];
     all.extend_from_slice(form);

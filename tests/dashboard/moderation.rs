@@ -111,6 +111,42 @@ async fn an_operator_decides_with_the_evidence_before_them_and_once() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn who_marks_a_payout_proves_first_who_they_are_where_that_is_a_while_ago() {
+    let (world, request) = waiting().await;
+    let browser = otto(&world).await;
+    let to = page_of(request);
+    assert!(!browser.get(&to).await.body.contains("name=\"proof\""), "the sign-in is such a proof");
+    world.clock.advance(TimeDelta::minutes(11));
+    let page = browser.get(&to).await;
+    assert!(page.body.contains("Your password, where a payout is marked"), "{}", page.body);
+    let (token, release) = (page.form_token(), about_payout(&page, "mark_failed_release"));
+    let send = async |proof: &str| {
+        let form = [
+            ("form_token", token.as_str()),
+            ("seen", between(&page, r#"name="seen" value=""#, "\"")),
+            ("decision", release.as_str()),
+            ("reason", "kept as it was typed"),
+            ("evidence", "ticket 4711"),
+            ("proof", proof),
+        ];
+        browser.post(&format!("{to}/decide"), &form).await
+    };
+    for (proof, said) in [("", "Prove once more who you are"), ("not the password 1", "That isn&#39;t it")] {
+        let refused = send(proof).await;
+        assert_eq!(refused.status, 403, "{}", refused.body);
+        assert!(refused.body.contains(said) && refused.body.contains("kept as it was typed"), "{}", refused.body);
+        assert!(!refused.body.contains("not the password"), "{}", refused.body);
+    }
+    assert_eq!(world.count(DECIDED).await, 0);
+    assert_eq!(send(PASSWORD).await.status, 303);
+    assert_eq!(world.count(DECIDED).await, 1);
+    let noted = "SELECT count(*) FROM audit WHERE actor = 'staff:otto@landfall.example' AND action = 'staff.prove'";
+    assert_eq!(world.count(noted).await, 1);
+    let refused = "SELECT count(*) FROM audit WHERE action = 'staff.sign_in' AND result = 'refused' AND after ->> 'what' = 'own_password'";
+    assert_eq!(world.count(refused).await, 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn whoever_may_not_decide_is_told_so_and_changes_nothing() {
     let (world, request) = waiting().await;
     let viewer = world.signed_in().await;

@@ -1,6 +1,7 @@
 //! What pages say, and that what comes from outside stays text.
 
 use chrono::TimeDelta;
+use landfall::domain::staff::Role;
 
 use crate::world::{GOOD_CARD, RESTRICTED_CARD, SILENT_CARD, World};
 
@@ -321,4 +322,29 @@ async fn a_card_that_came_in_with_a_partners_request_is_shown_masked() {
         assert!(page.contains("invoice-1") && page.contains("4111&nbsp;&bull;&bull;&bull;&bull;&nbsp;1111"), "{page}");
         assert_harmless(&page);
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn times_are_told_in_the_zone_of_whoever_reads_without_a_script() {
+    let world = World::new().await;
+    let user = world.user("demo", "ada").await;
+    let card = world.card(&user, GOOD_CARD).await;
+    world.offer(&user, card).await;
+    let (ada, other) = (world.signed_in().await, world.signed_in_as(Role::Support).await);
+    let own = "2026-03-14 12:00:00 UTC <small>17:45:00 +0545</small>";
+    assert!(!ada.get("/dashboard/test/offers").await.body.contains("data-own"));
+    let set = async |zone: &str| {
+        let token = ada.get("/dashboard/account").await.form_token();
+        ada.post("/dashboard/account/zone", &[("form_token", &token), ("zone", zone)]).await.status
+    };
+    assert_eq!(set("Asia/Kathmandu").await, 303);
+    let page = ada.get("/dashboard/test/offers").await.body;
+    assert!(page.contains(own), "{page}");
+    assert!(ada.get("/dashboard/account").await.body.contains("<option selected>Asia/Kathmandu</option>"));
+    assert!(!other.get("/dashboard/test/offers").await.body.contains("data-own"), "it is hers alone");
+    assert!(!ada.get("/dashboard/test/offers.csv").await.body.contains("+0545"), "files have UTC");
+    assert_eq!(set("Nowhere/None").await, 404);
+    assert!(ada.get("/dashboard/test/offers").await.body.contains(own));
+    assert_eq!(set("").await, 303);
+    assert!(!ada.get("/dashboard/test/offers").await.body.contains("data-own"));
 }

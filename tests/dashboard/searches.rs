@@ -34,6 +34,8 @@ const OF_EACH: &str = "UPDATE payout_request SET amount = 1 + ('x' || substr(md5
      INSERT INTO payout SELECT (jsonb_populate_record(p, jsonb_build_object('id', r.id, 'request_id', r.id, \
          'provider_reference', r.reference_id, 'status', CASE WHEN r.final_at IS NULL THEN 'unknown' ELSE 'failed' END, 'final_at', r.final_at))).* \
          FROM payout p, payout_request r WHERE r.offer_id IS NULL; \
+     INSERT INTO balance_sample (deposit_account_id, at, partner_id, mode, balance, reserved) \
+         SELECT id, created_at + n * interval '15 min', partner_id, mode, n, 0 FROM deposit_account, generate_series(1, 2000) n; \
      INSERT INTO job (partner_id, mode, kind, subject_id, run_at, created_at, dead_at) \
          SELECT partner_id, mode, 'inquire', id, created_at, created_at, CASE WHEN final_at IS NULL THEN created_at END \
          FROM payout_request WHERE offer_id IS NULL";

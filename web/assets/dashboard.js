@@ -10,7 +10,8 @@ function tellTimes(within) {
   if (!zone || zone === "UTC" || zone === "Etc/UTC") return;
   for (const time of within.querySelectorAll("time[datetime]")) {
     const at = new Date(time.dateTime);
-    if (Number.isNaN(at.getTime()) || time.title) continue;
+    // Where the account has a zone of its own, the server has told it.
+    if (Number.isNaN(at.getTime()) || time.title || "own" in time.dataset) continue;
     time.title = `${clock.format(at)} in ${zone}`;
     if (time.closest(".facts, .timeline")) {
       const own = document.createElement("small");

@@ -15,6 +15,7 @@ use super::cookies::Cookie;
 use super::error::PageError;
 use super::parts::{Moment, html};
 use super::visitor::{Newcomer, check_form_of, whence};
+use super::zone;
 use crate::staff::own::{Demand, Offer};
 use crate::staff::session::OpenSession;
 use crate::staff::{SignedIn, Staff, StaffError};
@@ -31,6 +32,10 @@ struct AccountPage<'a> {
     codes_left: i64,
     is_changed: bool,
     is_ended: bool,
+    is_zone_set: bool,
+    /// The zone's name, or nothing.
+    zone: &'a str,
+    zones: Vec<&'static str>,
     sessions: Vec<SessionLine>,
 }
 
@@ -89,6 +94,15 @@ struct CodesPage<'a> {
 pub struct Query {
     changed: Option<String>,
     ended: Option<String>,
+    zone: Option<String>,
+}
+
+/// In which zone times are told beside UTC.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+pub struct ZoneForm {
+    form_token: String,
+    zone: String,
 }
 
 /// Which sessions are to end: the named one, or all others.
@@ -141,9 +155,26 @@ pub async fn page(
         codes_left: staff.recovery_codes_left(owner).await?,
         is_changed: query.changed.is_some(),
         is_ended: query.ended.is_some(),
+        is_zone_set: query.zone.is_some(),
+        zone: owner.zone.as_deref().unwrap_or(""),
+        zones: zone::names().collect(),
         sessions: sessions.into_iter().map(|session| SessionLine::of(session, &signed_in)).collect(),
     };
     Ok(html(HttpResponse::Ok(), &page)?)
+}
+
+/// Sets one's own time zone. A name that the page doesn't offer leads nowhere.
+pub async fn zone_submit(
+    Newcomer(signed_in): Newcomer,
+    staff: web::Data<Staff>,
+    form: web::Form<ZoneForm>,
+) -> Result<HttpResponse, PageError> {
+    check_form_of(&signed_in, &form.form_token)?;
+    match staff.set_zone(&signed_in.owner, &form.zone).await {
+        Ok(()) => Ok(HttpResponse::SeeOther().insert_header((LOCATION, "/dashboard/account?zone=set")).finish()),
+        Err(StaffError::Zone) => Err(PageError::NotFound),
+        Err(error) => Err(error.into()),
+    }
 }
 
 /// Ends sessions elsewhere. One that is over already is as good as ended.

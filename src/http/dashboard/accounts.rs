@@ -2,20 +2,21 @@
 //! switching them.
 
 use actix_web::{HttpResponse, web};
+use rust_decimal::Decimal;
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::cell::{Cell, Kind, Table};
+use super::cell::{At, Cell, Column, Kind, Table};
 use super::detail::{Body, Detail};
 use super::error::PageError;
+use super::form::Form;
 use super::frame::{Frame, Section, served};
-use super::list::{Form, Listed, Lists, Nothing};
+use super::list::{Lines, List, Said, Source, file_of};
 use super::parts::{Badge, Tone, html};
 use super::visitor::Visitor;
 use super::{switch, words};
 use crate::domain::asset::Assets;
 use crate::domain::ids::{Mode, ProviderAccountId};
-use crate::domain::staff::Role;
 use crate::staff::books::{AccountRow, Accounts, DepositLine, PointLine, RouteLine};
 use crate::staff::desk::Desk;
 
@@ -49,9 +50,9 @@ pub async fn page(
 /// The page; also where something couldn't be switched.
 pub fn view(frame: Frame, read: &Accounts, assets: &Assets) -> Detail {
     let (mode, may_manage) = (frame.mode, frame.is_operator);
+    let at = At { mode, assets };
     let mut page = Detail::new(frame, "Accounts, routes and points");
-    let short =
-        read.deposits.iter().filter(|line| line.enabled && line.available <= rust_decimal::Decimal::ZERO).count();
+    let short = read.deposits.iter().filter(|line| line.enabled && line.available <= Decimal::ZERO).count();
     let down =
         read.accounts.iter().filter(|line| line.enabled && (line.health == "unhealthy" || line.breaker != "closed"));
     let down = down.count();
@@ -62,16 +63,28 @@ pub fn view(frame: Frame, read: &Accounts, assets: &Assets) -> Detail {
         }
     });
     let none = |what: &str| format!("There is no {what} in {mode} mode. Configuration or the API makes one.");
-    page.table("accounts", "Provider accounts", "By owner", accounts(&read.accounts), none("provider account"));
-    page.table("deposits", "Deposit accounts", "By owner", deposits(&read.deposits, assets), none("deposit account"));
+    page.table(
+        "accounts",
+        "Provider accounts",
+        "By owner",
+        Table::of(ACCOUNTS, &read.accounts, at),
+        none("provider account"),
+    );
+    page.table(
+        "deposits",
+        "Deposit accounts",
+        "By owner",
+        Table::of(DEPOSITS, &read.deposits, at),
+        none("deposit account"),
+    );
     page.table(
         "routes",
         "Payout routes",
         "By service, in the order of their position",
-        routes(&read.routes, assets),
+        Table::of(ROUTES, &read.routes, at),
         none("route"),
     );
-    page.table("points", "Payout points", "By partner", points(&read.points), none("payout point"));
+    page.table("points", "Payout points", "By partner", Table::of(POINTS, &read.points, at), none("payout point"));
     let name = |id: ProviderAccountId| {
         read.accounts.iter().find(|account| account.id == id).map_or("gone", |account| account.code.as_str())
     };
@@ -100,51 +113,45 @@ pub fn view(frame: Frame, read: &Accounts, assets: &Assets) -> Detail {
     page
 }
 
-fn on(enabled: bool) -> Cell {
-    Cell::Badge(if enabled { Badge::new(Tone::Good, "On") } else { Badge::new(Tone::Neutral, "Switched off") })
+/// Whether something is switched on.
+pub fn standing(enabled: bool) -> Badge {
+    if enabled { Badge::new(Tone::Good, "On") } else { Badge::new(Tone::Neutral, "Switched off") }
 }
 
-fn accounts(rows: &[AccountRow]) -> Table {
-    let row = |row: &AccountRow| {
-        let health = match row.health.as_str() {
+fn on(enabled: bool) -> Cell {
+    Cell::Badge(standing(enabled))
+}
+
+/// Who keeps a deposit account's balance.
+pub fn told_by(balance_source: &str) -> &'static str {
+    if balance_source == "books" { "our books" } else { "the provider" }
+}
+
+const ACCOUNTS: &[Column<AccountRow>] = &[
+    Column::plain("Account", |row, _| Cell::text(&row.code)),
+    Column::plain("Owner", |row, _| Cell::text(&row.partner)),
+    Column::outside("Name", |row, _| Cell::maybe(row.name.as_ref())),
+    Column::plain("Provider", |row, _| Cell::text(&row.provider)),
+    Column::plain("State", |row, _| on(row.enabled)),
+    Column::plain("Health", |row, _| {
+        Cell::Badge(match row.health.as_str() {
             "healthy" => Badge::new(Tone::Good, "Healthy"),
             "unhealthy" => Badge::new(Tone::Bad, "Unhealthy"),
             _ => Badge::new(Tone::Open, "Not asked yet"),
-        };
-        let breaker = match row.breaker.as_str() {
+        })
+    }),
+    Column::outside("What it said", |row, _| Cell::maybe(row.health_detail.as_ref())),
+    Column::plain("Asked", |row, _| Cell::maybe_moment(row.health_checked_at)),
+    Column::plain("Breaker", |row, _| {
+        Cell::Badge(match row.breaker.as_str() {
             "closed" => Badge::new(Tone::Good, "Closed"),
             "open" => Badge::new(Tone::Bad, "Open: nothing is sent"),
             _ => Badge::new(Tone::Open, "Half open: a few are tried"),
-        };
-        [
-            Cell::text(&row.code),
-            Cell::text(&row.partner),
-            Cell::maybe(row.name.as_ref()),
-            Cell::text(&row.provider),
-            on(row.enabled),
-            Cell::Badge(health),
-            Cell::maybe(row.health_detail.as_ref()),
-            Cell::maybe_moment(row.health_checked_at),
-            Cell::Badge(breaker),
-            Cell::maybe_moment(row.breaker_until),
-            Cell::text(limits(&row.turnover_limits)),
-        ]
-    };
-    let columns = [
-        ("Account", Kind::Plain),
-        ("Owner", Kind::Plain),
-        ("Name", Kind::Outside),
-        ("Provider", Kind::Plain),
-        ("State", Kind::Plain),
-        ("Health", Kind::Plain),
-        ("What it said", Kind::Outside),
-        ("Asked", Kind::Plain),
-        ("Breaker", Kind::Plain),
-        ("Until", Kind::Plain),
-        ("Most a day", Kind::Plain),
-    ];
-    Table::new(columns, rows.iter().map(row).collect())
-}
+        })
+    }),
+    Column::plain("Until", |row, _| Cell::maybe_moment(row.breaker_until)),
+    Column::plain("Most a day", |row, _| Cell::text(limits(&row.turnover_limits))),
+];
 
 /// `{"EUR": "100000"}` as `100000 EUR`.
 fn limits(limits: &Value) -> String {
@@ -156,139 +163,65 @@ fn limits(limits: &Value) -> String {
     if told.is_empty() { "no limit".to_owned() } else { told.join(", ") }
 }
 
-fn deposits(rows: &[DepositLine], assets: &Assets) -> Table {
-    let row = |row: &DepositLine| {
-        let money = |amount| Cell::amount(amount, row.currency, assets);
-        [
-            Cell::text(&row.code),
-            Cell::text(&row.partner),
-            Cell::maybe(row.name.as_ref()),
-            Cell::text(&row.account),
-            on(row.enabled),
-            money(row.balance),
-            money(row.reserved),
-            money(row.available),
-            Cell::text(if row.balance_source == "books" { "our books" } else { "the provider" }),
-            Cell::maybe_moment(row.synced_at),
-            Cell::maybe(row.sync_error.as_ref()),
-        ]
-    };
-    let columns = [
-        ("Deposit account", Kind::Plain),
-        ("Owner", Kind::Plain),
-        ("Name", Kind::Outside),
-        ("At", Kind::Plain),
-        ("State", Kind::Plain),
-        ("Balance", Kind::Money),
-        ("Reserved", Kind::Money),
-        ("Available", Kind::Money),
-        ("Told by", Kind::Plain),
-        ("Synced", Kind::Plain),
-        ("What went wrong", Kind::Outside),
-    ];
-    Table::new(columns, rows.iter().map(row).collect())
+const DEPOSITS: &[Column<DepositLine>] = &[
+    Column::plain("Deposit account", |row, at| {
+        Cell::link(at.href(format_args!("deposit-accounts/{}/{}", row.partner, row.id)), &row.code)
+    }),
+    Column::plain("Owner", |row, _| Cell::text(&row.partner)),
+    Column::outside("Name", |row, _| Cell::maybe(row.name.as_ref())),
+    Column::plain("At", |row, _| Cell::text(&row.account)),
+    Column::plain("State", |row, _| on(row.enabled)),
+    Column::money("Balance", |row, at| at.amount(row.balance, row.currency)),
+    Column::money("Reserved", |row, at| at.amount(row.reserved, row.currency)),
+    Column::money("Available", |row, at| at.amount(row.available, row.currency)),
+    Column::plain("Told by", |row, _| Cell::text(told_by(&row.balance_source))),
+    Column::plain("Synced", |row, _| Cell::maybe_moment(row.synced_at)),
+    Column::outside("What went wrong", |row, _| Cell::maybe(row.sync_error.as_ref())),
+];
+
+/// An amount of a route, in the currency of its service.
+fn of_service(row: &RouteLine, amount: Option<Decimal>, at: At<'_>) -> Cell {
+    match (amount, row.service_currency) {
+        (Some(amount), Some(currency)) => at.amount(amount, currency),
+        (Some(amount), None) => Cell::text(amount.to_string()),
+        (None, _) => Cell::Empty,
+    }
 }
 
-fn routes(rows: &[RouteLine], assets: &Assets) -> Table {
-    let row = |row: &RouteLine| {
-        let money = |amount: Option<rust_decimal::Decimal>| match (amount, row.service_currency) {
-            (Some(amount), Some(currency)) => Cell::amount(amount, currency, assets),
-            (Some(amount), None) => Cell::text(amount.to_string()),
-            (None, _) => Cell::Empty,
-        };
-        [
-            Cell::text(&row.code),
-            Cell::text(&row.partner),
-            Cell::maybe(row.name.as_ref()),
-            Cell::text(&row.service),
-            Cell::text(format!("{} at {}", row.deposit, row.account)),
-            on(row.enabled),
-            money(row.amount_min),
-            money(row.amount_max),
-            Cell::text(format!("{}\u{a0}%", row.cost_percent.normalize())),
-            money(Some(row.cost_fixed)),
-            Cell::text(row.weight.to_string()),
-        ]
-    };
-    let columns = [
-        ("Route", Kind::Plain),
-        ("Owner", Kind::Plain),
-        ("Name", Kind::Outside),
-        ("Service", Kind::Plain),
-        ("Pays from", Kind::Plain),
-        ("State", Kind::Plain),
-        ("Least", Kind::Money),
-        ("Most", Kind::Money),
-        ("Costs of the amount", Kind::Number),
-        ("Costs besides", Kind::Money),
-        ("Weight", Kind::Number),
-    ];
-    Table::new(columns, rows.iter().map(row).collect())
-}
+const ROUTES: &[Column<RouteLine>] = &[
+    Column::plain("Route", |row, _| Cell::text(&row.code)),
+    Column::plain("Owner", |row, _| Cell::text(&row.partner)),
+    Column::outside("Name", |row, _| Cell::maybe(row.name.as_ref())),
+    Column::plain("Service", |row, _| Cell::text(&row.service)),
+    Column::plain("Pays from", |row, _| Cell::text(format!("{} at {}", row.deposit, row.account))),
+    Column::plain("State", |row, _| on(row.enabled)),
+    Column::money("Least", |row, at| of_service(row, row.amount_min, at)),
+    Column::money("Most", |row, at| of_service(row, row.amount_max, at)),
+    Column::number("Costs of the amount", |row, _| Cell::text(format!("{}\u{a0}%", row.cost_percent.normalize()))),
+    Column::money("Costs besides", |row, at| of_service(row, Some(row.cost_fixed), at)),
+    Column::number("Weight", |row, _| Cell::text(row.weight.to_string())),
+];
 
-fn points(rows: &[PointLine]) -> Table {
-    let row = |row: &PointLine| {
+const POINTS: &[Column<PointLine>] = &[
+    Column::plain("Point", |row, _| Cell::text(&row.code)),
+    Column::plain("Partner", |row, _| Cell::text(&row.partner)),
+    Column::outside("Name", |row, _| Cell::text(&row.name)),
+    Column::plain("Currencies", |row, _| {
         let currencies: Vec<String> = row.currencies.iter().map(ToString::to_string).collect();
-        [
-            Cell::text(&row.code),
-            Cell::text(&row.partner),
-            Cell::text(&row.name),
-            Cell::text(currencies.join(", ")),
-            on(row.enabled),
-            Cell::text(words::funding(row.funding)),
-            Cell::maybe(row.payout_scheme.as_ref()),
-            Cell::maybe(row.exchange_scheme.as_ref()),
-            Cell::maybe(row.callback_url.as_ref()),
-        ]
-    };
-    let columns = [
-        ("Point", Kind::Plain),
-        ("Partner", Kind::Plain),
-        ("Name", Kind::Outside),
-        ("Currencies", Kind::Plain),
-        ("State", Kind::Plain),
-        ("Paid from", Kind::Plain),
-        ("Payout scheme", Kind::Plain),
-        ("Exchange-rate scheme", Kind::Plain),
-        ("Calls back", Kind::Outside),
-    ];
-    Table::new(columns, rows.iter().map(row).collect())
-}
+        Cell::text(currencies.join(", "))
+    }),
+    Column::plain("State", |row, _| on(row.enabled)),
+    Column::plain("Paid from", |row, _| Cell::text(words::funding(row.funding))),
+    Column::plain("Payout scheme", |row, _| Cell::maybe(row.payout_scheme.as_ref())),
+    Column::plain("Exchange-rate scheme", |row, _| Cell::maybe(row.exchange_scheme.as_ref())),
+    Column::outside("Calls back", |row, _| Cell::maybe(row.callback_url.as_ref())),
+];
 
-/// One of the page's tables as a file.
-macro_rules! file_of {
-    ($name:ident, $path:literal, |$read:ident, $assets:ident| $table:expr) => {
-        #[derive(Debug, Default, Deserialize)]
-        pub struct $name {}
-
-        impl Lists for $name {
-            const SECTION: Section = Section::Accounts;
-            const PATH: &'static str = $path;
-            const READS: Role = Role::Viewer;
-
-            fn after(&self) -> Option<&str> {
-                None
-            }
-
-            fn set_after(&mut self, _: String) {}
-
-            async fn read(&self, desk: &Desk, mode: Mode, _: usize) -> Result<Listed, PageError> {
-                let ($read, $assets) = (desk.accounts(mode).await?, desk.assets());
-                Ok(Listed {
-                    title: $path,
-                    intro: None,
-                    form: Form::default(),
-                    caption: "",
-                    table: $table,
-                    next: None,
-                    nothing: Nothing { yet: String::new(), fits: String::new() },
-                })
-            }
-        }
-    };
-}
-
-file_of!(ProviderAccounts, "provider-accounts", |read, _assets| accounts(&read.accounts));
-file_of!(DepositAccounts, "deposit-accounts", |read, assets| deposits(&read.deposits, assets));
-file_of!(Routes, "routes", |read, assets| routes(&read.routes, assets));
-file_of!(Points, "points", |read, _assets| points(&read.points));
+file_of!(ProviderAccounts, Accounts, "provider-accounts", AccountRow, ACCOUNTS, |desk, mode| {
+    desk.accounts(mode).await?.accounts
+});
+file_of!(DepositAccounts, Accounts, "deposit-accounts", DepositLine, DEPOSITS, |desk, mode| {
+    desk.accounts(mode).await?.deposits
+});
+file_of!(Routes, Accounts, "routes", RouteLine, ROUTES, |desk, mode| desk.accounts(mode).await?.routes);
+file_of!(Points, Accounts, "points", PointLine, POINTS, |desk, mode| desk.accounts(mode).await?.points);

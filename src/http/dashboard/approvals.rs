@@ -7,35 +7,120 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use askama::Template;
 use serde::Deserialize;
 
+use super::cell::{At, Cell, Column, Table};
 use super::error::PageError;
+use super::form;
 use super::frame::{Frame, Section, served};
+use super::list::{Lines, List, Order, Said, Source};
 use super::parts::{Badge, Moment, Tone, html, outside, raw};
-use super::query::{after_text, parse_after};
+use super::query::parse_after;
 use super::schemes::drafted::Drafted;
 use super::visitor::{Visitor, check_form, whence};
 use crate::domain::ids::{ApprovalId, Mode};
-use crate::staff::approvals::{Approval, ApprovalError, SettleError, settles};
+use crate::staff::approvals::{Approval, ApprovalError, SettleError};
 use crate::staff::desk::Desk;
 use crate::staff::moderation::{DECIDES, Waits, may_decide};
 
 #[derive(Debug, Default, Deserialize)]
 pub struct Query {
-    after: Option<String>,
     asked: Option<String>,
 }
 
-#[derive(Template)]
-#[template(path = "approvals.html", config = "web/askama.toml")]
-struct ListPage {
-    frame: Frame,
-    waiting: Vec<LineView>,
-    decided: Vec<LineView>,
-    next: Option<String>,
-    is_first: bool,
+/// What waits, and below it what is over.
+pub struct Approvals;
+
+const fn what() -> Column<Approval> {
+    Column::plain("What", |line, at| Cell::link(at.href(format_args!("approvals/{}", line.id)), action(line)))
+}
+
+const fn of() -> Column<Approval> {
+    Column::outside("Of", |line, _| Cell::text(&line.object))
+}
+
+const fn partner() -> Column<Approval> {
+    Column::plain("Partner", |line, _| Cell::text(&line.partner))
+}
+
+const fn asked_by() -> Column<Approval> {
+    Column::outside("Asked by", |line, _| Cell::text(&line.asked_by))
+}
+
+const fn asked_at() -> Column<Approval> {
+    Column::plain("At", |line, _| Cell::moment(line.asked_at))
+}
+
+/// Those that are over.
+const DECIDED: &[Column<Approval>] = &[
+    what(),
+    of(),
+    partner(),
+    asked_by(),
+    asked_at(),
+    Column::plain("Ended", |line, _| Cell::Badge(status(line))),
+    Column::outside("By", |line, _| Cell::maybe(line.decided_by.as_ref())),
+];
+
+impl List for Approvals {
+    type Line = Approval;
+    type Search = ();
+    const SECTION: Section = Section::Approvals;
+    const PATH: &'static str = "approvals";
+    const SAID: Said = Said {
+        title: "Approvals",
+        intro: Some("Changes that wait for somebody else than whoever asked, oldest first."),
+        caption: "Waiting",
+        order: Order::OldestFirst,
+        nothing_yet: "No change waits for a second person in {mode} mode.",
+        nothing_fits: "",
+    };
+    const COLUMNS: &'static [Column<Approval>] = &[
+        what(),
+        of(),
+        partner(),
+        asked_by(),
+        asked_at(),
+        Column::plain("Ends", |line, _| Cell::moment(line.expires_at)),
+    ];
+
+    async fn search(_: &Source, _: Mode, _: &mut form::Form) -> Result<(), PageError> {
+        Ok(())
+    }
+
+    async fn lines(
+        source: &Source,
+        mode: Mode,
+        (): &(),
+        after: Option<&str>,
+        lines_max: usize,
+    ) -> Result<Lines<Approval>, PageError> {
+        Ok(source.desk.waiting_approvals(mode, parse_after(after)?, lines_max).await?.into())
+    }
+
+    async fn besides(source: &Source, mode: Mode) -> Result<Option<(&'static str, Table)>, PageError> {
+        let decided = source.desk.decided_approvals(mode).await?;
+        let at = At { mode, assets: source.desk.assets() };
+        Ok(Some(("Asked last and over", Table::of(DECIDED, &decided, at))))
+    }
+}
+
+/// `moderation.decide` as `Moderation decide`.
+fn action(approval: &Approval) -> String {
+    let text = approval.action.replace(['.', '_'], " ");
+    let mut letters = text.chars();
+    letters.next().into_iter().flat_map(char::to_uppercase).chain(letters).collect()
+}
+
+fn status(approval: &Approval) -> Badge {
+    match approval.status.as_str() {
+        "open" => Badge::new(Tone::Open, "Waits"),
+        "applied" => Badge::new(Tone::Good, "Approved and made"),
+        "declined" => Badge::new(Tone::Bad, "Declined"),
+        "stale" => Badge::new(Tone::Bad, "Couldn't be made any more"),
+        _ => Badge::new(Tone::Neutral, "Expired"),
+    }
 }
 
 struct LineView {
-    href: String,
     action: String,
     object: String,
     partner: String,
@@ -44,6 +129,21 @@ struct LineView {
     expires_at: Moment,
     status: Badge,
     decided_by: Option<String>,
+}
+
+impl LineView {
+    fn of(approval: &Approval) -> Self {
+        Self {
+            action: action(approval),
+            object: outside(&approval.object),
+            partner: approval.partner.clone(),
+            asked_by: outside(&approval.asked_by),
+            asked_at: Moment::of(approval.asked_at),
+            expires_at: Moment::of(approval.expires_at),
+            status: status(approval),
+            decided_by: approval.decided_by.as_deref().map(outside),
+        }
+    }
 }
 
 #[derive(Template)]
@@ -87,47 +187,6 @@ pub fn to_waiting(mode: Mode, waits: &Waits) -> HttpResponse {
     HttpResponse::SeeOther().insert_header((LOCATION, location)).finish()
 }
 
-pub async fn page(
-    visitor: Visitor,
-    desk: web::Data<Desk>,
-    mode: web::Path<String>,
-    query: web::Query<Query>,
-) -> Result<HttpResponse, PageError> {
-    let mode = served(&desk, &mode)?;
-    let after = parse_after(query.after.as_deref())?;
-    let is_first = after.is_none();
-    let (found, decided) = desk.approvals(mode, after).await?;
-    let page = ListPage {
-        frame: Frame::new(&visitor, &desk, mode, Section::Approvals),
-        waiting: found.lines.iter().map(line).collect(),
-        decided: decided.iter().map(line).collect(),
-        next: found.next.as_ref().map(after_text),
-        is_first,
-    };
-    Ok(html(HttpResponse::Ok(), &page)?)
-}
-
-fn line(approval: &Approval) -> LineView {
-    let status = match approval.status.as_str() {
-        "open" => Badge::new(Tone::Open, "Waits"),
-        "applied" => Badge::new(Tone::Good, "Approved and made"),
-        "declined" => Badge::new(Tone::Bad, "Declined"),
-        "stale" => Badge::new(Tone::Bad, "Couldn't be made any more"),
-        _ => Badge::new(Tone::Neutral, "Expired"),
-    };
-    LineView {
-        href: format!("/dashboard/{}/approvals/{}", approval.mode, approval.id),
-        action: approval.action.replace(['.', '_'], " "),
-        object: outside(&approval.object),
-        partner: approval.partner.clone(),
-        asked_by: outside(&approval.asked_by),
-        asked_at: Moment::of(approval.asked_at),
-        expires_at: Moment::of(approval.expires_at),
-        status,
-        decided_by: approval.decided_by.as_deref().map(outside),
-    }
-}
-
 pub async fn one(
     visitor: Visitor,
     desk: web::Data<Desk>,
@@ -152,7 +211,7 @@ async fn answer(
     status: StatusCode,
 ) -> Result<HttpResponse, PageError> {
     let page = desk.approval(mode, id).await?.ok_or(PageError::NotFound)?;
-    let (approval, told, least) = (&page.approval, &page.told, settles(&page));
+    let (approval, told, least) = (&page.approval, &page.told, page.least);
     let scheme = match &page.scheme {
         Some(drafted) => Some(Drafted::of(desk, (mode, &approval.partner), drafted, approval.status == "open").await?),
         None => None,
@@ -167,7 +226,7 @@ async fn answer(
     });
     let view = View {
         frame: Frame::new(visitor, desk, mode, Section::Approvals),
-        line: line(approval),
+        line: LineView::of(approval),
         asked_origin: approval.asked_origin.as_deref().map(outside),
         before: told.before.as_ref().map(raw),
         after: told.after.as_ref().map(raw),

@@ -1,13 +1,13 @@
 //! The audit trail: who changed what, when, from where, before and after; and the check that nobody changed the trail itself.
 
 use actix_web::{HttpResponse, web};
-use serde::Deserialize;
 
-use super::cell::{Cell, Kind, Table};
+use super::cell::{Cell, Column, Kind, Table};
 use super::detail::Detail;
 use super::error::PageError;
+use super::form::Form;
 use super::frame::{Frame, Section, served};
-use super::list::{Form, Listed, Lists, Nothing};
+use super::list::{Lines, List, Order, Said, Source};
 use super::parts::html;
 use super::visitor::Visitor;
 use crate::config::gateway::HOUSE;
@@ -17,74 +17,58 @@ use crate::staff::books::{TRAIL_ROWS_MAX, TrailLine};
 use crate::staff::desk::Desk;
 use crate::staff::manage::MANAGES;
 
-#[derive(Debug, Default, Deserialize)]
-pub struct Query {
-    partner: Option<String>,
-    after: Option<String>,
-}
+pub struct Audit;
 
-impl Lists for Query {
+impl List for Audit {
+    type Line = TrailLine;
+    /// Whose trail.
+    type Search = String;
     const SECTION: Section = Section::Audit;
     const PATH: &'static str = "audit";
     const READS: Role = MANAGES;
+    const SAID: Said = Said {
+        title: "Audit",
+        intro: Some("What staff, keys and commands changed, each row chained to the one before it."),
+        caption: "Newest first",
+        order: Order::NewestFirst,
+        nothing_yet: "The house's trail has no row in {mode} mode yet.",
+        nothing_fits: "This partner's trail has no row in {mode} mode.",
+    };
+    const COLUMNS: &'static [Column<TrailLine>] = &[
+        Column::plain("Row", |line, _| Cell::text(line.seq.to_string())),
+        Column::plain("At", |line, _| Cell::moment(line.at)),
+        Column::outside("Who", |line, _| Cell::text(&line.actor)),
+        Column::plain("From", |line, _| Cell::maybe(line.origin.as_ref())),
+        Column::plain("What", |line, _| Cell::text(&line.action)),
+        Column::outside("Of", |line, _| Cell::code(&line.object)),
+        Column::plain("Result", |line, _| Cell::text(&line.result)),
+        Column::plain("Before", |line, _| {
+            line.before.as_ref().map_or(Cell::Empty, |before| Cell::data("Before", before))
+        }),
+        Column::plain("After", |line, _| line.after.as_ref().map_or(Cell::Empty, |after| Cell::data("After", after))),
+    ];
 
-    fn after(&self) -> Option<&str> {
-        self.after.as_deref()
+    async fn search(source: &Source, _: Mode, form: &mut Form) -> Result<String, PageError> {
+        let partners = source.desk.partners().await?.into_iter().map(|partner| partner.code);
+        let each = partners.filter(|code| code != HOUSE).map(|code| (code.clone(), code.clone(), code));
+        let house = (String::new(), "The house".to_owned(), HOUSE.to_owned());
+        form.choice("partner", "Whose", std::iter::once(house).chain(each))
     }
 
-    fn set_after(&mut self, after: String) {
-        self.after = Some(after);
+    async fn lines(
+        source: &Source,
+        mode: Mode,
+        partner: &String,
+        after: Option<&str>,
+        lines_max: usize,
+    ) -> Result<Lines<TrailLine>, PageError> {
+        let before = after.map(str::parse::<i64>).transpose().map_err(|_| PageError::NotFound)?;
+        let (lines, next) = source.desk.trail(mode, partner, before, lines_max).await?;
+        Ok(Lines { lines, next: next.map(|seq| seq.to_string()) })
     }
 
-    async fn read(&self, desk: &Desk, mode: Mode, lines_max: usize) -> Result<Listed, PageError> {
-        let before = match self.after().filter(|after| !after.is_empty()) {
-            Some(after) => Some(after.parse::<i64>().map_err(|_| PageError::NotFound)?),
-            None => None,
-        };
-        let partners = desk.partners().await?;
-        let options = std::iter::once((String::new(), "The house".to_owned())).chain(
-            partners.iter().filter(|partner| partner.code != HOUSE).map(|one| (one.code.clone(), one.code.clone())),
-        );
-        let mut form = Form::default();
-        let partner = form.choice("partner", "Whose", options.collect(), self.partner.as_deref())?;
-        let partner = if partner.is_empty() { HOUSE } else { partner.as_str() };
-        let (lines, next) = desk.trail(mode, partner, before, lines_max).await?;
-        let row = |line: &TrailLine| {
-            [
-                Cell::text(line.seq.to_string()),
-                Cell::moment(line.at),
-                Cell::text(&line.actor),
-                Cell::maybe(line.origin.as_ref()),
-                Cell::text(&line.action),
-                Cell::code(&line.object),
-                Cell::text(&line.result),
-                line.before.as_ref().map_or(Cell::Empty, |before| Cell::data("Before", before)),
-                line.after.as_ref().map_or(Cell::Empty, |after| Cell::data("After", after)),
-            ]
-        };
-        let columns = [
-            ("Row", Kind::Plain),
-            ("At", Kind::Plain),
-            ("Who", Kind::Outside),
-            ("From", Kind::Plain),
-            ("What", Kind::Plain),
-            ("Of", Kind::Outside),
-            ("Result", Kind::Plain),
-            ("Before", Kind::Plain),
-            ("After", Kind::Plain),
-        ];
-        Ok(Listed {
-            title: "Audit",
-            intro: Some("What staff, keys and commands changed, each row chained to the one before it."),
-            form,
-            caption: "Newest first",
-            table: Table::new(columns, lines.iter().map(row).collect()),
-            next: next.map(|seq| seq.to_string()),
-            nothing: Nothing {
-                yet: format!("The house's trail has no row in {mode} mode yet."),
-                fits: format!("This partner's trail has no row in {mode} mode."),
-            },
-        })
+    fn make(frame: &Frame) -> Option<(String, &'static str)> {
+        Some((format!("/dashboard/{}/audit/check", frame.mode), "Check that nobody changed the trail"))
     }
 }
 

@@ -10,6 +10,7 @@ use rust_decimal::Decimal;
 
 use super::parts::{Amount, Badge, CardPart, Moment, outside};
 use crate::domain::asset::{AssetCode, Assets};
+use crate::domain::ids::Mode;
 
 #[derive(Clone, Template)]
 #[template(path = "parts/link.html", config = "web/askama.toml")]
@@ -167,13 +168,60 @@ pub enum Kind {
     Money,
 }
 
+/// Where cells stand: what their links and amounts are made by.
+#[derive(Clone, Copy)]
+pub struct At<'a> {
+    pub mode: Mode,
+    pub assets: &'a Assets,
+}
+
+impl At<'_> {
+    /// The address of a page under the mode.
+    pub fn href(&self, rest: fmt::Arguments<'_>) -> String {
+        format!("/dashboard/{}/{rest}", self.mode)
+    }
+
+    pub fn amount(&self, amount: Decimal, currency: AssetCode) -> Cell {
+        Cell::amount(amount, currency, self.assets)
+    }
+}
+
+/// A column of things of one kind: its name, and what stands in it for each.
+pub struct Column<L> {
+    head: Head,
+    cell: fn(&L, At<'_>) -> Cell,
+}
+
+impl<L> Column<L> {
+    pub const fn new(label: &'static str, kind: Kind, cell: fn(&L, At<'_>) -> Cell) -> Self {
+        Self { head: Head { label, kind }, cell }
+    }
+
+    pub const fn plain(label: &'static str, cell: fn(&L, At<'_>) -> Cell) -> Self {
+        Self::new(label, Kind::Plain, cell)
+    }
+
+    pub const fn outside(label: &'static str, cell: fn(&L, At<'_>) -> Cell) -> Self {
+        Self::new(label, Kind::Outside, cell)
+    }
+
+    pub const fn number(label: &'static str, cell: fn(&L, At<'_>) -> Cell) -> Self {
+        Self::new(label, Kind::Number, cell)
+    }
+
+    pub const fn money(label: &'static str, cell: fn(&L, At<'_>) -> Cell) -> Self {
+        Self::new(label, Kind::Money, cell)
+    }
+}
+
+/// What stands above a column.
 #[derive(Clone, Copy, Debug)]
-pub struct Column {
+pub struct Head {
     pub label: &'static str,
     pub kind: Kind,
 }
 
-impl Column {
+impl Head {
     pub fn class(&self) -> &'static str {
         match self.kind {
             Kind::Plain => "",
@@ -186,24 +234,30 @@ impl Column {
 /// Rows under the names of their columns.
 #[derive(Clone, Default)]
 pub struct Table {
-    pub columns: Vec<Column>,
+    pub columns: Vec<Head>,
     pub rows: Vec<Vec<Cell>>,
 }
 
 impl Table {
     pub fn new<const N: usize>(columns: [(&'static str, Kind); N], rows: Vec<[Cell; N]>) -> Self {
-        let columns = columns.map(|(label, kind)| Column { label, kind }).to_vec();
+        let columns = columns.map(|(label, kind)| Head { label, kind }).to_vec();
         Self { columns, rows: rows.into_iter().map(Vec::from).collect() }
     }
 
+    /// Things under each other.
+    pub fn of<L>(columns: &[Column<L>], lines: &[L], at: At<'_>) -> Self {
+        let row = |line: &L| columns.iter().map(|column| (column.cell)(line, at)).collect();
+        Self { columns: columns.iter().map(|column| column.head).collect(), rows: lines.iter().map(row).collect() }
+    }
+
     /// The first cell of each row names it; the others stand beside their columns.
-    pub fn lines(&self) -> impl Iterator<Item = impl Iterator<Item = (&Column, &Cell)>> {
+    pub fn lines(&self) -> impl Iterator<Item = impl Iterator<Item = (&Head, &Cell)>> {
         self.rows.iter().map(move |row| self.columns.iter().zip(row))
     }
 
     /// The names of a file's columns.
     pub fn file_header(&self) -> Vec<String> {
-        let names = |column: &Column| {
+        let names = |column: &Head| {
             let currency = (column.kind == Kind::Money).then(|| format!("{} currency", column.label));
             std::iter::once(column.label.to_owned()).chain(currency)
         };
@@ -212,7 +266,7 @@ impl Table {
 
     pub fn file_rows(&self) -> impl Iterator<Item = Vec<String>> {
         self.lines().map(|row| {
-            let fields = |(column, cell): (&Column, &Cell)| {
+            let fields = |(column, cell): (&Head, &Cell)| {
                 let currency = (column.kind == Kind::Money).then(|| cell.currency().to_owned());
                 std::iter::once(cell.plain()).chain(currency)
             };

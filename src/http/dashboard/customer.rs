@@ -4,7 +4,7 @@ use actix_web::http::header::LOCATION;
 use actix_web::{HttpRequest, HttpResponse, web};
 use serde::Deserialize;
 
-use super::cell::{Cell, Kind, Table};
+use super::cell::{At, Cell, Kind, Table};
 use super::detail::{Action, Body, Detail};
 use super::error::PageError;
 use super::frame::{Frame, Section, served};
@@ -152,7 +152,7 @@ fn view(frame: Frame, partner: &str, read: &CustomerPage, assets: &Assets) -> De
     let empty = "Neither the customer nor one of their cards is on the block list.";
     page.table("blocks", "Block list", "What stands", Table::new(columns, blocks.collect()), empty);
     let empty = "This customer never asked for an offer.";
-    page.table("offers", "Offers", "The newest", offers::table(&read.offers, mode, assets), empty);
+    page.table("offers", "Offers", "The newest", Table::of(offers::COLUMNS, &read.offers, At { mode, assets }), empty);
     let entries = read.entries.lines.iter().map(|line| {
         [
             Cell::text(words::entry(&line.kind)),

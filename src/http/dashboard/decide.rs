@@ -5,7 +5,9 @@ use actix_web::http::StatusCode;
 use actix_web::http::header::LOCATION;
 use actix_web::{HttpRequest, HttpResponse, web};
 use rust_decimal::Decimal;
+use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
+use zeroize::Zeroize;
 
 use super::approvals;
 use super::error::PageError;
@@ -19,6 +21,7 @@ use crate::staff::desk::{Desk, RequestPage};
 use crate::staff::moderation::{
     Choice, DecideError, Decision, DecisionKind, Possibility, ProviderIds, Word, WordError, may_decide,
 };
+use crate::staff::{Staff, StaffError};
 
 /// What was typed. All of it is text: what can't be read is told, not refused as a form.
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -34,6 +37,25 @@ pub struct Typed {
     original_id: String,
     rrn: String,
     arn: String,
+    /// A password or a code, where it is asked for.
+    proof: Proof,
+}
+
+/// What proves who somebody is. It is wiped, and never shown or told.
+#[derive(Clone, Default, Deserialize)]
+#[serde(transparent)]
+struct Proof(String);
+
+impl Drop for Proof {
+    fn drop(&mut self) {
+        self.0.zeroize();
+    }
+}
+
+impl std::fmt::Debug for Proof {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Proof(redacted)")
+    }
 }
 
 /// The part of a request's page on which it is decided.
@@ -44,6 +66,8 @@ pub struct DecideForm {
     /// Why this visitor can't decide.
     pub why_not: Option<String>,
     pub marks_payout: bool,
+    /// What is asked for before a payout is marked; `None`: it was given lately.
+    pub proof: Option<&'static str>,
     pub typed: Typed,
     pub problem: Option<String>,
 }
@@ -108,6 +132,7 @@ impl Typed {
 /// The form for what waits of a request; `None`: nothing does.
 pub fn form(
     visitor: &Visitor,
+    desk: &Desk,
     partner: &str,
     read: &RequestPage,
     typed: Typed,
@@ -119,13 +144,17 @@ pub fn form(
     if !is_waiting && problem.is_none() {
         return None;
     }
-    let role = visitor.0.owner.role;
+    let owner = &visitor.0.owner;
+    let role = owner.role;
+    let marks_payout = options.options.iter().any(is_about_payout);
+    let asked = if owner.has_totp { "A code of your authenticator app" } else { "Your password" };
     Some(DecideForm {
         action: format!("/dashboard/{}/requests/{partner}/{}/decide", request.mode, request.id),
         seen: options.seen,
         options: options.options.iter().map(|option| option_view(option, read, &typed)).collect(),
         why_not: (!may_decide(role)).then(|| format!("You are signed in as {role}: an operator or an admin decides.")),
-        marks_payout: options.options.iter().any(is_about_payout),
+        marks_payout,
+        proof: (marks_payout && !desk.has_proved(owner)).then_some(asked),
         typed,
         problem,
     })
@@ -160,8 +189,8 @@ fn option_view(option: &Possibility, read: &RequestPage, typed: &Typed) -> Optio
 }
 
 pub async fn submit(
-    visitor: Visitor,
-    desk: web::Data<Desk>,
+    mut visitor: Visitor,
+    (desk, staff): (web::Data<Desk>, web::Data<Staff>),
     http: HttpRequest,
     path: web::Path<(String, String, String)>,
     typed: web::Form<Typed>,
@@ -188,7 +217,19 @@ pub async fn submit(
         reason: typed.reason.clone(),
         evidence: typed.evidence.clone(),
     };
-    let origin = whence(&http).origin();
+    let from = whence(&http);
+    let proof = SecretString::from(typed.proof.0.clone());
+    if !proof.expose_secret().is_empty() && !desk.has_proved(&visitor.0.owner) {
+        match staff.prove_again(visitor.0.clone(), &proof, &from).await {
+            Ok(signed_in) => visitor = Visitor(signed_in),
+            Err(StaffError::Refused | StaffError::WrongCode) => {
+                let problem = "That isn't it, or it was wrong too often.".to_owned();
+                return request::answer(&visitor, &desk, &partner, &read, typed, problem, StatusCode::FORBIDDEN);
+            }
+            Err(error) => return Err(error.into()),
+        }
+    }
+    let origin = from.origin();
     let error = match desk.decide(&visitor.0.owner, origin, &decision).await {
         Ok(Word::Done(decided)) => {
             let done = if decided.is_repeat { "repeated" } else { "decided" };
@@ -207,7 +248,7 @@ pub async fn submit(
 /// How a refusal is told; a failure of ours is a page of its own.
 pub fn refusal(error: WordError) -> Result<(StatusCode, String), PageError> {
     let status = match &error {
-        WordError::Role => StatusCode::FORBIDDEN,
+        WordError::Role | WordError::NotProved => StatusCode::FORBIDDEN,
         WordError::Decision(DecideError::Failed(_))
         | WordError::Case(crate::gateway::cases::CaseRefusal::Gateway(_)) => {
             return Err(PageError::from(error));

@@ -3,6 +3,7 @@
 use askama::Template;
 
 use super::cell::{Cell, Table};
+use super::chart::Chart;
 use super::frame::Frame;
 use super::parts::{Badge, Moment};
 
@@ -43,6 +44,7 @@ pub enum Body {
     Table { caption: String, table: Table, empty: String },
     Story(Vec<Happened>),
     Action(Action),
+    Charts(Vec<Chart>),
 }
 
 /// Something that happened, in words.

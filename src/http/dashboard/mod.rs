@@ -15,6 +15,7 @@ mod accounts;
 mod approvals;
 mod assets;
 mod audit;
+mod balances;
 mod case;
 mod cell;
 mod chart;
@@ -25,6 +26,7 @@ mod customers;
 mod decide;
 mod detail;
 mod error;
+mod form;
 mod frame;
 mod key;
 mod keys;
@@ -37,6 +39,7 @@ mod overview;
 mod parts;
 mod payout;
 mod payouts;
+mod person;
 mod query;
 mod rates;
 mod request;
@@ -49,6 +52,7 @@ mod story;
 mod switch;
 mod visitor;
 mod words;
+mod zone;
 
 use actix_web::body::MessageBody;
 use actix_web::dev::{Response, ServiceRequest, ServiceResponse};
@@ -59,6 +63,7 @@ use actix_web::{Error, HttpResponse, Route, web};
 use crate::domain::staff::Role;
 use crate::staff::manage::{KEEPS_KEYS, MANAGES};
 use crate::staff::moderation::DECIDES;
+use crate::staff::people::KEEPS_STAFF;
 use crate::staff::schemes::ROUTES;
 pub use error::PageError;
 
@@ -128,7 +133,7 @@ pub fn addresses() -> Vec<Address> {
 fn table() -> Vec<(Address, Route)> {
     use Access::{Anybody, Staff};
     let (view, decide, route_it) = (Staff(Role::Viewer), Staff(DECIDES), Staff(ROUTES));
-    let (manage, keep_keys) = (Staff(MANAGES), Staff(KEEPS_KEYS));
+    let (manage, keep_keys, keep_staff) = (Staff(MANAGES), Staff(KEEPS_KEYS), Staff(KEEPS_STAFF));
     let get = |path, access, route: Route| (Address { method: Method::GET, path, access }, route.method(Method::GET));
     let post =
         |path, access, route: Route| (Address { method: Method::POST, path, access }, route.method(Method::POST));
@@ -144,6 +149,7 @@ fn table() -> Vec<(Address, Route)> {
         post("/sign-in/code", Anybody, web::to(sign_in::code_submit)),
         post("/sign-out", view, web::to(sign_in::sign_out)),
         get("/account", view, web::to(account::page)),
+        post("/account/zone", view, web::to(account::zone_submit)),
         post("/account/sessions/end", view, web::to(account::end_sessions)),
         get("/account/password", view, web::to(account::password_page)),
         post("/account/password", view, web::to(account::password_submit)),
@@ -152,7 +158,8 @@ fn table() -> Vec<(Address, Route)> {
         post("/account/totp/offer", view, web::to(account::totp_offer)),
         get("/{mode}", view, web::to(overview::page)),
         get("/{mode}/live", view, web::to(live::events)),
-        get("/{mode}/schemes", view, web::to(schemes::list::page)),
+        get("/{mode}/schemes", view, web::to(list::page::<schemes::list::Schemes>)),
+        get("/{mode}/schemes.csv", view, web::to(list::file::<schemes::list::Schemes>)),
         get("/{mode}/schemes/new", route_it, web::to(schemes::new::page)),
         post("/{mode}/schemes/new", route_it, web::to(schemes::new::submit)),
         get("/{mode}/schemes/{partner}/{id}", view, web::to(schemes::one::page)),
@@ -161,42 +168,50 @@ fn table() -> Vec<(Address, Route)> {
         post("/{mode}/schemes/{partner}/{id}/edit", route_it, web::to(schemes::edit::submit)),
         get("/{mode}/search", view, web::to(search::page)),
         post("/{mode}/search", view, web::to(search::submit)),
-        get("/{mode}/offers", view, web::to(list::page::<offers::Query>)),
-        get("/{mode}/offers.csv", view, web::to(list::file::<offers::Query>)),
+        get("/{mode}/offers", view, web::to(list::page::<offers::Offers>)),
+        get("/{mode}/offers.csv", view, web::to(list::file::<offers::Offers>)),
         get("/{mode}/offers/{partner}/{id}", view, web::to(offer::page)),
-        get("/{mode}/requests", view, web::to(list::page::<requests::Query>)),
-        get("/{mode}/requests.csv", view, web::to(list::file::<requests::Query>)),
+        get("/{mode}/requests", view, web::to(list::page::<requests::Requests>)),
+        get("/{mode}/requests.csv", view, web::to(list::file::<requests::Requests>)),
         get("/{mode}/requests/{partner}/{id}", view, web::to(request::page)),
         post("/{mode}/requests/{partner}/{id}/decide", decide, web::to(decide::submit)),
-        get("/{mode}/payouts", view, web::to(list::page::<payouts::Query>)),
-        get("/{mode}/payouts.csv", view, web::to(list::file::<payouts::Query>)),
+        get("/{mode}/payouts", view, web::to(list::page::<payouts::Payouts>)),
+        get("/{mode}/payouts.csv", view, web::to(list::file::<payouts::Payouts>)),
         get("/{mode}/payouts/{partner}/{id}", view, web::to(payout::page)),
-        get("/{mode}/customers", view, web::to(list::page::<customers::Query>)),
-        get("/{mode}/customers.csv", view, web::to(list::file::<customers::Query>)),
+        get("/{mode}/customers", view, web::to(list::page::<customers::Customers>)),
+        get("/{mode}/customers.csv", view, web::to(list::file::<customers::Customers>)),
         get("/{mode}/customers/{partner}/{id}", view, web::to(customer::page)),
         post("/{mode}/customers/{partner}/{id}/block", manage, web::to(customer::block)),
         get("/{mode}/accounts", view, web::to(accounts::page)),
         post("/{mode}/accounts/switch", manage, web::to(switch::submit)),
+        get("/{mode}/balances", view, web::to(list::page::<balances::Balances>)),
+        get("/{mode}/balances.csv", view, web::to(list::file::<balances::Balances>)),
+        get("/{mode}/deposit-accounts/{partner}/{id}", view, web::to(balances::page)),
         get("/{mode}/provider-accounts.csv", view, web::to(list::file::<accounts::ProviderAccounts>)),
         get("/{mode}/deposit-accounts.csv", view, web::to(list::file::<accounts::DepositAccounts>)),
         get("/{mode}/routes.csv", view, web::to(list::file::<accounts::Routes>)),
         get("/{mode}/points.csv", view, web::to(list::file::<accounts::Points>)),
         get("/{mode}/rates", view, web::to(rates::page)),
-        get("/{mode}/rates.csv", view, web::to(list::file::<rates::Query>)),
-        get("/{mode}/keys", keep_keys, web::to(list::page::<keys::Query>)),
-        get("/{mode}/keys.csv", keep_keys, web::to(list::file::<keys::Query>)),
+        get("/{mode}/rates.csv", view, web::to(list::file::<rates::Quotes>)),
+        get("/{mode}/keys", keep_keys, web::to(list::page::<keys::Keys>)),
+        get("/{mode}/keys.csv", keep_keys, web::to(list::file::<keys::Keys>)),
         get("/{mode}/keys/new", keep_keys, web::to(key::form)),
         post("/{mode}/keys/new", keep_keys, web::to(key::make)),
         get("/{mode}/keys/{partner}/{id}", keep_keys, web::to(key::page)),
         post("/{mode}/keys/{partner}/{id}/revoke", keep_keys, web::to(key::revoke)),
-        get("/{mode}/staff", keep_keys, web::to(staff::page)),
-        get("/{mode}/staff.csv", keep_keys, web::to(staff::file)),
-        get("/{mode}/audit", manage, web::to(list::page::<audit::Query>)),
-        get("/{mode}/audit.csv", manage, web::to(list::file::<audit::Query>)),
+        get("/{mode}/staff", keep_staff, web::to(list::page::<staff::Accounts>)),
+        get("/{mode}/staff.csv", keep_staff, web::to(list::file::<staff::Accounts>)),
+        get("/{mode}/staff/new", keep_staff, web::to(person::form)),
+        post("/{mode}/staff/new", keep_staff, web::to(person::invite)),
+        get("/{mode}/staff/{id}", keep_staff, web::to(person::page)),
+        post("/{mode}/staff/{id}/change", keep_staff, web::to(person::change)),
+        get("/{mode}/audit", manage, web::to(list::page::<audit::Audit>)),
+        get("/{mode}/audit.csv", manage, web::to(list::file::<audit::Audit>)),
         get("/{mode}/audit/check", manage, web::to(audit::check)),
         get("/{mode}/moderation", view, web::to(moderation::page)),
-        get("/{mode}/moderation.csv", view, web::to(list::file::<moderation::Query>)),
-        get("/{mode}/approvals", view, web::to(approvals::page)),
+        get("/{mode}/moderation.csv", view, web::to(list::file::<moderation::Waiting>)),
+        get("/{mode}/approvals", view, web::to(list::page::<approvals::Approvals>)),
+        get("/{mode}/approvals.csv", view, web::to(list::file::<approvals::Approvals>)),
         get("/{mode}/approvals/{id}", view, web::to(approvals::one)),
         post("/{mode}/approvals/{id}/decide", decide, web::to(approvals::submit)),
         get("/{mode}/cases/{id}", view, web::to(case::page)),
@@ -210,7 +225,7 @@ async fn keep_own_errors(
     request: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
 ) -> Result<ServiceResponse<impl MessageBody>, Error> {
-    let (request, answer) = next.call(request).await?.into_parts();
+    let (request, answer) = zone::answering(next.call(request)).await?.into_parts();
     Ok(ServiceResponse::new(request, HttpResponse::from(Response::from(answer))))
 }
 

@@ -4,18 +4,18 @@ use actix_web::{HttpResponse, web};
 use askama::Template;
 use serde::Deserialize;
 
-use super::cell::{Cell, Kind, Table};
+use super::cell::{Cell, Column};
 use super::error::PageError;
+use super::form::Form;
 use super::frame::{Frame, Section, served};
-use super::list::{Form, Listed, Lists, Nothing};
+use super::list::{Lines, List, Said, Source};
 use super::parts::{Amount, Badge, Moment, html, outside, raw, span};
 use super::query::{after_text, parse_after};
 use super::visitor::Visitor;
 use super::words;
 use crate::domain::asset::Assets;
 use crate::domain::ids::Mode;
-use crate::domain::staff::Role;
-use crate::staff::desk::{CaseLine, Desk, PAGE_LINES, age};
+use crate::staff::desk::{CaseLine, CaseRequest, Desk, PAGE_LINES, age};
 
 #[derive(Debug, Default, Deserialize)]
 pub struct Query {
@@ -74,52 +74,45 @@ pub async fn page(
 }
 
 /// The same as a file.
-impl Lists for Query {
+pub struct Waiting;
+
+impl List for Waiting {
+    type Line = CaseLine;
+    type Search = ();
     const SECTION: Section = Section::Moderation;
     const PATH: &'static str = "moderation";
-    const READS: Role = Role::Viewer;
+    const SAID: Said = Said::FILE;
+    const COLUMNS: &'static [Column<CaseLine>] = &[
+        Column::plain("What", |case, at| {
+            Cell::link(at.href(format_args!("cases/{}", case.id.simple())), words::case(&case.kind))
+        }),
+        Column::plain("Since", |case, _| Cell::moment(case.opened_at)),
+        Column::outside("Payout request", |case, _| {
+            Cell::maybe(case.request.as_ref().map(|request| &request.reference_id).or(case.subject.as_ref()))
+        }),
+        Column::plain("Partner", |case, _| Cell::text(&case.partner)),
+        Column::plain("Status", |case, _| {
+            let state =
+                |request: &CaseRequest| words::request_state(request.status, request.moderation_reason.as_deref());
+            case.request.as_ref().map_or(Cell::Empty, |request| Cell::Badge(state(request)))
+        }),
+        Column::money("Amount", |case, at| {
+            case.request.as_ref().map_or(Cell::Empty, |request| at.amount(request.amount, request.currency))
+        }),
+    ];
 
-    fn after(&self) -> Option<&str> {
-        self.after.as_deref()
+    async fn search(_: &Source, _: Mode, _: &mut Form) -> Result<(), PageError> {
+        Ok(())
     }
 
-    fn set_after(&mut self, after: String) {
-        self.after = Some(after);
-    }
-
-    async fn read(&self, desk: &Desk, mode: Mode, lines_max: usize) -> Result<Listed, PageError> {
-        let (found, _) = desk.waiting(mode, parse_after(self.after())?, lines_max).await?;
-        let row = |case: &CaseLine| {
-            let href = format!("/dashboard/{mode}/cases/{}", case.id.simple());
-            let request = case.request.as_ref();
-            [
-                Cell::link(href, words::case(&case.kind)),
-                Cell::moment(case.opened_at),
-                Cell::maybe(request.map(|request| &request.reference_id).or(case.subject.as_ref())),
-                Cell::text(&case.partner),
-                request.map_or(Cell::Empty, |request| {
-                    Cell::Badge(words::request_state(request.status, request.moderation_reason.as_deref()))
-                }),
-                request.map_or(Cell::Empty, |request| Cell::amount(request.amount, request.currency, desk.assets())),
-            ]
-        };
-        let columns = [
-            ("What", Kind::Plain),
-            ("Since", Kind::Plain),
-            ("Payout request", Kind::Outside),
-            ("Partner", Kind::Plain),
-            ("Status", Kind::Plain),
-            ("Amount", Kind::Money),
-        ];
-        Ok(Listed {
-            title: "Moderation",
-            intro: None,
-            form: Form::default(),
-            caption: "Open cases",
-            table: Table::new(columns, found.lines.iter().map(row).collect()),
-            next: found.next.as_ref().map(after_text),
-            nothing: Nothing { yet: String::new(), fits: String::new() },
-        })
+    async fn lines(
+        source: &Source,
+        mode: Mode,
+        (): &(),
+        after: Option<&str>,
+        lines_max: usize,
+    ) -> Result<Lines<CaseLine>, PageError> {
+        Ok(source.desk.waiting(mode, parse_after(after)?, lines_max).await?.0.into())
     }
 }
 

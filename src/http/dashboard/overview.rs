@@ -7,15 +7,19 @@ use askama::filters::HtmlSafe;
 use rust_decimal::Decimal;
 use rust_decimal::prelude::ToPrimitive;
 
+use super::balances;
+use super::chart::Chart;
 use super::charts::Charts;
 use super::error::PageError;
 use super::frame::{Frame, Section, served};
 use super::parts::{Amount, Badge, Moment, Tone, html, outside, span};
 use super::visitor::Visitor;
 use super::words;
+use super::zone;
 use crate::domain::asset::Assets;
 use crate::domain::ids::Mode;
 use crate::domain::payout_request::RequestStatus;
+use crate::staff::balances::{History, Reach};
 use crate::staff::desk::{Deposit, Desk, Overview, RateLine, age};
 
 #[derive(Template)]
@@ -48,6 +52,7 @@ struct Changing {
     sources: Vec<SourceView>,
     sources_failing: usize,
     deposits: Vec<DepositView>,
+    balances: Vec<Chart>,
 }
 
 impl HtmlSafe for Changing {}
@@ -81,6 +86,7 @@ struct SourceView {
 }
 
 struct DepositView {
+    href: String,
     owner: String,
     code: String,
     account: String,
@@ -106,7 +112,8 @@ pub async fn page(visitor: Visitor, desk: web::Data<Desk>, mode: web::Path<Strin
     let mode = served(&desk, &mode)?;
     let read = desk.overview(mode).await?;
     let frame = Frame::new(&visitor, &desk, mode, Section::Overview);
-    Ok(html(HttpResponse::Ok(), &OverviewPage { frame, changing: view(mode, &read, desk.assets()) })?)
+    let changing = zone::for_everybody(|| view(mode, &read, desk.assets()));
+    Ok(html(HttpResponse::Ok(), &OverviewPage { frame, changing })?)
 }
 
 /// What changes, rendered for those who watch.
@@ -168,7 +175,8 @@ fn view(mode: Mode, read: &Overview, assets: &Assets) -> Changing {
         rates,
         sources_failing: sources.iter().filter(|source| source.failures > 0).count(),
         sources,
-        deposits: read.deposits.iter().map(|deposit| deposit_view(deposit, assets)).collect(),
+        deposits: read.deposits.iter().map(|deposit| deposit_view(mode, deposit, assets)).collect(),
+        balances: read.histories.iter().map(|(deposit, history)| balance_chart(deposit, history, assets)).collect(),
     }
 }
 
@@ -187,7 +195,12 @@ fn rate_view(rate: &RateLine, read: &Overview) -> RateView {
     }
 }
 
-fn deposit_view(deposit: &Deposit, assets: &Assets) -> DepositView {
+fn balance_chart(deposit: &Deposit, history: &History, assets: &Assets) -> Chart {
+    let title = format!("{} at {}, the last 24 hours", deposit.code, deposit.account);
+    balances::drawn(title, history, Reach::Day, deposit.currency, assets)
+}
+
+fn deposit_view(mode: Mode, deposit: &Deposit, assets: &Assets) -> DepositView {
     let money = |amount| Amount::of(amount, deposit.currency, assets);
     let is_short = deposit.available <= Decimal::ZERO;
     let share =
@@ -195,6 +208,7 @@ fn deposit_view(deposit: &Deposit, assets: &Assets) -> DepositView {
     let percent = share.and_then(|share| share.floor().to_i64()).unwrap_or(0).clamp(0, 100);
     DepositView {
         owner: deposit.owner.clone(),
+        href: format!("/dashboard/{mode}/deposit-accounts/{}/{}", deposit.owner, deposit.id),
         code: deposit.code.clone(),
         account: format!("{} ({})", deposit.account, deposit.provider),
         state: match (deposit.account_enabled, is_short) {

@@ -8,6 +8,7 @@ use askama::filters::HtmlSafe;
 use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
 use rust_decimal::Decimal;
 
+use super::zone;
 use crate::domain::asset::{AssetCode, Assets};
 use crate::domain::card::strike_numbers;
 use crate::domain::money::Money;
@@ -67,12 +68,13 @@ fn grouped(number: &str) -> String {
     shown + rest
 }
 
-/// A point in time, to the second, in UTC.
+/// A point in time, to the second, in UTC, and as its reader's clock has it.
 #[derive(Clone, Template)]
 #[template(path = "parts/moment.html", config = "web/askama.toml")]
 pub struct Moment {
     iso: String,
     shown: String,
+    own: Option<String>,
 }
 impl HtmlSafe for Moment {}
 
@@ -81,6 +83,7 @@ impl Moment {
         Self {
             iso: at.to_rfc3339_opts(SecondsFormat::Micros, true),
             shown: at.format("%Y-%m-%d %H:%M:%S UTC").to_string(),
+            own: zone::own(at),
         }
     }
 }

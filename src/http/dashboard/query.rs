@@ -7,10 +7,9 @@ use chrono::{DateTime, NaiveDate, NaiveDateTime, NaiveTime, Utc};
 use rust_decimal::Decimal;
 
 use super::error::PageError;
-use super::list::{Field, FieldKind, Form};
 use crate::domain::asset::AssetCode;
 use crate::domain::card::strike_numbers;
-use crate::staff::desk::{After, Span};
+use crate::staff::desk::After;
 
 /// The longest text that is looked for, in characters: the longest customer reference.
 const TEXT_CHARS_MAX: usize = 255;
@@ -60,99 +59,6 @@ pub fn typed(text: Option<&str>) -> Typed {
 /// What is said to somebody who typed a card number.
 pub const CARD_NUMBER_TYPED: &str = "This looks like a card number. Never type one here: search by its last four digits, or paste it into the search at the top.";
 
-impl Form {
-    /// A field that holds any text; what was typed, if it can be looked for.
-    pub fn text(&mut self, name: &'static str, label: &'static str, typed_text: Option<&str>) -> Option<String> {
-        let found = match typed(typed_text) {
-            Typed::Nothing => None,
-            Typed::Text(text) => Some(text),
-            Typed::CardNumber => {
-                self.problems.push(CARD_NUMBER_TYPED);
-                None
-            }
-            Typed::TooLong => {
-                self.problems.push("What is looked for has up to 255 characters.");
-                None
-            }
-        };
-        let kind = FieldKind::Text { chars_max: 255 };
-        self.fields.push(Field { name, label, value: found.clone().unwrap_or_default(), kind });
-        found
-    }
-
-    /// A card's last four digits. More of a card is neither looked for nor shown again.
-    pub fn last_four(&mut self, typed_text: Option<&str>) -> Option<String> {
-        let found = match typed(typed_text) {
-            Typed::Nothing => None,
-            Typed::Text(text) if text.len() == 4 && text.bytes().all(|b| b.is_ascii_digit()) => Some(text),
-            Typed::CardNumber => {
-                self.problems.push(CARD_NUMBER_TYPED);
-                None
-            }
-            Typed::Text(_) | Typed::TooLong => {
-                self.problems.push("Of a card, type the last four digits only.");
-                None
-            }
-        };
-        let value = found.clone().unwrap_or_default();
-        let kind = FieldKind::Digits { chars_max: 4 };
-        self.fields.push(Field { name: "last_four", label: "Card's last four", value, kind });
-        found
-    }
-
-    /// An amount, of whatever currency.
-    pub fn amount(&mut self, label: &'static str, typed_text: Option<&str>) -> Option<Decimal> {
-        let text = typed_text.unwrap_or("").trim();
-        let found = parse_amount(text).map(|(amount, _)| amount);
-        if !text.is_empty() && found.is_none() {
-            self.problems.push("An amount is digits, with a decimal point.");
-        }
-        let value = found.map(|amount| amount.to_string()).unwrap_or_default();
-        self.fields.push(Field { name: "amount", label, value, kind: FieldKind::Digits { chars_max: 40 } });
-        found
-    }
-
-    /// The stretch of time that a list is kept to.
-    pub fn span(&mut self, from: Option<&str>, until: Option<&str>) -> Span {
-        let from = self.when("from", "From (UTC)", from, NaiveTime::MIN);
-        let end_of_day = NaiveTime::from_hms_opt(23, 59, 59).unwrap_or(NaiveTime::MIN);
-        Span { from, until: self.when("until", "Until (UTC)", until, end_of_day) }
-    }
-
-    fn when(
-        &mut self,
-        name: &'static str,
-        label: &'static str,
-        typed_text: Option<&str>,
-        of_a_day: NaiveTime,
-    ) -> Option<DateTime<Utc>> {
-        let text = typed_text.unwrap_or("").trim();
-        let found = parse_when(text, of_a_day);
-        if !text.is_empty() && found.is_none() {
-            self.problems.push("A time is a day, or a day and a time, in UTC: 2026-03-14 or 2026-03-14T12:00.");
-        }
-        let value = found.map(|at| at.format("%Y-%m-%dT%H:%M:%S").to_string()).unwrap_or_default();
-        self.fields.push(Field { name, label, value, kind: FieldKind::When });
-        found
-    }
-
-    /// One of several; an unknown key leads nowhere.
-    pub fn choice(
-        &mut self,
-        name: &'static str,
-        label: &'static str,
-        options: Vec<(String, String)>,
-        typed_text: Option<&str>,
-    ) -> Result<String, PageError> {
-        let value = typed_text.unwrap_or("").to_owned();
-        if !options.iter().any(|(key, _)| *key == value) {
-            return Err(PageError::NotFound);
-        }
-        self.fields.push(Field { name, label, value: value.clone(), kind: FieldKind::Choice(options) });
-        Ok(value)
-    }
-}
-
 /// An amount as people say it: `1 000.50`, `1000,50 EUR`. `None`: it is none, or more digits than can be one.
 pub fn parse_amount(text: &str) -> Option<(Decimal, Option<AssetCode>)> {
     let plain: String = text.chars().filter(|c| !c.is_whitespace() && *c != '\'').collect();
@@ -171,7 +77,7 @@ pub fn parse_amount(text: &str) -> Option<(Decimal, Option<AssetCode>)> {
 }
 
 /// A day, or a day and a time, in UTC.
-fn parse_when(text: &str, of_a_day: NaiveTime) -> Option<DateTime<Utc>> {
+pub fn parse_when(text: &str, of_a_day: NaiveTime) -> Option<DateTime<Utc>> {
     let day = || NaiveDate::parse_from_str(text, "%Y-%m-%d").ok().map(|day| day.and_time(of_a_day));
     let minute = || NaiveDateTime::parse_from_str(text, "%Y-%m-%dT%H:%M").ok();
     let second = || NaiveDateTime::parse_from_str(text, "%Y-%m-%dT%H:%M:%S").ok();
@@ -214,16 +120,5 @@ mod tests {
         for none in ["", "EUR", "-1", "0", "1.2.3", "1e5", "abc1def2", "99999999999999999999999999999999"] {
             assert_eq!(amount(none), None, "{none}");
         }
-    }
-
-    #[test]
-    fn a_day_runs_from_its_beginning_to_its_end() {
-        let mut form = Form::default();
-        let span = form.span(Some("2026-03-14"), Some("2026-03-14"));
-        let at = |text: &str| text.parse::<DateTime<Utc>>().ok();
-        assert_eq!((span.from, span.until), (at("2026-03-14T00:00:00Z"), at("2026-03-14T23:59:59Z")));
-        assert_eq!(Form::default().span(Some("2026-03-14T12:30"), None).from, at("2026-03-14T12:30:00Z"));
-        form.span(Some("yesterday"), None);
-        assert_eq!(form.problems.len(), 1);
     }
 }

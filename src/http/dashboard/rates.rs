@@ -1,35 +1,33 @@
 //! Rates and fees: the board with its sources, their ages and how far each lies from the price; exchange-rate schemes; fee schedules.
 
-use serde::Deserialize;
-
 use actix_web::{HttpResponse, web};
+use rust_decimal::Decimal;
 
-use super::cell::{Cell, Kind, Table};
+use super::cell::{At, Cell, Column, Kind, Table};
 use super::detail::Detail;
 use super::error::PageError;
+use super::form::Form;
 use super::frame::{Frame, Section, served};
-use super::list::{Form, Listed, Lists, Nothing};
+use super::list::{Lines, List, Said, Source, file_of};
 use super::parts::{Badge, Tone, html, outside, span};
 use super::visitor::Visitor;
+use crate::domain::asset::Assets;
 use crate::domain::exact::{Rounding, mul};
 use crate::domain::fee::{FeeRule, ScheduleEntry};
 use crate::domain::ids::Mode;
-use crate::domain::staff::Role;
 use crate::staff::books::{Prices, Quoted};
 use crate::staff::desk::{Desk, age};
-
-#[derive(Debug, Default, Deserialize)]
-pub struct Query {}
 
 pub async fn page(visitor: Visitor, desk: web::Data<Desk>, mode: web::Path<String>) -> Result<HttpResponse, PageError> {
     let mode = served(&desk, &mode)?;
     let read = desk.prices(mode).await?;
     let frame = Frame::new(&visitor, &desk, mode, Section::Rates);
-    Ok(html(HttpResponse::Ok(), &view(frame, &read))?)
+    Ok(html(HttpResponse::Ok(), &view(frame, &read, desk.assets()))?)
 }
 
-fn view(frame: Frame, read: &Prices) -> Detail {
+fn view(frame: Frame, read: &Prices, assets: &Assets) -> Detail {
     let mode = frame.mode;
+    let at = At { mode, assets };
     let mut page = Detail::new(frame, "Rates and fees");
     let missing = read.rates.iter().filter(|rate| rate.price.is_err()).count();
     page.in_short = Some(match (read.rates.len(), missing) {
@@ -64,7 +62,13 @@ fn view(frame: Frame, read: &Prices) -> Detail {
         ("State", Kind::Plain),
     ];
     page.table("board", "The board", "Now", Table::new(columns, prices.collect()), "There is no pair.");
-    page.table("quotes", "What each source says", "Now", quotes(&read.quotes), "No source was heard yet.");
+    page.table(
+        "quotes",
+        "What each source says",
+        "Now",
+        Table::of(QUOTES, &read.quotes, at),
+        "No source was heard yet.",
+    );
     let sources = read.sources.iter().map(|source| {
         [
             Cell::text(&source.source),
@@ -112,37 +116,28 @@ fn view(frame: Frame, read: &Prices) -> Detail {
     page
 }
 
-fn quotes(quotes: &[Quoted]) -> Table {
-    let row = |quote: &Quoted| {
-        let state = match (quote.is_fresh, quote.is_outlier) {
+const QUOTES: &[Column<Quoted>] = &[
+    Column::plain("Source", |quote, _| Cell::text(&quote.source)),
+    Column::plain("Pair", |quote, _| Cell::text(quote.pair.to_string())),
+    Column::number("Bid", |quote, _| number(quote.quote.map(|quote| quote.0))),
+    Column::number("Ask", |quote, _| number(quote.quote.map(|quote| quote.1))),
+    Column::plain("Age", |quote, _| Cell::text(span(quote.age))),
+    Column::number("Off the price", |quote, _| {
+        let percent = |fraction| mul(fraction, Decimal::ONE_HUNDRED, 4, Rounding::Down).ok();
+        let percent = quote.deviation.and_then(percent);
+        Cell::maybe(percent.map(|percent| format!("{}\u{a0}%", percent.normalize())))
+    }),
+    Column::plain("State", |quote, _| {
+        Cell::Badge(match (quote.is_fresh, quote.is_outlier) {
             (false, _) => Badge::new(Tone::Bad, "Too old"),
             (true, true) => Badge::new(Tone::Bad, "Left out: too far off"),
             (true, false) => Badge::new(Tone::Good, "Counts"),
-        };
-        let number = |pick: fn(&(rust_decimal::Decimal, rust_decimal::Decimal)) -> rust_decimal::Decimal| {
-            Cell::maybe(quote.quote.as_ref().map(|quote| pick(quote).normalize().to_string()))
-        };
-        let percent = |fraction| mul(fraction, rust_decimal::Decimal::ONE_HUNDRED, 4, Rounding::Down).ok();
-        [
-            Cell::text(&quote.source),
-            Cell::text(quote.pair.to_string()),
-            number(|quote| quote.0),
-            number(|quote| quote.1),
-            Cell::text(span(quote.age)),
-            Cell::maybe(quote.deviation.and_then(percent).map(|percent| format!("{}\u{a0}%", percent.normalize()))),
-            Cell::Badge(state),
-        ]
-    };
-    let columns = [
-        ("Source", Kind::Plain),
-        ("Pair", Kind::Plain),
-        ("Bid", Kind::Number),
-        ("Ask", Kind::Number),
-        ("Age", Kind::Plain),
-        ("Off the price", Kind::Number),
-        ("State", Kind::Plain),
-    ];
-    Table::new(columns, quotes.iter().map(row).collect())
+        })
+    }),
+];
+
+fn number(number: Option<Decimal>) -> Cell {
+    Cell::maybe(number.map(|number| number.normalize().to_string()))
 }
 
 fn schedules(entries: &[ScheduleEntry]) -> Table {
@@ -195,28 +190,4 @@ fn rule(rule: &FeeRule) -> String {
     format!("{}: {}{least}{most}", rule.kind.as_str().replace('_', " "), parts.join(" and "))
 }
 
-/// What each source says, as a file.
-impl Lists for Query {
-    const SECTION: Section = Section::Rates;
-    const PATH: &'static str = "rates";
-    const READS: Role = Role::Viewer;
-
-    fn after(&self) -> Option<&str> {
-        None
-    }
-
-    fn set_after(&mut self, _: String) {}
-
-    async fn read(&self, desk: &Desk, mode: Mode, _: usize) -> Result<Listed, PageError> {
-        let read = desk.prices(mode).await?;
-        Ok(Listed {
-            title: "Rates",
-            intro: None,
-            form: Form::default(),
-            caption: "",
-            table: quotes(&read.quotes),
-            next: None,
-            nothing: Nothing { yet: String::new(), fits: String::new() },
-        })
-    }
-}
+file_of!(Quotes, Rates, "rates", Quoted, QUOTES, |desk, mode| desk.prices(mode).await?.quotes);

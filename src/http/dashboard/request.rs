@@ -100,7 +100,7 @@ pub async fn page(
     let id = id.parse().map_err(|_| PageError::NotFound)?;
     let read = desk.request(mode, &partner, id).await?.ok_or(PageError::NotFound)?;
     let frame = Frame::new(&visitor, &desk, mode, Section::Requests);
-    let form = decide::form(&visitor, &partner, &read, Typed::default(), None);
+    let form = decide::form(&visitor, &desk, &partner, &read, Typed::default(), None);
     let mut view = view(frame, &partner, &read, form, desk.assets());
     view.done = match query.done.as_deref() {
         Some("decided") => Some("Decided. What followed stands below."),
@@ -121,7 +121,7 @@ pub fn answer(
     status: StatusCode,
 ) -> Result<HttpResponse, PageError> {
     let frame = Frame::new(visitor, desk, read.request.mode, Section::Requests);
-    let form = decide::form(visitor, partner, read, typed, Some(problem));
+    let form = decide::form(visitor, desk, partner, read, typed, Some(problem));
     Ok(html(HttpResponse::build(status), &view(frame, partner, read, form, desk.assets()))?)
 }
 

@@ -7,11 +7,12 @@ use actix_web::{HttpResponse, web};
 use serde::Deserialize;
 use zeroize::Zeroizing;
 
-use super::cell::Table;
+use super::cell::{At, Table};
 use super::detail::Detail;
 use super::error::PageError;
+use super::form::Form;
 use super::frame::{Frame, Section, served};
-use super::list::Form;
+use super::list::Asked;
 use super::parts::html;
 use super::query::{Typed, parse_amount, typed};
 use super::visitor::{Visitor, check_form};
@@ -26,13 +27,6 @@ use crate::staff::lists::{CustomerRow, CustomerSearch, PayoutRow, PayoutSearch};
 const SHOWN: usize = 10;
 /// The least role that looks for a whole card number.
 const LOOKS_FOR_NUMBERS: Role = Role::Support;
-
-#[derive(Debug, Default, Deserialize)]
-pub struct Query {
-    q: Option<String>,
-    from: Option<String>,
-    until: Option<String>,
-}
 
 /// What was typed may be a card number: it is wiped, and never told.
 #[derive(Default, Deserialize)]
@@ -139,13 +133,13 @@ pub async fn page(
     visitor: Visitor,
     desk: web::Data<Desk>,
     mode: web::Path<String>,
-    query: web::Query<Query>,
+    asked_for: Asked,
 ) -> Result<HttpResponse, PageError> {
     let mode = served(&desk, &mode)?;
     let frame = Frame::new(&visitor, &desk, mode, Section::Search);
-    let mut form = Form::default();
-    let span = form.span(query.from.as_deref(), query.until.as_deref());
-    let text = match typed(query.q.as_deref()) {
+    let mut form = Form::of(asked_for.into_inner());
+    let span = form.span();
+    let text = match typed(form.asked("q")) {
         Typed::Text(text) if form.problems.is_empty() => text,
         Typed::Nothing => return asked(frame, "Type what the customer can read out: it is recognised."),
         Typed::CardNumber => {
@@ -236,14 +230,15 @@ pub async fn submit(
 }
 
 fn view(frame: Frame, title: String, taken_for: Option<String>, found: &Found, desk: &Desk) -> Detail {
-    let (mode, assets) = (frame.mode, desk.assets());
+    let mode = frame.mode;
+    let at = At { mode, assets: desk.assets() };
     let mut page = Detail::new(frame, title);
     page.in_short = taken_for.map(|taken_for| format!("Taken for {taken_for}."));
     let tables: [(&'static str, &str, Table); 4] = [
-        ("offers", "Offers", offers::table(&found.offers, mode, assets)),
-        ("requests", "Payout requests", requests::table(&found.requests, mode, assets)),
-        ("payouts", "Payouts", payouts::table(&found.payouts, mode, assets)),
-        ("customers", "Customers", customers::table(&found.customers, mode)),
+        ("offers", "Offers", Table::of(offers::COLUMNS, &found.offers, at)),
+        ("requests", "Payout requests", Table::of(requests::COLUMNS, &found.requests, at)),
+        ("payouts", "Payouts", Table::of(payouts::COLUMNS, &found.payouts, at)),
+        ("customers", "Customers", Table::of(customers::COLUMNS, &found.customers, at)),
     ];
     let is_empty = tables.iter().all(|(.., table)| table.rows.is_empty());
     for (id, name, table) in tables {

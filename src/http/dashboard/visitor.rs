@@ -7,6 +7,7 @@ use futures_util::future::LocalBoxFuture;
 
 use super::cookies::Cookie;
 use super::error::PageError;
+use super::zone;
 use crate::domain::card::strike_numbers;
 use crate::domain::staff::Role;
 use crate::http::proxies::Origin;
@@ -92,6 +93,7 @@ async fn signed_in(
 ) -> Result<(web::Data<Staff>, SignedIn), PageError> {
     let staff = staff.ok_or_else(|| PageError::Internal("the dashboard isn't wired".to_owned()))?;
     let signed_in = staff.session(token.ok_or(PageError::SignedOut)?).await?.ok_or(PageError::SignedOut)?;
+    zone::read_by(signed_in.owner.zone.as_deref());
     Ok((staff, signed_in))
 }
 

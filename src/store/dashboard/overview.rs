@@ -2,12 +2,12 @@
 
 use chrono::{DateTime, Utc};
 use diesel::QueryResult;
-use diesel::sql_types::{BigInt, Bool, Nullable, Numeric, Text, Timestamptz};
+use diesel::sql_types::{BigInt, Bool, Nullable, Numeric, Text, Timestamptz, Uuid as SqlUuid};
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
 use rust_decimal::Decimal;
 
 use crate::domain::asset::AssetCode;
-use crate::domain::ids::Mode;
+use crate::domain::ids::{DepositAccountId, Mode};
 use crate::store::statement::statement;
 
 statement! {
@@ -32,8 +32,9 @@ statement! {
         owner: String as Text, code: String as Text, account: String as Text, provider: String as Text,
         account_enabled: bool as Bool, currency: AssetCode as Text, balance: Decimal as Numeric, reserved: Decimal as Numeric,
         available: Decimal as Numeric, by_books: bool as Bool, synced_at: Option<DateTime<Utc>> as Nullable<Timestamptz>,
+        id: DepositAccountId as SqlUuid,
     } = "SELECT p.code, d.code, a.code, a.provider, a.enabled, d.currency, d.balance, d.reserved, d.balance - d.reserved, \
-             d.balance_source = 'books', d.synced_at \
+             d.balance_source = 'books', d.synced_at, d.id \
          FROM deposit_account d \
          JOIN provider_account a ON (a.partner_id, a.mode, a.id) = (d.partner_id, d.mode, d.provider_account_id) \
          JOIN partner p ON p.id = d.partner_id \

@@ -51,6 +51,8 @@ fn show(stage: &Stage, route: &Route, path: &str, cookie: Option<&str>, form_tok
         (Some("block"), _) => "entry=&reason=none",
         (Some("switch"), _) => "what=&to=off",
         (Some("revoke"), _) => "a=b",
+        (Some("zone"), _) => "zone=Europe%2FBerlin",
+        (Some("change"), _) => "to=role&role=viewer",
         (Some("new"), _) => "partner=demo&name=swept",
         (Some("code"), _) => "code=123456",
         (Some("password"), _) => "old=none&new=none&again=none",

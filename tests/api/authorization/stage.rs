@@ -515,6 +515,9 @@ impl Stage {
             self.hire(role.as_str(), role).await;
             self.sign_in(role.as_str()).await;
         }
+        let all = self.world.app.staff.list().await.unwrap();
+        let viewer = all.into_iter().find(|one| one.role == Role::Viewer).unwrap();
+        self.ids.insert("staff", viewer.id.to_string());
         for name in ["expired", "disabled"] {
             self.sign_in(name).await;
         }

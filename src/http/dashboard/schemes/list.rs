@@ -1,65 +1,58 @@
 //! The list of payout schemes.
 
-use actix_web::{HttpResponse, web};
-use askama::Template;
-use serde::Deserialize;
-
 use super::href;
+use crate::domain::ids::Mode;
+use crate::http::dashboard::cell::{Cell, Column};
 use crate::http::dashboard::error::PageError;
-use crate::http::dashboard::frame::{Frame, Section, served};
-use crate::http::dashboard::parts::{Moment, html, outside};
-use crate::http::dashboard::query::{after_text, parse_after};
-use crate::http::dashboard::visitor::Visitor;
-use crate::staff::desk::Desk;
+use crate::http::dashboard::form::Form;
+use crate::http::dashboard::frame::{Frame, Section};
+use crate::http::dashboard::list::{Lines, List, Order, Said, Source};
+use crate::http::dashboard::query::parse_after;
+use crate::staff::schemes::SchemeLine;
 
-#[derive(Debug, Default, Deserialize)]
-pub struct Query {
-    after: Option<String>,
-}
+pub struct Schemes;
 
-#[derive(Template)]
-#[template(path = "schemes/list.html", config = "web/askama.toml")]
-struct ListPage {
-    frame: Frame,
-    lines: Vec<Line>,
-    next: Option<String>,
-    is_first: bool,
-}
-
-struct Line {
-    href: String,
-    name: String,
-    code: String,
-    partner: String,
-    version: i32,
-    changed: Moment,
-    points: i64,
-}
-
-pub async fn page(
-    visitor: Visitor,
-    desk: web::Data<Desk>,
-    mode: web::Path<String>,
-    query: web::Query<Query>,
-) -> Result<HttpResponse, PageError> {
-    let mode = served(&desk, &mode)?;
-    let after = parse_after(query.after.as_deref())?;
-    let is_first = after.is_none();
-    let found = desk.schemes(mode, after).await?;
-    let lines = found.lines.iter().map(|line| Line {
-        href: href(mode, &line.partner, line.id),
-        name: outside(&line.name),
-        code: line.code.clone(),
-        partner: line.partner.clone(),
-        version: line.version,
-        changed: Moment::of(line.updated_at),
-        points: line.points,
-    });
-    let page = ListPage {
-        lines: lines.collect(),
-        next: found.next.as_ref().map(after_text),
-        is_first,
-        frame: Frame::new(&visitor, &desk, mode, Section::Schemes),
+impl List for Schemes {
+    type Line = SchemeLine;
+    type Search = ();
+    const SECTION: Section = Section::Schemes;
+    const PATH: &'static str = "schemes";
+    const SAID: Said = Said {
+        title: "Payout schemes",
+        intro: Some(
+            "Which routes carry which payouts. What names no scheme goes by the house's scheme default, and without one by the routes' \
+             order.",
+        ),
+        caption: "Changed last first",
+        order: Order::NewestFirst,
+        nothing_yet: "There is no payout scheme in {mode} mode: payouts take the routes in their order.",
+        nothing_fits: "",
     };
-    Ok(html(HttpResponse::Ok(), &page)?)
+    const COLUMNS: &'static [Column<SchemeLine>] = &[
+        Column::plain("Scheme", |line, at| {
+            Cell::link(href(at.mode, &line.partner, line.id), &line.name).with_small(&line.code)
+        }),
+        Column::plain("Partner", |line, _| Cell::text(&line.partner)),
+        Column::number("Version in force", |line, _| Cell::text(line.version.to_string())),
+        Column::plain("Since", |line, _| Cell::moment(line.updated_at)),
+        Column::number("Payout points", |line, _| Cell::text(line.points.to_string())),
+    ];
+
+    async fn search(_: &Source, _: Mode, _: &mut Form) -> Result<(), PageError> {
+        Ok(())
+    }
+
+    async fn lines(
+        source: &Source,
+        mode: Mode,
+        (): &(),
+        after: Option<&str>,
+        lines_max: usize,
+    ) -> Result<Lines<SchemeLine>, PageError> {
+        Ok(source.desk.schemes(mode, parse_after(after)?, lines_max).await?.into())
+    }
+
+    fn make(frame: &Frame) -> Option<(String, &'static str)> {
+        frame.is_operator.then(|| (format!("/dashboard/{}/schemes/new", frame.mode), "New scheme"))
+    }
 }

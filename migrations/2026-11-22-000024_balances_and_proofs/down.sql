@@ -1,0 +1,3 @@
+ALTER TABLE staff DROP COLUMN zone;
+ALTER TABLE staff_session DROP COLUMN proved_at;
+DROP TABLE balance_sample;
