@@ -30,6 +30,7 @@ use crate::gateway::screening::Screening;
 use crate::gateway::waiters::Waiters;
 use crate::gateway::webhooks::Webhooks;
 use crate::gateway::{Gateway, GatewayError};
+use crate::http::auth::customer_tokens::CustomerTokens;
 use crate::http::auth::{AuthSetupError, Authenticator};
 use crate::http::ops::Probe;
 use crate::providers::adyen::AdyenProvider;
@@ -60,6 +61,7 @@ use crate::vault::{Vault, VaultError};
 use crate::wallet::Wallet;
 use crate::wallet::accept::Acceptances;
 use crate::wallet::cards::CardPolicy;
+use crate::wallet::fate::Watches;
 use crate::worker;
 
 /// Why the application can't start. Says what an operator can do about it.
@@ -258,13 +260,12 @@ impl App {
             settings: settings.wallet.clone(),
             cards: CardPolicy { iin_digits: settings.vault.iin_kept() },
             acceptances: Acceptances::default(),
+            watches: Watches::new(&settings.wallet),
         });
-        let authenticator = Arc::new(Authenticator::new(
-            &settings.auth,
-            reqwest::Client::builder(),
-            Arc::clone(&clock),
-            &settings.data_dir,
-        )?);
+        let authenticator = Arc::new(
+            Authenticator::new(&settings.auth, reqwest::Client::builder(), Arc::clone(&clock), &settings.data_dir)?
+                .with_customer_tokens(CustomerTokens::new(Arc::clone(&vault))),
+        );
         let mode = if settings.is_live() { Mode::Live } else { Mode::Test };
         let policy = Policy { needs_totp: settings.staff.needs_totp(settings.is_live()), mode };
         let staff = Arc::new(Staff::new(db.clone(), Arc::clone(&clock), Arc::clone(&vault), policy)?);
@@ -294,6 +295,9 @@ impl App {
         });
         let mut lanes = self.wallet.start_accepting();
         lanes.spawn(forget_retired_keys(Arc::clone(&self.vault)));
+        let (gateway, wallet) = (Arc::clone(&self.gateway), Arc::clone(&self.wallet));
+        lanes.spawn(async move { gateway.look_for_ends().await });
+        lanes.spawn(async move { wallet.look_for_moves().await });
         Ok(Background { stop, rates, workers, webhooks, _lanes: lanes })
     }
 }

@@ -8,6 +8,7 @@ mod hanging;
 mod load;
 mod pgbench;
 mod rotation;
+mod streams;
 mod webhooks;
 
 use std::net::{SocketAddr, TcpListener};
@@ -71,6 +72,9 @@ pub struct Arguments {
     /// How many messages each of them is told (with `--scenarios webhooks`).
     #[arg(long, default_value_t = 100)]
     messages: usize,
+    /// How many streams of offers' fates are open at once, one measurement each (with `--scenarios streams`).
+    #[arg(long, value_delimiter = ',', default_value = "2000,5000")]
+    streams: Vec<usize>,
     /// How long each other endpoint is measured, in seconds.
     #[arg(long, default_value_t = 1)]
     endpoint_seconds: u64,
@@ -93,6 +97,8 @@ enum Scenario {
     Dashboard,
     /// How soon webhook receivers get what waits for them when some of them never answer. Has a server and a database of its own.
     Webhooks,
+    /// How many apps may watch their offers at once, and what that does to pays. Has a server and a database of its own.
+    Streams,
 }
 
 /// What is measured for numbers of clients: how many payouts a second.
@@ -116,9 +122,8 @@ pub async fn run(mut settings: Settings, arguments: &Arguments) -> Result<ExitCo
     let rotates = arguments.scenarios.contains(&Scenario::Rotation);
     let shows = arguments.scenarios.contains(&Scenario::Dashboard);
     let tells = arguments.scenarios.contains(&Scenario::Webhooks);
-    let is_load = |scenario: &Scenario| {
-        !matches!(scenario, Scenario::Hanging | Scenario::Rotation | Scenario::Dashboard | Scenario::Webhooks)
-    };
+    let watches = arguments.scenarios.contains(&Scenario::Streams);
+    let is_load = |scenario: &Scenario| matches!(scenario, Scenario::Wallet | Scenario::Gateway | Scenario::Endpoints);
     let loads = arguments.scenarios.iter().any(is_load);
     let outcome = async {
         let mut is_clean = true;
@@ -146,6 +151,12 @@ pub async fn run(mut settings: Settings, arguments: &Arguments) -> Result<ExitCo
             let (endpoints, messages) = (arguments.endpoints, arguments.messages);
             let crowd = webhooks::Crowd { endpoints, dead: endpoints / 10, messages };
             is_clean &= webhooks::run(settings, &dir, crowd).await?;
+        }
+        if watches {
+            let dir = dir.join("streams");
+            std::fs::create_dir_all(&dir)?;
+            let settings = Settings { data_dir: dir.clone(), ..settings.clone() };
+            is_clean &= streams::run(settings, &dir, &arguments.streams).await?;
         }
         if rotates {
             let dir = dir.join("rotation");

@@ -98,6 +98,7 @@ impl Server {
     pub async fn stop(self) -> Result<(), Failure> {
         // Streams don't end by themselves within the time that requests under way are given.
         self.app.desk.live.end();
+        self.app.wallet.watches.end();
         self.handle.stop(true).await;
         self.serving.await??;
         if let Some(metrics) = self.metrics {
@@ -117,7 +118,7 @@ fn bind(address: SocketAddr) -> Result<std::net::TcpListener, Failure> {
 }
 
 /// A connection takes two file descriptors. Many service managers begin with 1024 of them and allow more to those who ask.
-fn raise_file_limit(connections_max: usize) {
+pub fn raise_file_limit(connections_max: usize) {
     use nix::sys::resource::{Resource, getrlimit, setrlimit};
     let Ok((soft, hard)) = getrlimit(Resource::RLIMIT_NOFILE) else { return };
     if soft < hard && setrlimit(Resource::RLIMIT_NOFILE, hard, hard).is_err() {

@@ -88,6 +88,9 @@ pub enum KycSetting {
     Claim(String),
 }
 
+/// The `iss` of the tokens that we sign ourselves, for partners' customers.
+pub const RESERVED_ISS: &str = "urn:landfall:customer-tokens";
+
 /// A signature algorithm that a token may use. There is no `none`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum TokenAlgorithm {
@@ -172,6 +175,9 @@ impl IssuerSettings {
         }
         if self.iss.is_empty() || self.iss.len() > 255 {
             add("iss", "must be the exact `iss` of its tokens, 1 to 255 bytes".into());
+        }
+        if self.iss == RESERVED_ISS {
+            add("iss", "is the name under which tokens of partners' customers are signed here".into());
         }
         if self.aud.is_empty() || self.aud.iter().any(String::is_empty) {
             add("aud", "name at least one audience, none of them empty".into());

@@ -121,6 +121,47 @@ impl Gateway {
         customers::find_profile(&conn, tenant, id).await?.ok_or(NOT_FOUND)
     }
 
+    /// A customer whom a token may be signed for, and under which code the partner is known. `kyc_level` is what it is to vouch for.
+    pub async fn token_customer(
+        &self,
+        tenant: Tenant,
+        id: CustomerId,
+        kyc_level: Option<u8>,
+    ) -> Result<(Profile, String), Refusal> {
+        let customer = self.find_customer(tenant, id).await?;
+        if customer.blocked_at.is_some() {
+            return Err(Refusal::conflict("CUSTOMER_BLOCKED", "The customer is blocked: nothing is signed for them."));
+        }
+        if kyc_level.is_some_and(|level| i16::from(level) > customer.kyc_level) {
+            let detail = format!("The customer is at level {}: a token says no more.", customer.kyc_level);
+            return Err(Refusal::invalid("/data/attributes/kyc_level", "OUT_OF_RANGE", detail));
+        }
+        let snapshot =
+            self.routes.snapshot(&self.db, &self.assets, &self.providers, &self.credentials, self.clock.now()).await?;
+        let code = snapshot.partner_code(tenant.partner_id).ok_or(NOT_FOUND)?;
+        Ok((customer, code.to_owned()))
+    }
+
+    /// Revokes all tokens that were signed for a customer until now.
+    pub async fn revoke_tokens(&self, author: &Author, id: CustomerId) -> Result<DateTime<Utc>, Refusal> {
+        let now = self.clock.now();
+        transaction(&self.db, async |conn| {
+            if !customers::revoke_tokens(conn, author.tenant, id, now).await? {
+                return Err(NOT_FOUND);
+            }
+            let action = Action {
+                action: "customer.tokens.revoke",
+                object: id.to_string(),
+                before: None,
+                after: Some(json!({ "tokens_since": now })),
+                result: audit::DONE,
+            };
+            Ok(audit::record(conn, author, action, now).await?)
+        })
+        .await?;
+        Ok(now)
+    }
+
     /// A tenant's customers.
     pub async fn list_customers(
         &self,

@@ -27,12 +27,15 @@ pub mod manage;
 pub mod metrics;
 pub mod moderation;
 pub mod people;
+pub mod places;
 pub mod prices;
 pub mod progress;
 pub mod reconciliation;
+pub mod reports;
 pub mod requests;
 pub mod retention;
 pub mod route_book;
+pub mod sandbox;
 pub mod screening;
 pub mod sealing;
 pub mod seed;
@@ -58,7 +61,7 @@ use crate::domain::ids::{PayoutId, PayoutRequestId, ProviderAccountId};
 use crate::domain::ledger::LedgerError;
 use crate::domain::offer::SettlementError;
 use crate::domain::payout::PayoutTransitionError;
-use crate::domain::payout_request::RequestTransitionError;
+use crate::domain::payout_request::{RequestStatus, RequestTransitionError};
 use crate::providers::registry::ProviderRegistry;
 use crate::store::error::DbError;
 use crate::vault::Vault;
@@ -94,7 +97,7 @@ pub struct Gateway {
     /// Secrets of provider accounts, by account code.
     pub credentials: BTreeMap<String, BTreeMap<String, SecretString>>,
     /// Whoever waits in this process for a request to end.
-    pub waiters: waiters::Waiters,
+    pub waiters: waiters::Waiters<PayoutRequestId, RequestStatus>,
     /// Hints this process's workers that there is something to dispatch, or a callback to apply. Only hints: workers look by
     /// themselves too.
     pub dispatch_hint: Notify,

@@ -115,6 +115,11 @@ impl Snapshot {
         self.partners.get(code).copied()
     }
 
+    /// That partner's code. They are few.
+    pub fn partner_code(&self, id: PartnerId) -> Option<&str> {
+        self.partners.iter().find(|(_, known)| **known == id).map(|(code, _)| code.as_str())
+    }
+
     /// The house's routes, in the given order: they serve every partner of their mode.
     pub fn routes(&self, mode: Mode) -> &[Route] {
         self.routes_of(self.house_in(mode))

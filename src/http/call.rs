@@ -10,15 +10,17 @@ use actix_web::dev::Payload;
 use actix_web::http::StatusCode;
 use actix_web::http::header::CONTENT_TYPE;
 use actix_web::{FromRequest, HttpRequest, HttpResponse, web};
+use chrono::{DateTime, Utc};
 use futures_util::future::LocalBoxFuture;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::auth::{KycSource, WalletUser};
+use super::auth::{AuthError, AuthFailure, KycSource, Signed, WalletUser};
 use super::body::{self, Body, BodyBounds};
 use super::connections::Connections;
 use super::context::RequestContext;
 use super::error::{ApiError, Code, FieldProblem};
+use super::fresh::{self, Tagged};
 use super::idempotency::{self, IdempotencyKey, KeyedRequest};
 use super::key_uses::KeyUses;
 use super::limits::RateLimits;
@@ -28,6 +30,7 @@ use crate::config::http::HttpSettings;
 use crate::gateway::Gateway;
 use crate::wallet::{User, Wallet};
 
+const JSON: &str = "application/json";
 /// How many characters of an app's version are logged.
 const SDK_VERSION_CHARS_MAX: usize = 64;
 
@@ -85,6 +88,8 @@ impl Edge {
 /// A call by a verified user.
 pub struct Call {
     pub user: User,
+    /// When the token that came with it is over.
+    pub token_expires_at: DateTime<Utc>,
     pub wallet: Arc<Wallet>,
     pub edge: Arc<Edge>,
     pub request: HttpRequest,
@@ -108,8 +113,11 @@ impl FromRequest for Call {
                 KycSource::Claim(level) => Some(level),
             };
             let user = wallet.user(&who.partner_code, who.mode, &who.subject, kyc).await?;
+            if let Some(signed) = who.signed_by_us {
+                check_own_token(&wallet, &user, signed, &request).await?;
+            }
             let context = RequestContext::from_request(&request);
-            Ok(Self { user, wallet, edge, request, context })
+            Ok(Self { user, token_expires_at: who.expires_at, wallet, edge, request, context })
         })
     }
 }
@@ -150,6 +158,22 @@ impl Call {
         }
     }
 
+    /// Answers what was read, or that nothing changed since the caller read it.
+    pub fn fresh(&self, value: &impl Serialize) -> Result<HttpResponse, ApiError> {
+        Ok(self.tagged(json(value)?, &Tagged::Body))
+    }
+
+    /// The same for what has something in it that changes by itself; `meaning` is the value without that.
+    pub fn fresh_by(&self, value: &impl Serialize, meaning: &impl Serialize) -> Result<HttpResponse, ApiError> {
+        Ok(self.tagged(json(value)?, &Tagged::Meaning(&json(meaning)?)))
+    }
+
+    fn tagged(&self, json: String, tagged: &Tagged<'_>) -> HttpResponse {
+        let User { tenant, reference, .. } = &self.user;
+        let whose = format!("{}/{}/{reference}", tenant.partner_id, tenant.mode);
+        fresh::answer(&self.request, &whose, JSON, json, tagged)
+    }
+
     /// Does a write that outlives its caller, once per idempotency key if there is one.
     pub async fn write<F>(self, body: &Body, work: F) -> Result<HttpResponse, ApiError>
     where
@@ -170,6 +194,15 @@ impl Call {
     }
 }
 
+/// What a token of our own can't say of itself: that it stands, and that it may do what is asked.
+async fn check_own_token(wallet: &Wallet, user: &User, signed: Signed, request: &HttpRequest) -> Result<(), ApiError> {
+    let refused = |error: AuthError| ApiError::from(&AuthFailure(error));
+    if !wallet.token_stands(user, signed.customer_id, signed.at).await? {
+        return Err(refused(AuthError::Revoked));
+    }
+    if signed.reads_only && !request.method().is_safe() { Err(refused(AuthError::ScopeMissing)) } else { Ok(()) }
+}
+
 /// Accepted and logged. Required only where configured.
 fn check_sdk_version(request: &HttpRequest, required: bool) -> Result<(), ApiError> {
     match request.headers().get("X-Sdk-Version") {
@@ -184,6 +217,10 @@ fn check_sdk_version(request: &HttpRequest, required: bool) -> Result<(), ApiErr
         None if required => Err(ApiError::field("X-Sdk-Version", FieldProblem::Missing)),
         None => Ok(()),
     }
+}
+
+fn json(value: &impl Serialize) -> Result<String, ApiError> {
+    serde_json::to_string(value).map_err(|error| ApiError::internal(&error))
 }
 
 /// An answer that can be saved: a status and its JSON, or no body at all. `Debug` doesn't show the body: a key is told in one.
@@ -211,8 +248,7 @@ impl Answer {
     }
 
     pub fn json(value: &impl Serialize) -> Result<Self, ApiError> {
-        let body = serde_json::to_string(value).map_err(|error| ApiError::internal(&error))?;
-        Ok(Self::new(200, body))
+        Ok(Self::new(200, json(value)?))
     }
 
     pub const fn no_content() -> Self {
@@ -220,7 +256,7 @@ impl Answer {
     }
 
     pub fn respond(self) -> HttpResponse {
-        self.respond_as("application/json")
+        self.respond_as(JSON)
     }
 
     pub fn respond_as(self, media_type: &'static str) -> HttpResponse {

@@ -10,6 +10,7 @@ pub mod dashboard;
 pub mod error;
 mod exact_number;
 mod fields;
+mod fresh;
 #[cfg(feature = "torture")]
 pub(crate) mod fuzz;
 mod gate;
@@ -19,9 +20,11 @@ mod limits;
 mod messages;
 pub mod openapi;
 pub mod ops;
+mod prefer;
 mod provider_callbacks;
 mod proxies;
 mod routes;
+mod sse;
 mod v1;
 mod v4;
 

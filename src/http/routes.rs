@@ -58,7 +58,7 @@ pub fn metrics_alone(cfg: &mut web::ServiceConfig) {
 }
 
 fn wallet(cfg: &mut web::ServiceConfig) {
-    use v4::{balances, cards, data, history, offers, pay};
+    use v4::{balances, cards, data, events, history, offers, pay};
     let billing_address = "/v4/payout/card/{cardId}/billing-address";
     cfg.service(resource("/v4/payout/card", "POST", [web::post().to(cards::add)]))
         .service(resource("/v4/payout/card/{cardId}", "DELETE", [web::delete().to(cards::delete)]))
@@ -75,6 +75,7 @@ fn wallet(cfg: &mut web::ServiceConfig) {
             "GET, POST",
             [web::get().to(pay::state), web::post().to(pay::pay)],
         ))
+        .service(resource("/v4/payout/pay/{offerId}/events", "GET", [web::get().to(events::watch)]))
         .service(resource("/v4/payout/history", "GET", [web::get().to(history::get)]))
         .service(resource("/v4/wallet/balances", "GET", [web::get().to(balances::get)]));
 }

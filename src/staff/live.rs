@@ -4,9 +4,10 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+use tokio::sync::watch;
 
 use crate::domain::ids::Mode;
+use crate::gateway::places::{self, Places};
 
 /// How many streams a process has at once.
 pub const STREAMS_MAX: usize = 64;
@@ -16,8 +17,11 @@ pub const STREAMS_OF_SESSION_MAX: usize = 4;
 /// What is shown to those who watch; `None`: nothing was read yet.
 pub type Shown = Option<Arc<str>>;
 
+/// A place among those who watch, by the session's token.
+pub type Place = places::Place<[u8; 32]>;
+
 pub struct Live {
-    places: Arc<Semaphore>,
+    places: Places<[u8; 32]>,
     open: Arc<Mutex<Open>>,
     ended: watch::Sender<bool>,
 }
@@ -27,32 +31,12 @@ struct Open {
     /// With the number of whoever writes.
     modes: HashMap<Mode, (u64, watch::Sender<Shown>)>,
     writers: u64,
-    sessions: HashMap<[u8; 32], usize>,
 }
 
 impl Default for Live {
     fn default() -> Self {
         let (ended, _) = watch::channel(false);
-        Self { places: Arc::new(Semaphore::new(STREAMS_MAX)), open: Arc::default(), ended }
-    }
-}
-
-/// A place among those who watch, until it is dropped.
-pub struct Place {
-    session: [u8; 32],
-    open: Arc<Mutex<Open>>,
-    _permit: OwnedSemaphorePermit,
-}
-
-impl Drop for Place {
-    fn drop(&mut self) {
-        let mut open = lock(&self.open);
-        if let Some(count) = open.sessions.get_mut(&self.session) {
-            *count = count.saturating_sub(1);
-            if *count == 0 {
-                open.sessions.remove(&self.session);
-            }
-        }
+        Self { places: Places::new(STREAMS_MAX, STREAMS_OF_SESSION_MAX), open: Arc::default(), ended }
     }
 }
 
@@ -63,14 +47,7 @@ fn lock(open: &Mutex<Open>) -> MutexGuard<'_, Open> {
 impl Live {
     /// A place for a session; `None`: it has as many as it may have, or all are taken.
     pub fn place(&self, session: [u8; 32]) -> Option<Place> {
-        let permit = Arc::clone(&self.places).try_acquire_owned().ok()?;
-        let mut open = lock(&self.open);
-        let count = open.sessions.entry(session).or_default();
-        if *count >= STREAMS_OF_SESSION_MAX {
-            return None;
-        }
-        *count = count.saturating_add(1);
-        Some(Place { session, open: Arc::clone(&self.open), _permit: permit })
+        self.places.take(session).ok()
     }
 
     /// What those who watch a mode are shown. The second is there for whoever comes first: they have to see to it that it is written.
@@ -145,27 +122,6 @@ impl Drop for Writer {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn places_are_bounded_for_a_session_and_for_all_and_come_back() {
-        let live = Live::default();
-        let session = |n: usize| {
-            let mut id = [0; 32];
-            id[0] = u8::try_from(n).unwrap();
-            id
-        };
-        let mut places: Vec<Place> = (0..STREAMS_OF_SESSION_MAX).map(|_| live.place(session(0)).unwrap()).collect();
-        assert!(live.place(session(0)).is_none(), "one too many of a session");
-        for n in STREAMS_OF_SESSION_MAX..STREAMS_MAX {
-            places.push(live.place(session(1 + n / STREAMS_OF_SESSION_MAX)).unwrap());
-        }
-        assert!(live.place(session(200)).is_none(), "one too many of all");
-        drop(places);
-        assert!(live.place(session(0)).is_some());
-        assert!(lock(&live.open).sessions.len() <= 1);
-        live.end();
-        assert!(live.place(session(0)).is_none(), "nobody comes in at the end");
-    }
 
     #[test]
     fn one_writes_for_all_and_the_next_begins_anew() {

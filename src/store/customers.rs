@@ -1,7 +1,7 @@
 //! Customers: a partner's users, by the partner's own reference (a token's `sub`).
 
 use chrono::{DateTime, Utc};
-use diesel::sql_types::{Array, BigInt, Integer, Jsonb, Nullable, SmallInt, Text, Timestamptz, Uuid as SqlUuid};
+use diesel::sql_types::{Array, BigInt, Bool, Integer, Jsonb, Nullable, SmallInt, Text, Timestamptz, Uuid as SqlUuid};
 use diesel::{OptionalExtension, QueryResult};
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
 
@@ -30,6 +30,20 @@ statement! {
 statement! {
     struct SetKycLevel { level: i16 as SmallInt, partner_id: PartnerId as SqlUuid, mode: Mode as Text, id: CustomerId as SqlUuid }
         = "UPDATE customer SET kyc_level = ? WHERE partner_id = ? AND mode = ? AND id = ?"
+}
+
+statement! {
+    struct TokenStands {
+        signed_at: DateTime<Utc> as Timestamptz, id: CustomerId as SqlUuid, partner_id: PartnerId as SqlUuid, mode: Mode as Text,
+        reference: String as Text,
+    } => (Bool,)
+      = "SELECT blocked_at IS NULL AND COALESCE(tokens_since < ?, true) FROM customer \
+         WHERE id = ? AND partner_id = ? AND mode = ? AND reference = ?"
+}
+
+statement! {
+    struct RevokeTokens { now: DateTime<Utc> as Timestamptz, id: CustomerId as SqlUuid, partner_id: PartnerId as SqlUuid, mode: Mode as Text }
+      = "UPDATE customer SET tokens_since = greatest(tokens_since, ?) WHERE id = ? AND partner_id = ? AND mode = ?"
 }
 
 type ProfileSql = (
@@ -315,6 +329,30 @@ pub async fn find(conn: &mut AsyncPgConnection, tenant: Tenant, reference: &str)
         .get_result(conn)
         .await
         .optional()
+}
+
+/// Whether a token of the customer that was signed then is taken. One that doesn't exist has none.
+pub async fn token_stands(
+    conn: &AsyncPgConnection,
+    tenant: Tenant,
+    id: CustomerId,
+    reference: &str,
+    signed_at: DateTime<Utc>,
+) -> QueryResult<bool> {
+    let reference = reference.to_owned();
+    let stands = TokenStands { signed_at, id, partner_id: tenant.partner_id, mode: tenant.mode, reference };
+    Ok(stands.get_result::<(bool,)>(&mut &*conn).await.optional()?.is_some_and(|(stands,)| stands))
+}
+
+/// No token of the customer that was signed until now is taken from now on.
+pub async fn revoke_tokens(
+    conn: &AsyncPgConnection,
+    tenant: Tenant,
+    id: CustomerId,
+    now: DateTime<Utc>,
+) -> QueryResult<bool> {
+    let revoke = RevokeTokens { now, id, partner_id: tenant.partner_id, mode: tenant.mode };
+    Ok(revoke.execute(&mut &*conn).await? > 0)
 }
 
 /// The customer of that reference, written down on first sight.

@@ -158,6 +158,15 @@ statement! {
 }
 
 statement! {
+    struct OfferStandings {
+        partner_ids: Vec<PartnerId> as Array<SqlUuid>, modes: Vec<Mode> as Array<Text>, ids: Vec<OfferId> as Array<BigInt>,
+    } => (SqlUuid, Text, BigInt, Text, Integer)
+      = "SELECT o.partner_id, o.mode, o.id, o.status, o.version FROM offer o \
+         JOIN UNNEST(?::uuid[], ?::text[], ?::bigint[]) AS k (partner_id, mode, id) \
+         ON (o.partner_id, o.mode, o.id) = (k.partner_id, k.mode, k.id)"
+}
+
+statement! {
     struct LockOffers {
         partner_ids: Vec<PartnerId> as Array<SqlUuid>, modes: Vec<Mode> as Array<Text>, ids: Vec<OfferId> as Array<BigInt>,
     } => OfferSql
@@ -359,6 +368,22 @@ pub async fn find(
         .get_result(&mut &*conn)
         .await
         .optional()
+}
+
+/// Where offers stand, by status and version, for whoever waits for them. Nobody is shown it.
+pub async fn standings(
+    conn: &AsyncPgConnection,
+    keys: &[(Tenant, OfferId)],
+) -> QueryResult<Vec<((Tenant, OfferId), (OfferStatus, i32))>> {
+    let found: Vec<(PartnerId, Mode, OfferId, OfferStatus, i32)> = OfferStandings {
+        partner_ids: keys.iter().map(|(tenant, _)| tenant.partner_id).collect(),
+        modes: keys.iter().map(|(tenant, _)| tenant.mode).collect(),
+        ids: keys.iter().map(|(_, id)| *id).collect(),
+    }
+    .get_results(&mut &*conn)
+    .await?;
+    let standing = |(partner_id, mode, id, status, version)| ((Tenant { partner_id, mode }, id), (status, version));
+    Ok(found.into_iter().map(standing).collect())
 }
 
 /// Locks offers in one order.

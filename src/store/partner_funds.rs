@@ -67,11 +67,17 @@ pub struct StatementLine {
     pub held: Decimal,
 }
 
+/// The partner's accounts, whether they are there or not.
+pub fn accounts_of(tenant: Tenant, assets: &Assets) -> Vec<Uuid> {
+    let accounts = |code| [Holder::Partner.available(code).id(tenant), Holder::Partner.held(code).id(tenant)];
+    assets.iter().flat_map(|asset| accounts(asset.code)).collect()
+}
+
 /// The partner's balances in every currency that it ever had one in.
 pub async fn balances(conn: &AsyncPgConnection, tenant: Tenant, assets: &Assets) -> QueryResult<Vec<PartnerBalance>> {
-    let accounts = |code| [Holder::Partner.available(code).id(tenant), Holder::Partner.held(code).id(tenant)];
-    let ids = assets.iter().flat_map(|asset| accounts(asset.code)).collect();
-    Balances { partner_id: tenant.partner_id, mode: tenant.mode, ids }.load(&mut &*conn).await
+    Balances { partner_id: tenant.partner_id, mode: tenant.mode, ids: accounts_of(tenant, assets) }
+        .load(&mut &*conn)
+        .await
 }
 
 /// What the entry of that kind and reference moved on the account, zero if only others; `None` if there is no such entry.

@@ -227,6 +227,11 @@ statement! {
 }
 
 statement! {
+    struct RequestStatuses { ids: Vec<PayoutRequestId> as Array<SqlUuid> } => (SqlUuid, Text)
+      = "SELECT id, status FROM payout_request WHERE id = ANY(?)"
+}
+
+statement! {
     struct WriteRequests {
         now: DateTime<Utc> as Timestamptz,
         partner_ids: Vec<PartnerId> as Array<SqlUuid>, modes: Vec<Mode> as Array<Text>, ids: Vec<PayoutRequestId> as Array<SqlUuid>,
@@ -325,6 +330,14 @@ pub async fn lock(conn: &AsyncPgConnection, requests: &[(Tenant, PayoutRequestId
 
 pub async fn find(conn: &AsyncPgConnection, tenant: Tenant, id: PayoutRequestId) -> QueryResult<Option<PayoutRequest>> {
     FindRequest { partner_id: tenant.partner_id, mode: tenant.mode, id }.get_result(&mut &*conn).await.optional()
+}
+
+/// Where requests stand, for whoever waits for them. Nobody is shown it.
+pub async fn statuses(
+    conn: &AsyncPgConnection,
+    ids: Vec<PayoutRequestId>,
+) -> QueryResult<Vec<(PayoutRequestId, RequestStatus)>> {
+    RequestStatuses { ids }.get_results(&mut &*conn).await
 }
 
 /// Writes back what may change of locked requests.

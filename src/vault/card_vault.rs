@@ -206,6 +206,11 @@ impl Vault {
         self.macs.event_mac(previous, data)
     }
 
+    /// The key that tokens of partners' customers are signed with on a day since 1970. Of one day's key no other's is told.
+    pub fn customer_token_key(&self, day: i64) -> Zeroizing<[u8; 32]> {
+        Zeroizing::new(self.macs.customer_token_key(day))
+    }
+
     /// The MAC of an anchor of the audit trail.
     pub fn anchor_mac(&self, parts: &[&[u8]]) -> [u8; 32] {
         self.macs.anchor_mac(parts)

@@ -67,6 +67,7 @@ pub(super) struct MacKeys {
     event: MacKey,
     anchor: MacKey,
     foreign: MacKey,
+    customer_token: MacKey,
 }
 
 impl MacKeys {
@@ -77,6 +78,7 @@ impl MacKeys {
             event: provider.mac_key(MacPurpose::Event).await?,
             anchor: provider.mac_key(MacPurpose::AuditAnchor).await?,
             foreign: provider.mac_key(MacPurpose::Foreign).await?,
+            customer_token: provider.mac_key(MacPurpose::CustomerToken).await?,
         })
     }
 
@@ -112,6 +114,10 @@ impl MacKeys {
         mac(&self.foreign.key, &[what.as_bytes(), digest])
     }
 
+    pub fn customer_token_key(&self, day: i64) -> [u8; 32] {
+        mac(&self.customer_token.key, &[&day.to_be_bytes()])
+    }
+
     pub fn event_key_id(&self) -> &str {
         &self.event.id
     }
@@ -124,7 +130,14 @@ mod tests {
 
     fn keys() -> MacKeys {
         let key = |byte: u8| MacKey { id: format!("mac-{byte}"), key: SecretKey32::from_slice(&[byte; 32]).unwrap() };
-        MacKeys { fingerprint: key(1), body: key(2), event: key(3), anchor: key(4), foreign: key(5) }
+        MacKeys {
+            fingerprint: key(1),
+            body: key(2),
+            event: key(3),
+            anchor: key(4),
+            foreign: key(5),
+            customer_token: key(6),
+        }
     }
 
     fn tenant(mode: Mode) -> Tenant {

@@ -122,6 +122,7 @@ impl Wallet {
         let answers =
             transaction(&gateway.db, async |conn| self.accept_in(conn, &snapshot, pays, &screened).await).await?;
         gateway.dispatch_hint.notify_waiters();
+        self.watches.waiters.wake(pays.iter().map(|pay| (pay.user.tenant, pay.offer_id)));
         Ok(answers)
     }
 

@@ -10,6 +10,7 @@ pub mod credit;
 pub mod data;
 pub mod error;
 pub mod facts;
+pub mod fate;
 pub mod history;
 pub mod offers;
 pub mod pay;
@@ -22,10 +23,11 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 
 use crate::config::wallet::WalletSettings;
-use crate::domain::ids::{Mode, Tenant};
+use crate::domain::ids::{CustomerId, Mode, Tenant};
 use crate::domain::offer::PriceBook;
 use crate::gateway::Gateway;
 use crate::rates::Rates;
+use crate::store::customers;
 pub use error::WalletError;
 
 /// What the wallet's use cases need.
@@ -36,6 +38,7 @@ pub struct Wallet {
     pub settings: WalletSettings,
     pub cards: cards::CardPolicy,
     pub acceptances: accept::Acceptances,
+    pub watches: fate::Watches,
 }
 
 /// Who is asking: a partner's user, in a mode.
@@ -57,6 +60,17 @@ impl Wallet {
     /// How long a pay waits for its end unless asked to wait less.
     pub fn pay_wait(&self) -> Duration {
         Duration::from_secs(self.settings.pay_wait_secs)
+    }
+
+    /// Whether a token that we signed for a customer at a time stands: nobody has revoked those of that time or blocked the customer since.
+    pub async fn token_stands(
+        &self,
+        user: &User,
+        customer_id: CustomerId,
+        signed_at: DateTime<Utc>,
+    ) -> Result<bool, WalletError> {
+        let conn = self.gateway.db.get().await?;
+        Ok(customers::token_stands(&conn, user.tenant, customer_id, &user.reference, signed_at).await?)
     }
 
     /// The user whom a token names. A partner that isn't written down is nobody.

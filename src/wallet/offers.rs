@@ -234,7 +234,6 @@ impl Wallet {
         };
         let fees: Vec<FeeItem> = serde_json::from_value(offer.fees.clone())
             .map_err(|error| WalletError::Internal(format!("offer {}: {error}", offer.id)))?;
-        let is_over = offer.status == OfferStatus::Quoted && now >= offer.expires_at;
         let left = offer.expires_at.signed_duration_since(now).num_seconds().max(0).unsigned_abs();
         Ok(OfferView {
             id: offer.id,
@@ -246,8 +245,7 @@ impl Wallet {
             rate: rate.shown(),
             fees: fees.iter().map(|item| fee_view(item, source)).collect(),
             total_from: offer.total,
-            // Housekeeping writes it down a little later.
-            status: if is_over { OfferStatus::Expired } else { offer.status },
+            status: status_at(offer, now),
             version: offer.version,
             expires_at: offer.expires_at,
             server_time: now,
@@ -302,6 +300,12 @@ fn expect_something_arrives(quote: &Quote, priced: &Priced) -> Result<(), Wallet
     }
     let least = priced.limits.source_min;
     Err(WalletError::AmountTooSmall { limit: least.amount(), currency: least.asset().code })
+}
+
+/// An offer that is over is expired; housekeeping writes it down a little later.
+pub(super) fn status_at(offer: &Offer, now: DateTime<Utc>) -> OfferStatus {
+    let is_over = offer.status == OfferStatus::Quoted && now >= offer.expires_at;
+    if is_over { OfferStatus::Expired } else { offer.status }
 }
 
 /// Only an open offer can be changed.

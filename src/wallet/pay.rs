@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout_at};
 
 use super::accept::{Answer, Pay};
 use super::view::{PayStatus, PayView};
@@ -11,11 +11,10 @@ use super::{User, Wallet, WalletError};
 use crate::domain::exact;
 use crate::domain::ids::{OfferId, PayoutRequestId};
 use crate::domain::offer::{OfferStatus, SettlementRest};
+use crate::domain::payout_request::RequestStatus;
 use crate::gateway::settle;
+use crate::gateway::waiters::Waiter;
 use crate::store::offers::{self, Offer};
-
-/// How often the end is looked for when nobody in this process announces it.
-const LOOK_EVERY: Duration = Duration::from_millis(500);
 
 impl Wallet {
     /// Pays an offer and waits up to `wait` for the final result. Paying an accepted offer again accepts nothing and answers
@@ -31,67 +30,58 @@ impl Wallet {
         let pay = Pay { user: user.clone(), offer_id, seen_version, request_id: PayoutRequestId::new() };
         // In line before the acceptance: an end that comes at once is not missed.
         let waiter = self.gateway.waiters.join(pay.request_id);
-        let woken = waiter.woken();
-        tokio::pin!(woken);
-        woken.as_mut().enable();
         match self.accept_in_line(pay.clone()).await? {
             Answer::NotFound => Err(WalletError::NotFound("offer")),
             Answer::Version { current } => Err(WalletError::VersionConflict { current }),
             Answer::Refused(refusal) => Err(WalletError::Refused(refusal)),
             Answer::Unscreened => Err(WalletError::ScreeningUnavailable),
-            Answer::Before(offer) => self.wait_for_end(user, *offer, deadline).await,
             Answer::Accepted(request_id) if request_id == pay.request_id => {
-                tokio::select! {
-                    () = woken => {}
-                    () = tokio::time::sleep_until(deadline.min(Instant::now() + LOOK_EVERY)) => {}
-                }
-                let offer = self.stored_offer(user, offer_id).await?;
-                self.wait_for_end(user, offer, deadline).await
+                self.end_of(user, offer_id, waiter, deadline).await
             }
-            // A pay beside this one, in the same batch.
-            Answer::Accepted(_) => {
-                let offer = self.stored_offer(user, offer_id).await?;
-                self.wait_for_end(user, offer, deadline).await
-            }
+            // By a pay before this one, or beside it in the same batch.
+            Answer::Before(_) | Answer::Accepted(_) => self.wait_for_end(user, offer_id, deadline).await,
         }
     }
 
-    /// The payout of an accepted offer as it stands now.
-    pub async fn pay_state(&self, user: &User, offer_id: OfferId) -> Result<PayView, WalletError> {
-        let offer = self.stored_offer(user, offer_id).await?;
-        if offer.request_id.is_none() {
-            return Err(WalletError::NotFound("payout"));
-        }
-        self.pay_view(&offer)
+    /// The payout of an accepted offer, as it stands at its end or after `wait`, whichever comes first.
+    pub async fn pay_state(&self, user: &User, offer_id: OfferId, wait: Duration) -> Result<PayView, WalletError> {
+        self.wait_for_end(user, offer_id, Instant::now() + wait).await
     }
 
-    async fn stored_offer(&self, user: &User, id: OfferId) -> Result<Offer, WalletError> {
+    pub(super) async fn stored_offer(&self, user: &User, id: OfferId) -> Result<Offer, WalletError> {
         let conn = self.gateway.db.get().await?;
         offers::find(&conn, user.tenant, &user.reference, id).await?.ok_or(WalletError::NotFound("offer"))
     }
 
-    async fn wait_for_end(&self, user: &User, offer: Offer, deadline: Instant) -> Result<PayView, WalletError> {
-        let mut offer = offer;
-        let Some(request_id) = offer.request_id else {
-            return Err(WalletError::Internal(format!("offer {} is accepted by nothing", offer.id)));
-        };
-        let waiter = self.gateway.waiters.join(request_id);
-        while offer.status == OfferStatus::Accepted && Instant::now() < deadline {
-            let woken = waiter.woken();
-            tokio::pin!(woken);
-            woken.as_mut().enable();
-            // Looked at again after the place in line is taken: what ended in between is seen here.
-            offer = self.stored_offer(user, offer.id).await?;
-            if offer.status != OfferStatus::Accepted {
-                break;
-            }
-            tokio::select! {
-                () = woken => {}
-                () = tokio::time::sleep_until(deadline.min(Instant::now() + LOOK_EVERY)) => {}
-            }
-            offer = self.stored_offer(user, offer.id).await?;
+    async fn wait_for_end(&self, user: &User, id: OfferId, deadline: Instant) -> Result<PayView, WalletError> {
+        let offer = self.stored_offer(user, id).await?;
+        let request_id = offer.request_id.ok_or(WalletError::NotFound("payout"))?;
+        if offer.status != OfferStatus::Accepted || Instant::now() >= deadline {
+            return self.pay_view(&offer);
         }
-        self.pay_view(&offer)
+        let waiter = self.gateway.waiters.join(request_id);
+        // Looked at again after the place in line is taken: what ended in between is seen here.
+        let offer = self.stored_offer(user, id).await?;
+        if offer.status != OfferStatus::Accepted {
+            return self.pay_view(&offer);
+        }
+        self.end_of(user, id, waiter, deadline).await
+    }
+
+    async fn end_of(
+        &self,
+        user: &User,
+        id: OfferId,
+        mut waiter: Waiter<PayoutRequestId, RequestStatus>,
+        deadline: Instant,
+    ) -> Result<PayView, WalletError> {
+        loop {
+            let is_woken = timeout_at(deadline, waiter.woken()).await.is_ok();
+            let offer = self.stored_offer(user, id).await?;
+            if !is_woken || offer.status != OfferStatus::Accepted {
+                return self.pay_view(&offer);
+            }
+        }
     }
 
     /// What is told of an accepted offer.

@@ -151,6 +151,29 @@ pub struct PayView {
     pub resolution: Option<Resolution>,
 }
 
+/// Where an offer stands, and of which version that is said: a change of either is one to be told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct OfferStage {
+    pub version: i32,
+    pub status: OfferStatus,
+}
+
+impl OfferStage {
+    /// Nothing is waited for any more. What was paid may still come back, days later.
+    pub const fn is_final(self) -> bool {
+        !matches!(self.status, OfferStatus::Quoted | OfferStatus::Accepted)
+    }
+}
+
+/// What became of an offer so far.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FateView {
+    pub offer_id: OfferId,
+    pub stage: OfferStage,
+    /// `None`: nobody has paid it.
+    pub pay: Option<PayView>,
+}
+
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HistoryItem {
     pub pay: PayView,

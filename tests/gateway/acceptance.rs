@@ -115,7 +115,10 @@ async fn a_pay_of_another_version_or_by_another_user_is_refused() {
     let answers = world.app.wallet.accept(&[pay(&eve, None), pay(&user, Some(2))]).await.unwrap();
     assert!(matches!(answers[..], [Answer::NotFound, Answer::Version { current: 1 }]), "{answers:?}");
     assert_eq!(world.balance(&user).await.1, Decimal::ZERO);
-    assert!(matches!(world.app.wallet.pay_state(&eve, offer.id).await, Err(WalletError::NotFound(_))));
+    assert!(matches!(
+        world.app.wallet.pay_state(&eve, offer.id, std::time::Duration::ZERO).await,
+        Err(WalletError::NotFound(_))
+    ));
     world.finish().await;
 }
 

@@ -150,7 +150,7 @@ impl World {
     }
 
     pub async fn state(&self, user: &User, offer_id: OfferId) -> PayView {
-        self.app.wallet.pay_state(user, offer_id).await.unwrap()
+        self.app.wallet.pay_state(user, offer_id, std::time::Duration::ZERO).await.unwrap()
     }
 
     /// A user with a card and an accepted offer of `amount_to` EUR.

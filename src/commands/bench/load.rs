@@ -184,6 +184,16 @@ impl Target {
         self.run(clients, time, Work::Endpoint(endpoint)).await
     }
 
+    /// So many offers of a user that nobody pays, each with the user's token.
+    pub async fn open_offers(&self, user: usize, count: usize) -> Result<Vec<(String, String)>, Failure> {
+        let user = self.users.get(user).ok_or("there is no such user")?;
+        let mut offers = Vec::with_capacity(count);
+        for _ in 0..count {
+            offers.push((user.token.clone(), self.offer(user).await?));
+        }
+        Ok(offers)
+    }
+
     async fn pay(&self, user: &User) -> Result<Duration, Failure> {
         let offer = self.offer(user).await?;
         let begun = Instant::now();

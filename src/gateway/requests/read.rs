@@ -1,8 +1,10 @@
 //! Showing requests, their payouts and their events to their partner.
 
 use std::collections::HashMap;
+use std::time::Duration;
 
 use diesel_async::AsyncPgConnection;
+use tokio::time::{Instant, timeout_at};
 
 use super::super::Gateway;
 use super::super::access::{Caller, Refusal};
@@ -45,6 +47,33 @@ impl Gateway {
         let row =
             requests::find(&conn, caller.tenant, id).await?.ok_or(Refusal::NotFound { what: "payout request" })?;
         self.views(&mut conn, caller.tenant, vec![row]).await?.pop().ok_or(Refusal::NotFound { what: "payout request" })
+    }
+
+    /// A request as it is at its end or after `wait`, whichever comes first.
+    pub async fn request_at_end(
+        &self,
+        caller: &Caller,
+        id: PayoutRequestId,
+        wait: Duration,
+    ) -> Result<RequestView, Refusal> {
+        let deadline = Instant::now() + wait;
+        // In line before the first look: an end that comes in between isn't missed.
+        let mut waiter = self.waiters.join(id);
+        loop {
+            let view = self.request(caller, id).await?;
+            if view.request.status.is_final() || timeout_at(deadline, waiter.woken()).await.is_err() {
+                return Ok(view);
+            }
+        }
+    }
+
+    /// Looks for ends that another process brought about, for good.
+    pub async fn look_for_ends(&self) {
+        let find = |ids| {
+            let db = self.db.clone();
+            async move { Ok(requests::statuses(&*db.get().await?, ids).await?) }
+        };
+        self.waiters.look(find).await;
     }
 
     /// A page of the partner's requests, each with what belongs to it.

@@ -22,7 +22,16 @@ impl Claims {
         self.0.get(name).filter(|value| !value.is_null())
     }
 
-    fn text(&self, name: &str) -> Result<Option<&str>, AuthError> {
+    pub fn has(&self, name: &str) -> bool {
+        self.get(name).is_some()
+    }
+
+    /// An instant in microseconds since 1970, as we write it.
+    pub fn micros(&self, name: &str) -> Option<DateTime<Utc>> {
+        DateTime::from_timestamp_micros(self.get(name)?.as_i64()?)
+    }
+
+    pub fn text(&self, name: &str) -> Result<Option<&str>, AuthError> {
         match self.get(name) {
             None => Ok(None),
             Some(Value::String(text)) => Ok(Some(text)),

@@ -65,6 +65,8 @@ pub enum AuthError {
     ScopeMissing,
     #[error("the KYC claim is not a level")]
     KycInvalid,
+    #[error("revoked, or its customer is blocked")]
+    Revoked,
     #[error("no authenticator is wired into this route")]
     NotWired,
 }
@@ -105,6 +107,7 @@ impl AuthError {
             | AuthError::SubjectInvalid
             | AuthError::ScopeMissing
             | AuthError::KycInvalid
+            | AuthError::Revoked
             | AuthError::NotWired => "token_refused",
         }
     }

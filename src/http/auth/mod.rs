@@ -6,6 +6,7 @@
 
 mod authenticator;
 mod claims;
+pub mod customer_tokens;
 mod development;
 mod error;
 mod extractor;
@@ -22,7 +23,7 @@ pub use extractor::{AuthFailure, WalletUser};
 
 use chrono::{DateTime, Utc};
 
-use crate::domain::ids::Mode;
+use crate::domain::ids::{CustomerId, Mode};
 
 /// A wallet user, as a verified token names them.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -40,6 +41,17 @@ pub struct Principal {
     pub token_id: Option<String>,
     /// `exp`. The token is accepted for the issuer's leeway longer.
     pub expires_at: DateTime<Utc>,
+    /// What we signed ourselves; `None`: another issuer's token.
+    pub signed_by_us: Option<Signed>,
+}
+
+/// What a token of our own says beside whom it names.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Signed {
+    pub customer_id: CustomerId,
+    /// One that was signed before the customer's tokens were revoked isn't taken.
+    pub at: DateTime<Utc>,
+    pub reads_only: bool,
 }
 
 /// Where the user's KYC level stands.

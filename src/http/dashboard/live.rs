@@ -2,10 +2,8 @@
 //! who watch a mode. A stream ends by itself after a minute, and the browser opens the next: so no connection is held for good, and a
 //! session that is over is noticed within seconds. Watching doesn't count as using the session.
 
-use std::convert::Infallible;
 use std::time::Duration;
 
-use actix_web::http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use actix_web::{HttpResponse, web};
 use futures_util::{Stream, stream};
 use tokio::sync::watch;
@@ -16,6 +14,7 @@ use super::frame::served;
 use super::overview;
 use super::visitor::Onlooker;
 use crate::domain::ids::Mode;
+use crate::http::sse;
 use crate::staff::desk::Desk;
 use crate::staff::live::{Place, Shown, Writer};
 
@@ -25,9 +24,6 @@ const READ_EVERY: Duration = Duration::from_secs(5);
 const LOOK_EVERY: Duration = Duration::from_secs(5);
 /// Shorter than a quiet connection is held.
 const STREAM_AGE_MAX: Duration = Duration::from_secs(60);
-/// How soon the browser comes again, in milliseconds.
-const RETRY: &str = "retry: 2000\n\n";
-
 struct Watcher {
     onlooker: Onlooker,
     shown: watch::Receiver<Shown>,
@@ -72,12 +68,7 @@ pub async fn events(
         state: State::New,
         _place: place,
     };
-    Ok(HttpResponse::Ok()
-        .insert_header((CONTENT_TYPE, "text/event-stream; charset=utf-8"))
-        .insert_header((CACHE_CONTROL, "no-store"))
-        // Proxies must not gather it.
-        .insert_header(("X-Accel-Buffering", "no"))
-        .streaming(events_of(watcher)))
+    Ok(sse::answer(events_of(watcher)))
 }
 
 /// Reads and renders for all who watch, while anybody does.
@@ -92,10 +83,10 @@ async fn write(desk: web::Data<Desk>, mode: Mode, writer: Writer) {
     }
 }
 
-fn events_of(watcher: Watcher) -> impl Stream<Item = Result<web::Bytes, Infallible>> {
+fn events_of(watcher: Watcher) -> impl Stream<Item = String> {
     stream::unfold(watcher, |mut watcher| async move {
         let event = next(&mut watcher).await?;
-        Some((Ok(event.into()), watcher))
+        Some((event, watcher))
     })
 }
 
@@ -105,7 +96,7 @@ async fn next(watcher: &mut Watcher) -> Option<String> {
         State::Over => return None,
         State::New => {
             watcher.state = State::Watching;
-            return Some(RETRY.to_owned());
+            return Some(sse::RETRY.to_owned());
         }
         State::Watching => {}
     }
@@ -127,42 +118,17 @@ async fn next(watcher: &mut Watcher) -> Option<String> {
             Ok(true) => {}
             Ok(false) => {
                 watcher.state = State::Over;
-                return Some("event: over\ndata: signed out\n\n".to_owned());
+                return Some(sse::event("over", "signed out"));
             }
             // Nothing is shown to somebody of whom nothing is known.
             Err(_) => return None,
         }
         if !is_shown {
-            return Some(": still here\n\n".to_owned());
+            return Some(sse::BEAT.to_owned());
         }
         let html = watcher.shown.borrow_and_update().clone();
         if let Some(html) = html {
-            return Some(event("overview", &html));
+            return Some(sse::event("overview", &html));
         }
-    }
-}
-
-/// An event; each line of its data is one of the event.
-fn event(name: &str, data: &str) -> String {
-    let mut text = format!("event: {name}\n");
-    for line in data.replace("\r\n", "\n").replace('\r', " ").lines() {
-        text.push_str("data: ");
-        text.push_str(line);
-        text.push('\n');
-    }
-    text.push('\n');
-    text
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn no_line_of_the_data_is_taken_for_another_field() {
-        assert_eq!(
-            event("overview", "<p>\nevent: over\r\nid: 1\rretry: 1\n\n</p>"),
-            "event: overview\ndata: <p>\ndata: event: over\ndata: id: 1 retry: 1\ndata: \ndata: </p>\n\n"
-        );
     }
 }

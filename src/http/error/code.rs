@@ -125,10 +125,12 @@ pub fn errors_markdown() -> String {
     let mut page = String::from(
         "# Errors\n\n\
          Every error of the wallet API has the same shape. `error` and `errorId` are stable: branch on either. `message` is for the\n\
-         user, in the language that `Accept-Language` asks for (en, es, de, uk, ru). `field` names what is wrong in a request, `data`\n\
+         user, in the language that `Accept-Language` asks for (LANGUAGES). `field` names what is wrong in a request, `data`\n\
          holds details (`problem`, `detail`, `limit`, `version`, `reason`), and `requestId` is what support asks for.\n\n\
          ```json\n",
     );
+    let languages: Vec<&str> = Language::ALL.iter().map(|language| language.as_str()).collect();
+    page = page.replace("LANGUAGES", &languages.join(", "));
     page.push_str(EXAMPLE);
     page.push_str(
         "\n```\n\n\

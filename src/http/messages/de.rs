@@ -3,6 +3,9 @@
 use super::super::error::Code;
 use super::super::v4::FeeType;
 
+/// Before a limit that is shown.
+pub const LIMIT: &str = "Grenze";
+
 pub const fn message(code: Code) -> &'static str {
     match code {
         Code::Common => "Bei uns ist ein Fehler aufgetreten. Bitte versuchen Sie es später noch einmal.",

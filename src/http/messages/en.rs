@@ -3,6 +3,9 @@
 use super::super::error::Code;
 use super::super::v4::FeeType;
 
+/// Before a limit that is shown.
+pub const LIMIT: &str = "Limit";
+
 pub const fn message(code: Code) -> &'static str {
     match code {
         Code::Common => "Something went wrong on our side. Please try again later.",

@@ -3,6 +3,9 @@
 use super::super::error::Code;
 use super::super::v4::FeeType;
 
+/// Before a limit that is shown.
+pub const LIMIT: &str = "Límite";
+
 pub const fn message(code: Code) -> &'static str {
     match code {
         Code::Common => "Se ha producido un error por nuestra parte. Inténtelo más tarde.",

@@ -1,44 +1,68 @@
 //! What users are told, in their language. Each language is a file whose `match` must name every code, so none can be
 //! missing. Texts hold nothing of the request.
 
-mod de;
-mod en;
-mod es;
-mod ru;
-mod uk;
-
 use super::error::Code;
 use super::v4::FeeType;
 
-/// A language that we speak.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Language {
-    #[default]
-    En,
-    Es,
-    De,
-    Uk,
-    Ru,
+/// A language is a file and its line here. The file must name every code and every fee: what it leaves out doesn't compile.
+macro_rules! languages {
+    ($default:ident = $default_file:ident $(, $name:ident = $file:ident)* $(,)?) => {
+        mod $default_file;
+        $(mod $file;)*
+
+        /// A language that we speak.
+        #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+        pub enum Language {
+            #[default]
+            $default,
+            $($name,)*
+        }
+
+        impl Language {
+            pub const ALL: &[Language] = &[Language::$default $(, Language::$name)*];
+
+            pub const fn as_str(self) -> &'static str {
+                match self {
+                    Language::$default => stringify!($default_file),
+                    $(Language::$name => stringify!($file),)*
+                }
+            }
+        }
+
+        /// What the user is told of `code`.
+        pub const fn message(code: Code, language: Language) -> &'static str {
+            match language {
+                Language::$default => $default_file::message(code),
+                $(Language::$name => $file::message(code),)*
+            }
+        }
+
+        /// The word before a limit that is shown: `Limit: 21 EUR`.
+        pub const fn limit_word(language: Language) -> &'static str {
+            match language {
+                Language::$default => $default_file::LIMIT,
+                $(Language::$name => $file::LIMIT,)*
+            }
+        }
+
+        /// How a fee is called on the screen.
+        pub const fn fee_name(fee: FeeType, language: Language) -> &'static str {
+            match language {
+                Language::$default => $default_file::fee_name(fee),
+                $(Language::$name => $file::fee_name(fee),)*
+            }
+        }
+    };
 }
+
+languages! { En = en, Es = es, De = de, Uk = uk, Ru = ru }
 
 /// No header of preferences needs more entries.
 const PREFERENCES_MAX: usize = 32;
 
 impl Language {
-    pub const ALL: [Language; 5] = [Language::En, Language::Es, Language::De, Language::Uk, Language::Ru];
-
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Language::En => "en",
-            Language::Es => "es",
-            Language::De => "de",
-            Language::Uk => "uk",
-            Language::Ru => "ru",
-        }
-    }
-
     /// The language that `Accept-Language` prefers (RFC 9110 section 12.5.4): the highest quality, the first among
-    /// equals. English when it names none of ours.
+    /// equals. English when it names none of ours. Ours are known by their ISO 639-1 codes, which their files are called by.
     pub fn negotiate(accept_language: &str) -> Self {
         let mut best = (0, Language::En);
         for entry in accept_language.split(',').take(PREFERENCES_MAX) {
@@ -49,7 +73,7 @@ impl Language {
             let primary = range.split('-').next().unwrap_or("");
             let language = match primary {
                 "*" => Some(Language::En),
-                _ => Self::ALL.into_iter().find(|language| language.as_str().eq_ignore_ascii_case(primary)),
+                _ => Self::ALL.iter().copied().find(|language| language.as_str().eq_ignore_ascii_case(primary)),
             };
             if let (Some(language), Some(quality)) = (language, quality)
                 && quality > best.0
@@ -79,39 +103,6 @@ fn thousandths(weight: &str) -> Option<u16> {
     }
 }
 
-/// What the user is told of `code`.
-pub const fn message(code: Code, language: Language) -> &'static str {
-    match language {
-        Language::En => en::message(code),
-        Language::Es => es::message(code),
-        Language::De => de::message(code),
-        Language::Uk => uk::message(code),
-        Language::Ru => ru::message(code),
-    }
-}
-
-/// The word before a limit that is shown: `Limit: 21 EUR`.
-pub const fn limit_word(language: Language) -> &'static str {
-    match language {
-        Language::En => "Limit",
-        Language::Es => "Límite",
-        Language::De => "Grenze",
-        Language::Uk => "Ліміт",
-        Language::Ru => "Лимит",
-    }
-}
-
-/// How a fee is called on the screen.
-pub const fn fee_name(fee: FeeType, language: Language) -> &'static str {
-    match language {
-        Language::En => en::fee_name(fee),
-        Language::Es => es::fee_name(fee),
-        Language::De => de::fee_name(fee),
-        Language::Uk => uk::fee_name(fee),
-        Language::Ru => ru::fee_name(fee),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -137,7 +128,8 @@ mod tests {
 
     #[test]
     fn every_language_says_every_code_in_its_own_words() {
-        for language in Language::ALL {
+        for language in Language::ALL.iter().copied() {
+            assert!(!limit_word(language).is_empty());
             for code in Code::ALL {
                 let text = message(*code, language);
                 assert!(text.ends_with('.') && text.len() > 8, "{language:?} {code:?}");

@@ -37,7 +37,7 @@ fn codes(operation_id: &str) -> Vec<Code> {
         "setCardBillingAddress" => &[&OF_ALL, &OF_BODIES, &OF_KEYS, &[Code::NotFound]],
         "deleteCard" => &[&OF_ALL, &OF_BODIES, &OF_KEYS, &[Code::NotFound]],
         "getPayoutData" | "getHistory" | "getBalances" => &[&OF_ALL],
-        "getOffer" | "getPay" => &[&OF_ALL, &[Code::NotFound]],
+        "getOffer" | "getPay" | "getPayEvents" => &[&OF_ALL, &[Code::NotFound]],
         "createOffer" => &[&OF_ALL, &OF_BODIES, &OF_KEYS, &OF_PRICES],
         "updateOffer" => {
             &[&OF_ALL, &OF_BODIES, &OF_KEYS, &OF_PRICES, &[Code::OfferExpired, Code::OfferAlreadyExecuted]]

@@ -2,6 +2,7 @@
 //! test holds the file to it (`UPDATE=1` writes it).
 
 mod errors;
+mod fresh;
 mod numbers;
 mod parameters;
 
@@ -65,12 +66,14 @@ a secret is replayed without it.";
         (name = "events", description = "The partners' API: what happened, and why."),
         (name = "webhook endpoints", description = "The partners' API: where a partner is told what happened, and how telling went."),
         (name = "webhooks", description = "What a partner's endpoints are told."),
+        (name = "reports", description = "The partners' API: what was paid out, and what moved the balances, by day."),
+        (name = "sandbox", description = "The partners' API: what test mode does on demand."),
         (name = "operations", description = "Health, for operators."),
         (name = "provider callbacks", description = "Where payout providers report."),
     ),
     paths(
         v4::cards::add, v4::cards::set_billing_address, v4::cards::delete, v4::data::get, v4::offers::create,
-        v4::offers::update, v4::offers::get, v4::pay::pay, v4::pay::state, v4::history::get, v4::balances::get,
+        v4::offers::update, v4::offers::get, v4::pay::pay, v4::pay::state, v4::events::watch, v4::history::get, v4::balances::get,
         v1::customers::create, v1::customers::list, v1::customers::get, v1::customers::change,
         v1::credits::create, v1::credits::get,
         v1::api_keys::create, v1::api_keys::list, v1::api_keys::get, v1::api_keys::change, v1::api_keys::revoke,
@@ -96,6 +99,8 @@ a secret is replayed without it.";
         v1::webhooks::endpoints::create, v1::webhooks::endpoints::list, v1::webhooks::endpoints::get, v1::webhooks::endpoints::change,
         v1::webhooks::endpoints::delete, v1::webhooks::endpoints::rotate_secret, v1::webhooks::endpoints::ping,
         v1::webhooks::deliveries::list, v1::webhooks::deliveries::get, v1::webhooks::deliveries::resend, v1::webhooks::deliveries::replay,
+        v1::reports::usage, v1::reports::balances,
+        v1::tokens::create, v1::tokens::revoke, v1::sandbox::offer, v1::sandbox::request, v1::sandbox::card,
         ops::health::live, ops::health::ready, ops::metrics::metrics, provider_callbacks::receive,
     ),
     components(schemas(ErrorBody, v1::approvals::WaitsDocument, v1::error::ErrorDocument)),
@@ -164,6 +169,7 @@ impl Modify for Completion {
             parameters::complete(&path, operation);
             errors::complete(operation);
             v1::openapi::complete(&path, operation);
+            fresh::complete(&path, operation);
         }
     }
 }

@@ -30,6 +30,7 @@ use crate::http::body::{self, Body, BodyBounds};
 use crate::http::call::{Answer, Edge};
 use crate::http::context::RequestContext;
 use crate::http::error::{ApiError, FieldProblem};
+use crate::http::fresh::{self, Tagged};
 use crate::http::idempotency::{self, IdempotencyKey, KeyedRequest, OnceId};
 use crate::http::proxies::Origin;
 use crate::wallet::Wallet;
@@ -213,10 +214,19 @@ impl PartnerCall {
         Err(V1Error::new("UNKNOWN_PARAMETER").at(Source::Parameter(shown)))
     }
 
-    /// Answers a document.
+    /// Answers a document that was read, or that nothing changed since the caller read it.
     pub fn ok(&self, document: &impl Serialize) -> Result<HttpResponse, V1Error> {
         let json = serde_json::to_string(document).map_err(|error| V1Error::internal(&error))?;
-        Ok(HttpResponse::Ok().insert_header((CONTENT_TYPE, self.media.as_str())).body(json))
+        if !self.request.method().is_safe() {
+            return Ok(HttpResponse::Ok().insert_header((CONTENT_TYPE, self.media.as_str())).body(json));
+        }
+        Ok(self.fresh(self.media.as_str(), json))
+    }
+
+    /// Answers a text of any type that was read, or that nothing changed.
+    pub fn fresh(&self, media_type: &str, text: String) -> HttpResponse {
+        let whose = format!("{}/{}/{}", self.caller.tenant.partner_id, self.mode(), self.caller.actor());
+        fresh::answer(&self.request, &whose, media_type, text, &Tagged::Body)
     }
 
     /// Does a write that outlives its caller, once per idempotency key if there is one.

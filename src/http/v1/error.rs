@@ -141,6 +141,11 @@ impl V1Error {
         Self::new("INVALID_PARAMETER").with_detail(detail).at(Source::Parameter(name.to_owned()))
     }
 
+    /// Of the name only its beginning is told again.
+    pub fn unknown_parameter(name: &str) -> Self {
+        Self::new("UNKNOWN_PARAMETER").at(Source::Parameter(name.chars().take(64).collect()))
+    }
+
     pub fn scope_missing(scope: Scope) -> Self {
         Self::new("SCOPE_MISSING").with_detail(format!("This needs the scope {scope}."))
     }

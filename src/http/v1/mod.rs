@@ -22,8 +22,11 @@ pub mod partner_accounts;
 pub mod payout_requests;
 pub mod payouts;
 pub mod reader;
+pub mod reports;
 pub mod request_body;
 pub mod request_view;
+pub mod sandbox;
+pub mod tokens;
 pub mod webhooks;
 
 use actix_web::web;
@@ -45,6 +48,9 @@ pub fn routes(cfg: &mut web::ServiceConfig) {
     partner_accounts::routes(cfg);
     events::routes(cfg);
     webhooks::routes(cfg);
+    reports::routes(cfg);
+    sandbox::routes(cfg);
+    tokens::routes(cfg);
 }
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! `/v1/payout-gateway/payout-requests`: what partners ask to be paid out.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use actix_web::{HttpResponse, web};
 
@@ -16,6 +17,7 @@ use super::request_view::{COLLECTION, KIND, PayoutRequestAttributes, document, r
 use crate::domain::ids::PayoutRequestId;
 use crate::gateway::access::Scope;
 use crate::gateway::requests::{NewRequest, RequestFilter};
+use crate::http::prefer::Wait;
 use crate::http::routes::resource;
 
 /// What a list of requests can be filtered by.
@@ -119,18 +121,20 @@ fn filter(list: &ListQuery) -> Result<RequestFilter, V1Error> {
 
 /// One payout request.
 ///
-/// Needs `payouts:read`.
+/// Needs `payouts:read`. `Prefer: wait=N` waits for its end, up to as long as the installation allows (10 seconds unless configured).
 #[utoipa::path(
     get, path = "/v1/payout-gateway/payout-requests/{id}", operation_id = "getPayoutRequest", tag = "payout requests",
+    params(("Prefer" = Option<String>, Header, description = "`wait=N` waits up to N seconds for the request's end (RFC 7240).", example = "wait=5")),
     responses((status = 200, description = "The request.", body = Document<PayoutRequestAttributes>, content_type = "application/vnd.api+json"))
 )]
 pub async fn get(call: PartnerCall) -> Result<HttpResponse, V1Error> {
     call.require(Scope::PayoutsRead)?;
     call.no_parameters()?;
     let id: PayoutRequestId = call.path_id("id")?;
-    let view = call.gateway.request(&call.caller, id).await?;
+    let wait = Wait::of(&call.request, call.wallet.pay_wait(), Duration::ZERO);
+    let view = call.gateway.request_at_end(&call.caller, id, wait.time).await?;
     let language = call.context.language.as_str();
-    call.ok(&document(&call.gateway, &call.caller, view, language).await?)
+    Ok(wait.applied(call.ok(&document(&call.gateway, &call.caller, view, language).await?)?))
 }
 
 /// Change a payout request.

@@ -50,5 +50,5 @@ impl From<BalanceView> for Balance {
 )]
 pub async fn get(call: Call) -> Result<HttpResponse, ApiError> {
     let balances = call.wallet.balances(&call.user).await?.into_iter().map(Balance::from).collect();
-    Ok(HttpResponse::Ok().json(Balances { balances }))
+    call.fresh(&Balances { balances })
 }

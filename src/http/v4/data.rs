@@ -118,5 +118,5 @@ impl From<FeesView> for Fees {
 )]
 pub async fn get(call: Call) -> Result<HttpResponse, ApiError> {
     let data = call.wallet.data(&call.user).await?;
-    Ok(HttpResponse::Ok().json(PayoutData::from(data)))
+    call.fresh(&PayoutData::from(data))
 }

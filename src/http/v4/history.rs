@@ -83,5 +83,5 @@ pub async fn get(call: Call) -> Result<HttpResponse, ApiError> {
         return Err(ApiError::field("cursor", FieldProblem::Length));
     }
     let history = call.wallet.history(&call.user, query.cursor.as_deref(), query.limit).await?;
-    Ok(HttpResponse::Ok().json(History::from(history)))
+    call.fresh(&History::from(history))
 }

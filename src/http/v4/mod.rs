@@ -4,6 +4,7 @@
 pub mod balances;
 pub mod cards;
 pub mod data;
+pub mod events;
 pub mod history;
 pub mod offers;
 pub mod pay;

@@ -196,7 +196,7 @@ pub struct Limit {
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 #[schema(as = OfferStatus)]
-enum Status {
+pub(super) enum Status {
     Quoted,
     Accepted,
     Paid,
@@ -357,7 +357,9 @@ pub async fn update(call: Call, payload: web::Payload) -> Result<HttpResponse, A
 pub async fn get(call: Call) -> Result<HttpResponse, ApiError> {
     let offer_id: OfferId = call.path_id("offerId")?;
     let offer = call.wallet.offer(&call.user, offer_id).await?;
-    Ok(HttpResponse::Ok().json(Offer::of(offer, call.context.language)?))
+    let shown = Offer::of(offer.clone(), call.context.language)?;
+    let meaning = Offer { valid_seconds: 0, server_time: String::new(), ..Offer::of(offer, call.context.language)? };
+    call.fresh_by(&shown, &meaning)
 }
 
 #[cfg(test)]

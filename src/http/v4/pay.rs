@@ -10,6 +10,7 @@ use crate::domain::ids::OfferId;
 use crate::http::call::Call;
 use crate::http::error::{ApiError, FieldProblem};
 use crate::http::exact_number::ExactNumber;
+use crate::http::prefer::Wait;
 use crate::wallet::view::{PayStatus, PayView};
 
 /// How a payout stands: paid (`SUCCESS`), accepted and not final (`PENDING`: ask again), paid in part with the rest
@@ -101,14 +102,6 @@ fn matched_version(header: &str) -> Result<Option<i32>, ApiError> {
     version.map(Some).ok_or_else(|| ApiError::field("If-Match", FieldProblem::Value))
 }
 
-/// What `Prefer: wait=N` asks for (RFC 7240): the first `wait` counts; one that can't be read is ignored.
-fn preferred_wait(header: &str) -> Option<Duration> {
-    let preference = header.split(',').filter_map(|preference| preference.split(';').next()?.split_once('='));
-    let wait =
-        preference.map(|(name, value)| (name.trim(), value.trim())).find(|(name, _)| name.eq_ignore_ascii_case("wait"));
-    wait.and_then(|(_, value)| value.trim_matches('"').parse().ok()).map(Duration::from_secs)
-}
-
 /// Pays an offer.
 ///
 /// Waits for the final result up to 10 seconds (by configuration; `Prefer: wait=N` lowers it) and else answers
@@ -129,41 +122,30 @@ pub async fn pay(call: Call, payload: web::Payload) -> Result<HttpResponse, ApiE
         (one, other) => one.or(other),
     };
     let longest = call.wallet.pay_wait();
-    let preferred = call.header("Prefer").ok().flatten().and_then(preferred_wait);
-    let wait = preferred.map_or(longest, |wait| wait.min(longest));
+    let wait = Wait::of(&call.request, longest, longest);
     let (wallet, user) = (call.wallet.clone(), call.user.clone());
-    let paid = call.edge.outlive(async move { wallet.pay(&user, offer_id, seen_version, wait).await }).await??;
-    let mut response = HttpResponse::Ok();
-    if preferred.is_some() {
-        response.insert_header(("Preference-Applied", format!("wait={}", wait.as_secs())));
-    }
-    Ok(response.json(Pay::from(paid)))
+    let paid = call.edge.outlive(async move { wallet.pay(&user, offer_id, seen_version, wait.time).await }).await??;
+    Ok(wait.applied(HttpResponse::Ok().json(Pay::from(paid))))
 }
 
 /// The payout of an offer as it stands now.
+///
+/// `Prefer: wait=N` waits for the final result, up to as long as a pay does. `getPayEvents` tells of it as it happens.
 #[utoipa::path(
     get, path = "/v4/payout/pay/{offerId}", operation_id = "getPay", tag = "pay",
+    params(("Prefer" = Option<String>, Header, description = "`wait=N` waits up to N seconds for the final result (RFC 7240).", example = "wait=5")),
     responses((status = 200, description = "The payout.", body = Pay))
 )]
 pub async fn state(call: Call) -> Result<HttpResponse, ApiError> {
     let offer_id: OfferId = call.path_id("offerId")?;
-    let pay = call.wallet.pay_state(&call.user, offer_id).await?;
-    Ok(HttpResponse::Ok().json(Pay::from(pay)))
+    let wait = Wait::of(&call.request, call.wallet.pay_wait(), Duration::ZERO);
+    let pay = call.wallet.pay_state(&call.user, offer_id, wait.time).await?;
+    Ok(wait.applied(call.fresh(&Pay::from(pay))?))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_wait_is_read_from_its_preference() {
-        let secs = |header: &str| preferred_wait(header).map(|wait| wait.as_secs());
-        assert_eq!(secs("wait=3"), Some(3));
-        assert_eq!(secs("respond-async, Wait = \"0\" ;x=1"), Some(0));
-        for ignored in ["", "wait", "wait=-1", "wait=1.5", "wait=x", "waits=3", "wait=99999999999999999999"] {
-            assert_eq!(secs(ignored), None, "{ignored}");
-        }
-    }
 
     #[test]
     fn a_version_is_matched_by_its_strong_tag() {

@@ -8,7 +8,7 @@ use super::behaviour::{
     Answer, Behaviour, Callbacks, FIELD_ACCOUNT, FIELD_RESOLUTION, FIELD_STATUS, FIELD_SUCCESS_RATE,
 };
 use super::callback::SIGNATURE_HEADER;
-use super::table::{CURRENCIES, ROWS, Row};
+use super::table::{CURRENCIES, EXPIRIES, Expiry, ROWS, Row};
 use super::{BALANCE, BALANCE_BY_PROVIDER};
 use crate::config::providers::{ProvidersSettings, TestProviderSettings};
 use crate::domain::payout::{Resolution, ResolutionClass};
@@ -91,6 +91,18 @@ fn write_page(out: &mut String, settings: &TestProviderSettings) -> fmt::Result 
         span(settings.settling_time_ms),
         settings.not_found_confirmations,
     )?;
+    writeln!(
+        out,
+        "## Expiry on demand\n\n\
+         Nobody waits for an end to come: a test key lets a thing expire now (`payouts:write`; no body; 409 `NOT_OPEN` where it is over or\n\
+         under way). There is one clock, and only that thing's own end is moved: everything else happens as it does by time.\n\n\
+         | what | POST | what then is |\n\
+         |---|---|---|"
+    )?;
+    for Expiry { what, path, effect } in &EXPIRIES {
+        writeln!(out, "| {what} | `{path}` | {effect} |")?;
+    }
+    writeln!(out, "\nWith a live key these paths aren't there (404).\n")?;
     writeln!(
         out,
         "## For those who run it\n\n\

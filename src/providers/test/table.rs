@@ -31,6 +31,34 @@ pub struct Row {
     pub what: &'static str,
 }
 
+/// What expires at a partner's word.
+#[derive(Clone, Copy, Debug)]
+pub struct Expiry {
+    pub what: &'static str,
+    /// What is asked of the partners' API, by POST.
+    pub path: &'static str,
+    /// What then is.
+    pub effect: &'static str,
+}
+
+pub const EXPIRIES: [Expiry; 3] = [
+    Expiry {
+        what: "an offer",
+        path: "/v1/sandbox/offers/{id}/expire",
+        effect: "it is `EXPIRED`: it can't be changed or paid (`OFFER_EXPIRED`)",
+    },
+    Expiry {
+        what: "a payout request",
+        path: "/v1/sandbox/payout-requests/{id}/expire",
+        effect: "one that waits ends as `expired`; of one under way nothing more is sent, and its end follows the truth",
+    },
+    Expiry {
+        what: "a user's card",
+        path: "/v1/sandbox/cards/{id}/expire",
+        effect: "it is `EXPIRED`, and a pay to it is refused (`CARD_EXPIRED`); added again, it holds as long as it then says",
+    },
+];
+
 const fn row(
     title: &'static str,
     behaviour: Behaviour,

@@ -172,9 +172,11 @@ impl KeyProvider for FileKeys {
         let keys = self.keys();
         let root = match purpose {
             MacPurpose::Fingerprint => &keys.fingerprint,
-            MacPurpose::IdempotentBody | MacPurpose::Event | MacPurpose::AuditAnchor | MacPurpose::Foreign => {
-                &keys.integrity
-            }
+            MacPurpose::IdempotentBody
+            | MacPurpose::Event
+            | MacPurpose::AuditAnchor
+            | MacPurpose::Foreign
+            | MacPurpose::CustomerToken => &keys.integrity,
         };
         let key = mac::derive(&root.key, purpose.label());
         Ok(MacKey { id: root.id.clone(), key })

@@ -63,10 +63,13 @@ pub enum MacPurpose {
     AuditAnchor,
     /// What others sent or call things, where it is known again by its hash alone.
     Foreign,
+    /// Tokens of partners' customers.
+    CustomerToken,
 }
 
 impl MacPurpose {
-    pub const ALL: [Self; 5] = [Self::Fingerprint, Self::IdempotentBody, Self::Event, Self::AuditAnchor, Self::Foreign];
+    pub const ALL: [Self; 6] =
+        [Self::Fingerprint, Self::IdempotentBody, Self::Event, Self::AuditAnchor, Self::Foreign, Self::CustomerToken];
 
     /// The message whose HMAC, under the provider's root key, is the key of this purpose.
     pub const fn label(self) -> &'static str {
@@ -76,6 +79,7 @@ impl MacPurpose {
             Self::Event => "landfall/mac/event/1",
             Self::AuditAnchor => "landfall/mac/audit-anchor/1",
             Self::Foreign => "landfall/mac/foreign/1",
+            Self::CustomerToken => "landfall/mac/customer-token/1",
         }
     }
 }

@@ -207,6 +207,7 @@ impl Stage {
         let path = parts.join("/");
         match route.operation.as_str() {
             "createBatch" => format!("{path}?point_id={}&name=b", self.ids["payout-points"]),
+            "getUsageReport" | "getBalanceReport" => format!("{path}?from=2026-11-01&to=2026-11-30"),
             _ => path,
         }
     }
@@ -357,6 +358,7 @@ impl Stage {
             ("createApiKey", document("api-key", json!({ "name": "swept", "scopes": ["keys:write"] }))),
             ("changeApiKey", document("api-key", json!({ "name": "swept" }))),
             ("createCustomer", document("customer", json!({ "reference_id": "swept" }))),
+            ("createCustomerToken", document("customer-token", json!({ "scope": "wallet:read" }))),
             ("changeCustomer", document("customer", json!({ "version": 1, "name": "Swept" }))),
             ("createPartnerCredit", document("partner-credit", usd("swept"))),
             ("createBatch", ("text/csv", file.to_owned())),
@@ -494,7 +496,9 @@ impl Stage {
         for kind in ["offer", "pay", "offers"] {
             self.ids.insert(kind, offer_id.to_string());
         }
-        self.ids.insert("card", card_id.to_string());
+        for kind in ["card", "cards"] {
+            self.ids.insert(kind, card_id.to_string());
+        }
     }
 
     async fn hire(&self, name: &str, role: Role) {

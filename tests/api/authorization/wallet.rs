@@ -120,6 +120,14 @@ pub async fn let_in(sweep: &mut Sweep<'_>, table: &Table) {
     let mut routes = table.of_users();
     routes.sort_by_key(|route| (route.method == "DELETE", route.operation == "getPay"));
     for route in routes {
+        if route.operation == "getPayEvents" {
+            // The stream goes on for as long as the token does: its head says enough.
+            let status = show(stage, route, &alice).send().await.unwrap().status().as_u16();
+            if status != 200 {
+                sweep.wrong(format!("{}: its owner is told {status}", route.name()));
+            }
+            continue;
+        }
         let answer = stage.send(show(stage, route, &alice)).await;
         if ![200, 204].contains(&answer.status) {
             sweep.wrong(format!("{}: its owner is told {}: {}", route.name(), told(&answer), answer.text));

@@ -12,13 +12,16 @@ mod funds;
 mod idempotency;
 mod keys;
 mod lists;
+mod reports;
 pub mod requests;
 mod requests_listed;
 mod revoked;
 mod rotation;
 mod routed;
+mod sandbox;
 mod schemes;
 mod signing;
+mod tokens;
 mod webhooks;
 
 use std::collections::BTreeSet;
