@@ -3,7 +3,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help run test browser canary torture contract kms fuzz lint audit sbom fmt bench openapi clean-data ground
+.PHONY: help run test browser canary torture contract kms schemathesis clients fuzz lint api-lint audit sbom fmt bench openapi clean-data ground
 
 CARGO ?= cargo
 export CARGO_TERM_PROGRESS_WHEN ?= never
@@ -34,11 +34,20 @@ contract: ## judge the adapters' requests by the providers' specifications (SPEC
 kms: ## keep the key providers' contract over moto's KMS, from PyPI
 	@CARGO="$(CARGO)" tools/kms
 
+schemathesis: ground ## ask the running server what openapi.yaml allows and what it doesn't (EXAMPLES=100 SEED=7 ONLY=Card PHASES=stateful)
+	@CARGO="$(CARGO)" EXAMPLES="$(EXAMPLES)" SEED="$(SEED)" ONLY="$(ONLY)" PHASES="$(PHASES)" tools/schemathesis
+
+clients: ground ## generate clients of openapi.yaml, compile them, and pay with them
+	@CARGO="$(CARGO)" tools/clients
+
 fuzz: ## every parser of outside bytes under libFuzzer (SECS=60 each, TARGETS=all)
 	@CARGO="$(CARGO)" SECS="$(SECS)" TARGETS="$(TARGETS)" tools/fuzz
 
 lint: ## formatting, clippy, and the dependency checks that are installed
 	@CARGO="$(CARGO)" tools/lint
+
+api-lint: ## judge openapi.yaml by all that Redocly recommends
+	@tools/api-lint
 
 audit: ## what comes in from outside: licences, sources, doubles, known vulnerabilities (ends with 3 where it can't look)
 	@CARGO="$(CARGO)" tools/audit

@@ -3,7 +3,7 @@
 use rust_decimal::Decimal;
 use serde::{Serialize, Serializer};
 use utoipa::openapi::RefOr;
-use utoipa::openapi::schema::{ObjectBuilder, Schema, Type};
+use utoipa::openapi::schema::{ObjectBuilder, Schema, SchemaFormat, Type};
 use utoipa::{PartialSchema, ToSchema};
 
 /// A decimal that is written as a JSON number, without trailing zeros.
@@ -22,6 +22,7 @@ impl PartialSchema for ExactNumber {
     fn schema() -> RefOr<Schema> {
         ObjectBuilder::new()
             .schema_type(Type::Number)
+            .format(Some(SchemaFormat::Custom("decimal".to_owned())))
             .description(Some("A decimal with its exact digits: read it as a decimal, not as a binary float."))
             .into()
     }

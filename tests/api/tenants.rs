@@ -55,7 +55,7 @@ async fn every_call_needs_a_token() {
         (Method::GET, "/v4/payout/history"),
         (Method::GET, "/v4/wallet/balances"),
     ];
-    let spec: serde_json::Value = serde_json::to_value(landfall::http::openapi::openapi()).unwrap();
+    let spec: serde_json::Value = serde_json::to_value(landfall::http::openapi::openapi().unwrap()).unwrap();
     let described: usize = spec["paths"]
         .as_object()
         .unwrap()

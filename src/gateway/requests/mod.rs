@@ -20,3 +20,4 @@ pub use create::Submitted;
 pub use new_request::{NewCustomer, NewRequest, RequestOptions};
 pub use patch::Patch;
 pub use read::{CardMask, Event, EventFilter, Payout, PayoutFilter, PayoutRequest, RequestFilter, RequestView};
+pub use words::{METADATA_CHARS_MAX, METADATA_KEY_CHARS_MAX, METADATA_KEYS_MAX};

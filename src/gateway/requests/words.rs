@@ -10,8 +10,9 @@ use crate::gateway::webhooks::is_receiver;
 /// Where a request's attributes stand in its document.
 pub(super) const ATTRIBUTES: &str = "/data/attributes";
 const CODE_CARD: &str = "CARD_NUMBER";
-const METADATA_KEYS_MAX: usize = 50;
-const METADATA_CHARS_MAX: usize = 500;
+pub const METADATA_KEYS_MAX: usize = 50;
+pub const METADATA_CHARS_MAX: usize = 500;
+pub const METADATA_KEY_CHARS_MAX: usize = 64;
 
 /// Gathers what is wrong.
 #[derive(Default)]
@@ -53,8 +54,8 @@ impl Problems {
             return;
         }
         for (key, value) in metadata {
-            let sound_key =
-                (1..=64).contains(&key.len()) && key.bytes().all(|b| b.is_ascii_alphanumeric() || b"_-.".contains(&b));
+            let sound_key = (1..=METADATA_KEY_CHARS_MAX).contains(&key.len())
+                && key.bytes().all(|b| b.is_ascii_alphanumeric() || b"_-.".contains(&b));
             if !sound_key || holds_card_number(key) {
                 self.add(attribute, "INVALID_KEY", "a key has 1 to 64 characters of A-Z, a-z, 0-9, _, - and .");
                 continue;

@@ -30,7 +30,7 @@ const OF_KEYS: [Code; 2] = [Code::IdempotencyMismatch, Code::RequestInProgress];
 const OF_PRICES: [Code; 5] =
     [Code::NotFound, Code::PairNotSupported, Code::AmountTooSmall, Code::AmountTooLarge, Code::RatesUnavailable];
 
-/// The codes of an operation; none for health, which has no errors of this shape.
+/// The codes of an operation. Health and metrics ask for nothing that could be wrong.
 fn codes(operation_id: &str) -> Vec<Code> {
     let own: &[&[Code]] = match operation_id {
         "addCard" => &[&OF_ALL, &OF_BODIES, &OF_KEYS, &[Code::CardNotSupported, Code::CardExpired, Code::TooManyCards]],
@@ -65,6 +65,7 @@ fn codes(operation_id: &str) -> Vec<Code> {
                 Code::ScreeningUnavailable,
             ],
         ],
+        "getLiveness" | "getReadiness" | "getMetrics" => &[&[Code::HeadersTooLarge]],
         "receiveProviderCallback" => &[
             &OF_BODIES,
             &[
@@ -96,7 +97,8 @@ pub fn complete(operation: &mut Operation) {
 /// An example of every error, which the operations refer to.
 pub fn add_examples(components: &mut Components) {
     let context = RequestContext::new(Some("0f8e6c1c-8a5e-4c36-9a4e-2f6d1b7c9a10"), Language::En);
-    for code in Code::ALL {
+    // Only a path that no operation has answers it.
+    for code in Code::ALL.iter().filter(|code| **code != Code::MethodNotAllowed) {
         let value = serde_json::to_value(ApiError::new(*code).body(&context)).unwrap_or_default();
         let example = ExampleBuilder::new().value(Some(value)).build();
         components.examples.insert(code.as_str().into(), example.into());

@@ -2,9 +2,15 @@
 //! test holds the file to it (`UPDATE=1` writes it).
 
 mod errors;
+mod examples;
+mod facets;
 mod fresh;
-mod numbers;
+mod headers;
+mod names;
 mod parameters;
+#[cfg(test)]
+mod promises;
+mod tree;
 
 use utoipa::openapi::OpenApi as Description;
 use utoipa::openapi::path::Operation;
@@ -17,59 +23,78 @@ use super::error::ErrorBody;
 use super::{ops, provider_callbacks, v1, v4};
 
 const ABOUT: &str = "\
-The wallet API (`/v4/`): a user's crypto lands as cash on a bank card. Add a card, ask for an offer, pay it. The partners' API \
-(`/v1/`): payouts, customers, keys. What follows is of the wallet API, and then of the partners'.
+Landfall pays crypto out to bank cards. It has two APIs over the same money.
 
-**Amounts** are JSON numbers with their exact digits. Read and write them as decimals: a binary float loses digits. Where an amount \
-is taken, a string with the same digits is taken too.
+# The wallet API, `/v4/`
+
+For a user's app, asked with the user's token (`bearer`). Add a card (`addCard`), see rates and fees (`getPayoutData`), ask for an offer \
+(`createOffer`), pay it (`payOffer`).
+
+**Amounts** are answered as JSON numbers with their exact digits (`ExactNumber`). Read them as decimals: a binary float loses digits, and \
+`docs/clients.md` says how in each language. Where an amount is taken, a string of the same digits is taken too (`AmountGiven`): send \
+strings.
 
 **Ids** of cards and offers are integers below 2^53. **Unknown fields** of a body are refused, a card verification code above all.
 
-**Errors** have one shape (`ErrorBody`); its codes are listed in `docs/errors.md` and with each operation.
+**Errors** have one shape (`ErrorBody`). Its codes are listed in `docs/errors.md` and with each operation; a caller branches on `error`.
 
 **Idempotency**: paying an offer is idempotent by itself. Other writes take an `Idempotency-Key`, kept for 24 hours per user: the same \
 request again is answered with what was saved, with `Idempotency-Replayed: true`. Saved is the answer of every request that was \
 carried out, a refusal by a rule included. Invalid data (`NOT_VALID_REQUEST_DATA`), `NOT_FOUND` and our own failures (5xx) are not \
 saved: the key may be used again.
 
-**The partners' API** speaks JSON:API 1.1, declared as `application/vnd.api+json` or `application/json`, and is asked with an API key: as \
-a bearer token, or as the user of Basic with an empty password. The key fixes partner and mode. Amounts are taken as numbers or \
-strings, by their digits, and answered as decimal strings. Unknown members are refused; errors (`ErrorDocument`) name all problems of \
-a document at once, by JSON pointers. Lists go by `page[size]` and `page[cursor]`; rows that are added meanwhile move no page. Each \
-POST and PATCH but `simulate`, which changes nothing, takes an `Idempotency-Key`, kept for 24 hours per API key; an answer that held \
-a secret is replayed without it.";
+# The partners' API, `/v1/`
+
+For a partner's servers, asked with an API key: as a bearer token (`apiKey`), or as the user of Basic with an empty password \
+(`apiKeyBasic`). The key fixes partner and mode, test or live; the description of each operation begins with the scope that the key needs. \
+Ask for a payout (`createPayoutRequest`), follow it (`getPayoutRequest`), see the money (`listPartnerAccounts`).
+
+It speaks **JSON:API 1.1**, declared as `application/vnd.api+json` or `application/json`. **Amounts** are taken as strings or numbers, by \
+their digits (`AmountGiven`), and answered as decimal strings (`Amount`). Unknown members are refused. **Errors** (`ErrorDocument`) name \
+all problems of a document at once, by JSON pointers; a caller branches on `code`. **Lists** go by `page[size]` and `page[cursor]`; rows \
+that are added meanwhile move no page. Each POST and PATCH but `simulate`, which changes nothing, takes an **`Idempotency-Key`**, kept \
+for 24 hours per API key; an answer that held a secret is replayed without it.
+
+# Both
+
+**Too often, too much**: a 429, and a 503, say in `Retry-After` how many seconds to wait before the same is sent again. **Changes**: new \
+operations, members, codes and values of answers' lists come without notice, so a client takes no offence at what it doesn't know. What is \
+there stays as it is; what is to go is marked as deprecated first.";
 
 #[derive(OpenApi)]
 #[openapi(
-    info(title = "Landfall wallet API", description = ABOUT, license(name = "Apache-2.0", identifier = "Apache-2.0")),
-    servers((url = "/", description = "This installation")),
+    info(title = "Landfall", description = ABOUT, license(name = "Apache-2.0", identifier = "Apache-2.0")),
+    servers(
+        (url = "/", description = "This installation"),
+        (url = "http://127.0.0.1:8080", description = "One's own, by `make run`"),
+    ),
     tags(
-        (name = "cards", description = "Bank cards of the user."),
-        (name = "offers", description = "Rates, fees and offers."),
-        (name = "pay", description = "Paying an offer, and the payouts so far."),
-        (name = "wallet", description = "The user's money."),
-        (name = "payout points", description = "The partners' API: what payout requests are submitted to."),
-        (name = "payout services", description = "The partners' API: what can be asked for, and the fields that it takes."),
-        (name = "payout routes", description = "The partners' API: services over deposit accounts."),
-        (name = "payout schemes", description = "The partners' API: which routes carry what."),
-        (name = "exchange-rate schemes", description = "The partners' API: at which rates amounts are converted."),
-        (name = "provider accounts", description = "The partners' API: whose credentials payouts go out under."),
-        (name = "deposit accounts", description = "The partners' API: the money that payouts take."),
-        (name = "customers", description = "The partners' API: a partner's customers."),
-        (name = "wallet credits", description = "The partners' API: crypto that reached a customer's wallet."),
-        (name = "api keys", description = "The partners' API: its keys."),
-        (name = "approvals", description = "The partners' API: changes that wait for a second person."),
-        (name = "payout requests", description = "The partners' API: what is to be paid out."),
-        (name = "payouts", description = "The partners' API: single tries at providers."),
-        (name = "batches", description = "The partners' API: payout requests of one file."),
-        (name = "partner accounts", description = "The partners' API: what a partner prefunded."),
-        (name = "events", description = "The partners' API: what happened, and why."),
-        (name = "webhook endpoints", description = "The partners' API: where a partner is told what happened, and how telling went."),
-        (name = "webhooks", description = "What a partner's endpoints are told."),
-        (name = "reports", description = "The partners' API: what was paid out, and what moved the balances, by day."),
-        (name = "sandbox", description = "The partners' API: what test mode does on demand."),
-        (name = "operations", description = "Health, for operators."),
-        (name = "provider callbacks", description = "Where payout providers report."),
+        (name = "cards", description = "Wallet: the user's bank cards."),
+        (name = "offers", description = "Wallet: rates, fees and offers."),
+        (name = "pay", description = "Wallet: paying an offer, and the payouts so far."),
+        (name = "wallet", description = "Wallet: the user's money."),
+        (name = "payout requests", description = "Partners: what is to be paid out."),
+        (name = "payouts", description = "Partners: single tries at providers."),
+        (name = "batches", description = "Partners: payout requests of one file."),
+        (name = "events", description = "Partners: what happened, and why."),
+        (name = "partner accounts", description = "Partners: what a partner prefunded, and each movement of it."),
+        (name = "customers", description = "Partners: a partner's customers."),
+        (name = "wallet credits", description = "Partners: crypto that reached a customer's wallet."),
+        (name = "payout services", description = "Partners: what can be asked for, and the fields that it takes."),
+        (name = "payout points", description = "Partners: what payout requests are submitted to."),
+        (name = "provider accounts", description = "Partners: whose credentials payouts go out under."),
+        (name = "deposit accounts", description = "Partners: the money that payouts take."),
+        (name = "payout routes", description = "Partners: services over deposit accounts."),
+        (name = "payout schemes", description = "Partners: which routes carry what."),
+        (name = "exchange-rate schemes", description = "Partners: at which rates amounts are converted."),
+        (name = "api keys", description = "Partners: the keys of this API."),
+        (name = "approvals", description = "Partners: changes that wait for a second person."),
+        (name = "webhook endpoints", description = "Partners: where a partner is told what happened, and how telling went."),
+        (name = "webhooks", description = "Partners: what their endpoints are told."),
+        (name = "reports", description = "Partners: what was paid out, and what moved the balances, by day."),
+        (name = "sandbox", description = "Partners: what test mode does on demand."),
+        (name = "provider callbacks", description = "Where payout providers report. Each signs in its own way, which its page in docs/providers describes."),
+        (name = "operations", description = "Health and metrics, for operators."),
     ),
     paths(
         v4::cards::add, v4::cards::set_billing_address, v4::cards::delete, v4::data::get, v4::offers::create,
@@ -118,22 +143,20 @@ pub enum DescriptionError {
     Yaml(#[from] yaml_serde::Error),
 }
 
-/// The description of the whole API.
-pub fn openapi() -> Description {
-    Api::openapi()
-}
-
-/// The same as JSON, with the webhooks, which the description's types have no place for.
-pub fn openapi_json() -> Result<serde_json::Value, DescriptionError> {
-    let mut api = serde_json::to_value(openapi())?;
-    api["webhooks"] = v1::webhooks::described::webhooks();
+/// The description of the whole API. It goes through JSON's text: serde_json's exact numbers mean nothing to another serializer.
+pub fn openapi() -> Result<yaml_serde::Value, DescriptionError> {
+    let mut api = yaml_serde::from_str(&serde_json::to_string(&Api::openapi())?)?;
+    api["webhooks"] = yaml_serde::from_str(&v1::webhooks::described::webhooks().to_string())?;
+    names::complete(&mut api);
+    facets::complete(&mut api);
+    examples::complete(&mut api);
+    headers::complete(&mut api);
     Ok(api)
 }
 
-/// `openapi.yaml`. It goes through JSON's text: serde_json's exact numbers mean nothing to another serializer.
+/// `openapi.yaml`.
 pub fn openapi_yaml() -> Result<String, DescriptionError> {
-    let tree: yaml_serde::Value = yaml_serde::from_str(&openapi_json()?.to_string())?;
-    Ok(yaml_serde::to_string(&tree)?)
+    Ok(yaml_serde::to_string(&openapi()?)?)
 }
 
 /// What holds for all operations, and would only be repeated beside each.
@@ -163,8 +186,8 @@ impl Modify for Completion {
                 }
             }
         }
-        numbers::complete(components);
         errors::add_examples(components);
+        v1::openapi::add_examples(components);
         for (path, operation) in operations(api) {
             parameters::complete(&path, operation);
             errors::complete(operation);
@@ -213,7 +236,7 @@ mod tests {
 
     #[test]
     fn every_operation_reads_well_and_says_its_errors() {
-        let mut api = openapi();
+        let mut api = Api::openapi();
         for (path, operation) in operations(&mut api) {
             assert!(operation.operation_id.is_some() && operation.summary.is_some(), "{path}");
             let errors = operation.responses.responses.keys().filter(|status| !status.starts_with('2')).count();
@@ -223,7 +246,7 @@ mod tests {
 
     #[test]
     fn every_property_and_parameter_is_described() {
-        let api = serde_json::to_value(openapi()).unwrap();
+        let api = serde_json::to_value(openapi().unwrap()).unwrap();
         for (name, schema) in api["components"]["schemas"].as_object().unwrap() {
             let properties = schema["properties"].as_object().or(schema["allOf"][1]["properties"].as_object());
             for (property, schema) in properties.into_iter().flatten() {
@@ -251,7 +274,7 @@ mod tests {
 
     #[test]
     fn requests_refuse_unknown_fields() {
-        let api = openapi();
+        let api = Api::openapi();
         let schemas = api.components.unwrap().schemas;
         let requests: Vec<_> = schemas.iter().filter(|(name, _)| name.ends_with("Request")).collect();
         assert!(requests.len() >= 6);

@@ -1,7 +1,7 @@
 //! Parameters and headers that several operations share.
 
 use utoipa::openapi::path::{Operation, Parameter, ParameterBuilder, ParameterIn};
-use utoipa::openapi::schema::{AnyOfBuilder, ObjectBuilder, Schema, Type};
+use utoipa::openapi::schema::{KnownFormat, ObjectBuilder, SchemaFormat, Type};
 use utoipa::openapi::{RefOr, Required};
 
 /// Adds what the operation at `path` (`GET /v4/payout/data`) takes beside its body.
@@ -26,10 +26,11 @@ pub fn complete(path: &str, operation: &mut Operation) {
 }
 
 fn id(name: &str, what: &str) -> Parameter {
-    let integer =
-        ObjectBuilder::new().schema_type(Type::Integer).minimum(Some(1_u64)).maximum(Some(9_007_199_254_740_991_u64));
-    let text = ObjectBuilder::new().schema_type(Type::String).pattern(Some("^[0-9]{1,16}$"));
-    let schema: Schema = AnyOfBuilder::new().item(integer).item(text).into();
+    let schema = ObjectBuilder::new()
+        .schema_type(Type::Integer)
+        .format(Some(SchemaFormat::KnownFormat(KnownFormat::Int64)))
+        .minimum(Some(1_u64))
+        .maximum(Some(9_007_199_254_740_991_u64));
     ParameterBuilder::new()
         .name(name)
         .parameter_in(ParameterIn::Path)
@@ -86,7 +87,7 @@ fn of_pay() -> [Parameter; 2] {
             "If-Match",
             "The version of the offer that the user saw, in quotes; the same as `version`.",
             "\"1\"",
-            text(),
+            text().pattern(Some("^\"[0-9]{1,10}\"$")),
         ),
     ]
 }

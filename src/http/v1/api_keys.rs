@@ -19,7 +19,7 @@ use crate::gateway::access::{Problem, Scope};
 use crate::gateway::approvals::{Change, Maker};
 use crate::http::routes::resource;
 
-const KIND: &str = "api-key";
+pub(in crate::http::v1) const KIND: &str = "api-key";
 const COLLECTION: &str = "/v1/api-keys";
 const REPLAYED: &str = "This is a replay: the key's secret was answered once, and isn't kept.";
 

@@ -19,7 +19,7 @@ use crate::gateway::manage::Attributes;
 use crate::http::call::Answer;
 use crate::http::routes::resource;
 
-const KIND: &str = "approval";
+pub(in crate::http::v1) const KIND: &str = "approval";
 const COLLECTION: &str = "/v1/approvals";
 
 pub fn routes(cfg: &mut web::ServiceConfig) {

@@ -11,7 +11,7 @@ use utoipa::ToSchema;
 
 use super::call::PartnerCall;
 use super::document::{Document, ListDocument, Resource, answer};
-use super::error::{ErrorDocument, Source, V1Error};
+use super::error::{Source, V1Error};
 use super::numbered::NumberedQuery;
 use super::request_view::{PayoutRequestAttributes, resources};
 use crate::domain::ids::{BatchId, Mode, PayoutPointId};
@@ -21,7 +21,7 @@ use crate::http::body::Body;
 use crate::http::routes::resource;
 
 pub const KIND: &str = "batch";
-const PROBLEM_KIND: &str = "batch-problem";
+pub(in crate::http::v1) const PROBLEM_KIND: &str = "batch-problem";
 const COLLECTION: &str = "/v1/payout-gateway/batches";
 /// A thousand rows with every column filled fit well.
 const FILE_BYTES_MAX: usize = 2 * 1024 * 1024;
@@ -194,8 +194,6 @@ fn told(refusal: Refusal) -> V1Error {
     request_body(content = String, content_type = "text/csv", example = "service,service_amount,fields.account,reference_id,description,customer\ntest_usd,10.00,some_random_string,order-1,Invoice 1,user-4711\n"),
     responses(
         (status = 201, description = "The batch.", body = Document<BatchAttributes>, content_type = "application/vnd.api+json"),
-        (status = 409, description = "`POINT_DISABLED`, `REQUEST_IN_PROGRESS`", body = ErrorDocument, content_type = "application/vnd.api+json"),
-        (status = 422, description = "What is wrong with the whole file: `NOT_UTF8`, `UNREADABLE`, `EMPTY_FILE`, `TOO_MANY_ROWS`, `TOO_MANY_COLUMNS`, `UNKNOWN_COLUMN`, `DUPLICATE_COLUMN`, `MISSING_COLUMN`; or `UNKNOWN_POINT`, `WRONG_LENGTH`, `CARD_NUMBER`, `IDEMPOTENCY_MISMATCH`", body = ErrorDocument, content_type = "application/vnd.api+json"),
     )
 )]
 pub async fn create(call: PartnerCall, payload: web::Payload) -> Result<HttpResponse, V1Error> {
@@ -246,11 +244,7 @@ pub async fn get(call: PartnerCall) -> Result<HttpResponse, V1Error> {
 /// Needs `payouts:read`. In the order of the file's rows. An item is changed by a PATCH of its payout request: amount, description and
 /// fields, until it is processed.
 #[utoipa::path(
-    get, path = "/v1/payout-gateway/batches/{id}/items", operation_id = "itemsOfBatch", tag = "batches",
-    params(
-        ("page[size]" = Option<i64>, Query, description = "The most resources of a page, 1 to 100; 20 unless given."),
-        ("page[cursor]" = Option<String>, Query, description = "Where the page begins, from `links.next` or `meta.page.next_cursor`."),
-    ),
+    get, path = "/v1/payout-gateway/batches/{id}/items", operation_id = "listBatchItems", tag = "batches",
     responses((status = 200, description = "A page of payout requests.", body = ListDocument<PayoutRequestAttributes>, content_type = "application/vnd.api+json"))
 )]
 pub async fn items(call: PartnerCall) -> Result<HttpResponse, V1Error> {
@@ -268,11 +262,7 @@ pub async fn items(call: PartnerCall) -> Result<HttpResponse, V1Error> {
 ///
 /// Needs `payouts:read`. Lines that are told here became no payout request. A line can have several problems.
 #[utoipa::path(
-    get, path = "/v1/payout-gateway/batches/{id}/problems", operation_id = "problemsOfBatch", tag = "batches",
-    params(
-        ("page[size]" = Option<i64>, Query, description = "The most resources of a page, 1 to 100; 20 unless given."),
-        ("page[cursor]" = Option<String>, Query, description = "Where the page begins, from `links.next` or `meta.page.next_cursor`."),
-    ),
+    get, path = "/v1/payout-gateway/batches/{id}/problems", operation_id = "listBatchProblems", tag = "batches",
     responses((status = 200, description = "A page of problems.", body = ListDocument<BatchProblemAttributes>, content_type = "application/vnd.api+json"))
 )]
 pub async fn problems(call: PartnerCall) -> Result<HttpResponse, V1Error> {
@@ -313,7 +303,6 @@ async fn act(call: PartnerCall, payload: web::Payload, verb: Verb) -> Result<Htt
     post, path = "/v1/payout-gateway/batches/{id}/process", operation_id = "processBatch", tag = "batches",
     responses(
         (status = 200, description = "The batch as it is now.", body = Document<BatchAttributes>, content_type = "application/vnd.api+json"),
-        (status = 409, description = "`BATCH_TERMINATED`, `REQUEST_IN_PROGRESS`", body = ErrorDocument, content_type = "application/vnd.api+json"),
     )
 )]
 pub async fn process(call: PartnerCall, payload: web::Payload) -> Result<HttpResponse, V1Error> {

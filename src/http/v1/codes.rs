@@ -54,6 +54,7 @@ pub const CODES: &[CodeRow] = &[
     row("NO_CONVERSION", 422, "One currency can't be converted to the other"),
     row("UNKNOWN_PROVIDER", 422, "There is no such provider here"),
     row("WRONG_MODE", 422, "The provider doesn't serve the key's mode"),
+    row("UNKNOWN_SETTING", 422, "The provider has no such setting"),
     row("UNKNOWN_CREDENTIAL", 422, "The provider has no such credential"),
     row("UNKNOWN_ACCOUNT", 422, "There is no such account of the key's partner"),
     row("UNKNOWN_SERVICE", 422, "There is no such payout service in the key's mode"),

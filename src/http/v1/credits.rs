@@ -19,7 +19,7 @@ use crate::http::routes::resource;
 use crate::wallet::WalletError;
 use crate::wallet::credit::{Credit, CreditedCustomer, NewCredit};
 
-const KIND: &str = "wallet-credit";
+pub(in crate::http::v1) const KIND: &str = "wallet-credit";
 const COLLECTION: &str = "/v1/wallet/credits";
 
 pub fn routes(cfg: &mut web::ServiceConfig) {

@@ -68,7 +68,6 @@ pub struct ErrorObject {
 #[serde(rename_all = "snake_case")]
 pub enum Source {
     /// JSON pointer (RFC 6901) into the request's document.
-    #[schema(example = "/data/attributes/point_amount")]
     Pointer(String),
     /// A query parameter.
     Parameter(String),

@@ -15,7 +15,7 @@ use crate::gateway::access::Scope;
 use crate::gateway::requests::{Event, EventFilter};
 use crate::http::routes::resource;
 
-const KIND: &str = "event";
+pub(in crate::http::v1) const KIND: &str = "event";
 const COLLECTION: &str = "/v1/events";
 
 pub fn routes(cfg: &mut web::ServiceConfig) {

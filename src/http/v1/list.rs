@@ -16,7 +16,7 @@ use crate::gateway::access::keys::Slice;
 
 pub const SIZE_DEFAULT: i64 = 20;
 pub const SIZE_MAX: i64 = 100;
-const FILTER_CHARS_MAX: usize = 255;
+pub const FILTER_CHARS_MAX: usize = 255;
 
 /// A list, as it is asked for.
 #[derive(Clone, Debug, PartialEq, Eq)]

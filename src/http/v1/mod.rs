@@ -18,6 +18,7 @@ pub mod list;
 pub mod media;
 pub mod numbered;
 pub mod openapi;
+pub mod operations;
 pub mod partner_accounts;
 pub mod payout_requests;
 pub mod payouts;

@@ -1,16 +1,22 @@
 //! What all operations of this API share in its description: security, headers, lists' parameters, and errors.
 
 use utoipa::openapi::content::ContentBuilder;
+use utoipa::openapi::example::{Example, ExampleBuilder};
 use utoipa::openapi::path::{Operation, Parameter, ParameterBuilder, ParameterIn};
-use utoipa::openapi::schema::{ObjectBuilder, Type};
+use utoipa::openapi::schema::{Components, ObjectBuilder, Schema, SchemaType, Type};
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityRequirement, SecurityScheme};
 use utoipa::openapi::{Ref, RefOr, Required, Response, ResponseBuilder};
 
 use super::call::SIGNATURE;
-use super::codes::CODES;
-use super::list::{SIZE_DEFAULT, SIZE_MAX};
+use super::codes::{CODES, CodeRow};
+use super::codes_of_requests;
+use super::list::{FILTER_CHARS_MAX, SIZE_DEFAULT, SIZE_MAX};
 use super::media::Media;
-use super::owns;
+use super::{
+    api_keys, approvals, batches, credits, customers, events, gateway, operations, owns, partner_accounts, payouts,
+    request_view,
+};
+use crate::domain::ids;
 use crate::gateway::access::Scope;
 
 /// The security schemes: the key as a bearer's, or as the user of Basic.
@@ -28,17 +34,18 @@ pub fn complete(path: &str, operation: &mut Operation) {
     let scope = scope_of(operation).map(Scope::as_str);
     operation.security = Some(["apiKey", "apiKeyBasic"].map(|scheme| SecurityRequirement::new(scheme, scope)).into());
     let mut added = Vec::new();
+    let operation_id = operation.operation_id.clone().unwrap_or_default();
     if path.contains("{id}") && !has_parameter(operation, "id") {
-        let id = ParameterBuilder::new().name("id").parameter_in(ParameterIn::Path).required(Required::True);
-        added.push(id.description(Some("The id.")).schema(Some(text())).build());
+        added.push(id_of(path));
     }
-    let is_list = operation.operation_id.as_deref().is_some_and(|id| id.starts_with("list"));
-    if is_list {
+    if operation_id.starts_with("list") && !WHOLE_LISTS.contains(&operation_id.as_str()) {
         let size = ObjectBuilder::new().schema_type(Type::Integer).minimum(Some(1_i64)).maximum(Some(SIZE_MAX));
         let size_what = format!("The most resources of a page; {SIZE_DEFAULT} unless given.");
         added.push(parameter("page[size]", ParameterIn::Query, &size_what, size));
         let cursor = "Where the page begins, from `links.next` or `meta.page.next_cursor`.";
-        added.push(parameter("page[cursor]", ParameterIn::Query, cursor, text()));
+        added.push(parameter("page[cursor]", ParameterIn::Query, cursor, text().min_length(Some(1))));
+    }
+    if operation_id.starts_with("list") && !has_order(&operation_id) {
         let sort = text().enum_values(Some(["created", "-created"]));
         added.push(parameter("sort", ParameterIn::Query, "The order; newest first unless given.", sort));
     }
@@ -54,20 +61,21 @@ pub fn complete(path: &str, operation: &mut Operation) {
     added.push(parameter(SIGNATURE, ParameterIn::Header, what, text()));
     let what = "The caller's own id of this request; answered in the header of the same name.";
     added.push(parameter("X-Request-Id", ParameterIn::Header, what, text()));
-    operation.parameters.get_or_insert_default().extend(added.into_iter().map(RefOr::T));
+    let parameters = operation.parameters.get_or_insert_default();
+    for parameter in parameters.iter_mut() {
+        if let RefOr::T(parameter) = parameter {
+            bound(parameter);
+        }
+    }
+    parameters.extend(added.into_iter().map(RefOr::T));
 
     if operation.operation_id.as_deref().is_some_and(|id| MAY_WAIT.contains(&id)) {
         operation.responses.responses.insert("202".to_owned(), RefOr::T(waits()));
     }
-    let has_id = path.contains('{');
-    for status in [400, 401, 403, 404, 406, 408, 409, 413, 415, 422, 429, 431, 500, 503] {
-        let applies = match status {
-            404 => has_id,
-            408 | 409 | 413 | 415 | 422 => is_write,
-            _ => true,
-        };
-        if applies {
-            operation.responses.responses.entry(status.to_string()).or_insert_with(|| RefOr::T(refusal(status)));
+    let codes = operations::codes(&operation_id, method, path);
+    for of_status in codes.chunk_by(|one, other| one.status == other.status) {
+        if let Some(row) = of_status.first() {
+            operation.responses.responses.insert(row.status.to_string(), RefOr::T(refusal(of_status)));
         }
     }
 }
@@ -86,6 +94,93 @@ fn has_parameter(operation: &Operation, name: &str) -> bool {
 
 fn text() -> ObjectBuilder {
     ObjectBuilder::new().schema_type(Type::String)
+}
+
+/// Lists that are short, and come whole.
+const WHOLE_LISTS: [&str; 2] = ["listPayoutServices", "listPartnerAccounts"];
+/// Lists in an order of their own.
+const ORDERED_LISTS: [&str; 4] =
+    ["listBatchItems", "listBatchProblems", "listPayoutRequestEvents", "listPayoutRequestPayouts"];
+
+fn has_order(operation_id: &str) -> bool {
+    WHOLE_LISTS.contains(&operation_id) || ORDERED_LISTS.contains(&operation_id)
+}
+
+/// In the examples of ids.
+const SOME_UUID: &str = "019aa5f0b1c27d3e8f4a5b6c7d8e9f01";
+
+/// The id of the path's resource, whose prefix its collection says.
+fn id_of(path: &str) -> Parameter {
+    let collection = path.split("/{id}").next().unwrap_or_default().rsplit('/').next().unwrap_or_default();
+    let prefix = match collection {
+        "api-keys" => ids::ApiKeyId::PREFIX,
+        "approvals" => ids::ApprovalId::PREFIX,
+        "batches" => ids::BatchId::PREFIX,
+        "customers" => ids::CustomerId::PREFIX,
+        "deposit-accounts" => ids::DepositAccountId::PREFIX,
+        "exchange-rate-schemes" => ids::ExchangeSchemeId::PREFIX,
+        "payout-points" => ids::PayoutPointId::PREFIX,
+        "payout-requests" => ids::PayoutRequestId::PREFIX,
+        "payout-routes" => ids::RouteId::PREFIX,
+        "payout-schemes" => ids::PayoutSchemeId::PREFIX,
+        "payouts" => ids::PayoutId::PREFIX,
+        "provider-accounts" => ids::ProviderAccountId::PREFIX,
+        _ => "",
+    };
+    let schema = text().pattern(Some(format!("^{prefix}[0-9a-f]{{32}}$")));
+    ParameterBuilder::new()
+        .name("id")
+        .parameter_in(ParameterIn::Path)
+        .required(Required::True)
+        .description(Some("The id."))
+        .schema(Some(schema))
+        .example(Some(format!("{prefix}{SOME_UUID}").into()))
+        .build()
+}
+
+/// Says of a filter what any filter's text must be.
+fn bound(parameter: &mut Parameter) {
+    if parameter.name.starts_with("filter[")
+        && let Some(RefOr::T(Schema::Object(schema))) = &mut parameter.schema
+        && !matches!(&schema.schema_type, SchemaType::Type(Type::Boolean))
+        && !matches!(&schema.schema_type, SchemaType::Array(types) if types.contains(&Type::Boolean))
+    {
+        schema.min_length = Some(1);
+        schema.max_length = Some(FILTER_CHARS_MAX);
+    }
+}
+
+/// What a resource says it is (`type`), with an id of such a one; by the schema of its attributes.
+pub fn resource(of: &str) -> Option<(&'static [&'static str], String)> {
+    let id = |prefix: &str| format!("{prefix}{SOME_UUID}");
+    let what = of.trim_start_matches("New").trim_end_matches("Request").trim_end_matches("Change");
+    Some(match what.trim_end_matches("Attributes") {
+        "ApiKey" => (&[api_keys::KIND], id(ids::ApiKeyId::PREFIX)),
+        "Approval" => (&[approvals::KIND], id(ids::ApprovalId::PREFIX)),
+        "Batch" => (&[batches::KIND], id(ids::BatchId::PREFIX)),
+        "BatchProblem" => (&[batches::PROBLEM_KIND], "3.1".to_owned()),
+        "Credit" => (&[credits::KIND], "deposit-1".to_owned()),
+        "Customer" => (&[customers::KIND], id(ids::CustomerId::PREFIX)),
+        "DepositAccount" => (&[gateway::deposit_accounts::KIND], id(ids::DepositAccountId::PREFIX)),
+        "Event" => (&[events::KIND], id(ids::EventId::PREFIX)),
+        "PartnerAccount" => (&[partner_accounts::KIND], "USD".to_owned()),
+        "PartnerCredit" => (&[partner_accounts::CREDIT_KIND], "top-up-1".to_owned()),
+        "Payout" if of == "NewPayoutRequest" => (&[request_view::KIND], id(ids::PayoutRequestId::PREFIX)),
+        "Payout" | "SinglePayout" => (&[payouts::KIND], id(ids::PayoutId::PREFIX)),
+        "PayoutPoint" => (&[gateway::points::KIND], id(ids::PayoutPointId::PREFIX)),
+        "PayoutRequest" => (&[request_view::KIND], id(ids::PayoutRequestId::PREFIX)),
+        "PayoutRoute" => (&[gateway::routes::KIND], id(ids::RouteId::PREFIX)),
+        "PayoutService" => (&[gateway::services::KIND], "card_eur".to_owned()),
+        "ProviderAccount" => (&[gateway::provider_accounts::KIND], id(ids::ProviderAccountId::PREFIX)),
+        "PayoutScheme" => (&[gateway::payout_schemes::KIND], id(ids::PayoutSchemeId::PREFIX)),
+        "PayoutSchemeVersion" => (&[gateway::payout_schemes::KIND_VERSION], "1".to_owned()),
+        "ExchangeRateScheme" => (&[gateway::exchange_schemes::KIND], id(ids::ExchangeSchemeId::PREFIX)),
+        "ExchangeRateSchemeVersion" => (&[gateway::exchange_schemes::KIND_VERSION], "1".to_owned()),
+        "Simulation" => (&[gateway::simulate::KIND], "019aa5f0".to_owned()),
+        "StatementLine" => (&[partner_accounts::LINE_KIND], SOME_UUID.to_owned()),
+        "TopUp" => (&[gateway::deposit_accounts::KIND_TOP_UP], "transfer-2026-11-21".to_owned()),
+        _ => return None,
+    })
 }
 
 fn parameter(name: &str, place: ParameterIn, what: &str, schema: ObjectBuilder) -> Parameter {
@@ -124,19 +219,37 @@ fn waits() -> Response {
     ResponseBuilder::new().description(about).content(Media::JsonApi.as_str(), content).build()
 }
 
-fn refusal(status: u16) -> Response {
-    let codes = CODES.iter().filter(|row| row.status == status).map(|row| format!("`{}`", row.code));
+/// Refusals of one status, with an example of each code.
+fn refusal(codes: &[&CodeRow]) -> Response {
+    let names: Vec<_> = codes.iter().map(|row| format!("`{}`", row.code)).collect();
+    let example = |row: &&CodeRow| {
+        (row.code, RefOr::<Example>::Ref(Ref::new(format!("#/components/examples/{}", example_name(row)))))
+    };
     let schema = Ref::from_schema_name("ErrorDocument");
-    let content = ContentBuilder::new().schema(Some(schema)).build();
-    let description = codes.collect::<Vec<_>>().join(", ");
-    ResponseBuilder::new().description(description).content(Media::JsonApi.as_str(), content).build()
+    let content = ContentBuilder::new().schema(Some(schema)).examples_from_iter(codes.iter().map(example)).build();
+    ResponseBuilder::new().description(names.join(", ")).content(Media::JsonApi.as_str(), content).build()
+}
+
+fn example_name(row: &CodeRow) -> String {
+    format!("v1.{}", row.code)
+}
+
+/// An example of every refusal, which the operations refer to.
+pub fn add_examples(components: &mut Components) {
+    for row in CODES.iter().chain(codes_of_requests::CODES).filter(|row| !operations::ELSEWHERE.contains(&row.code)) {
+        let error = serde_json::json!({"status": row.status.to_string(), "code": row.code, "title": row.title});
+        let meta = serde_json::json!({"request_id": "0f8e6c1c-8a5e-4c36-9a4e-2f6d1b7c9a10"});
+        let value = serde_json::json!({"errors": [error], "meta": meta});
+        let example = ExampleBuilder::new().summary(row.title).value(Some(value)).build();
+        components.examples.insert(example_name(row), example.into());
+    }
 }
 
 #[cfg(test)]
 mod tests {
     #[test]
     fn what_may_wait_is_an_operation_and_says_so() {
-        let api = serde_json::to_value(crate::http::openapi::openapi()).unwrap();
+        let api = serde_json::to_value(crate::http::openapi::openapi().unwrap()).unwrap();
         let operations = api["paths"].as_object().unwrap().values().flat_map(|item| item.as_object().unwrap().values());
         let waiting: Vec<_> = operations
             .filter(|operation| operation["responses"]["202"]["content"]["application/vnd.api+json"].is_object())
@@ -148,7 +261,7 @@ mod tests {
 
     #[test]
     fn every_operation_names_one_scope() {
-        let api = serde_json::to_value(crate::http::openapi::openapi()).unwrap();
+        let api = serde_json::to_value(crate::http::openapi::openapi().unwrap()).unwrap();
         for (path, item) in api["paths"].as_object().unwrap().iter().filter(|(path, _)| super::owns(path)) {
             for (method, operation) in item.as_object().unwrap() {
                 let scopes = operation["security"][0]["apiKey"].as_array().map(Vec::len);

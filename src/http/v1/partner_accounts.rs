@@ -11,7 +11,7 @@ use uuid::Uuid;
 use super::call::PartnerCall;
 use super::credits::tenant_of;
 use super::document::{Document, ListDocument, PageInfo, PageLinks, PageMeta, RequestDocument, Resource, answer};
-use super::error::{ErrorDocument, V1Error};
+use super::error::V1Error;
 use super::reader::Reader;
 use super::request_view::amount;
 use crate::domain::ids::{Mode, PayoutId, PayoutRequestId};
@@ -19,9 +19,9 @@ use crate::gateway::access::{Problem, Scope};
 use crate::gateway::funds::{PartnerCredit, PartnerFunds, StatementLine};
 use crate::http::routes::resource;
 
-const KIND: &str = "partner-account";
-const LINE_KIND: &str = "statement-line";
-const CREDIT_KIND: &str = "partner-credit";
+pub(in crate::http::v1) const KIND: &str = "partner-account";
+pub(in crate::http::v1) const LINE_KIND: &str = "statement-line";
+pub(in crate::http::v1) const CREDIT_KIND: &str = "partner-credit";
 const COLLECTION: &str = "/v1/partner-accounts";
 const STATEMENT: &str = "/v1/partner-accounts/statement";
 
@@ -152,7 +152,7 @@ fn shown_line(line: StatementLine) -> Resource<StatementLineAttributes> {
 ///
 /// Needs `funds:read`. In every currency that it ever had one in.
 #[utoipa::path(
-    get, path = "/v1/partner-accounts", operation_id = "getPartnerAccounts", tag = "partner accounts",
+    get, path = "/v1/partner-accounts", operation_id = "listPartnerAccounts", tag = "partner accounts",
     responses((status = 200, description = "The balances, all on one page.", body = ListDocument<PartnerAccountAttributes>, content_type = "application/vnd.api+json"))
 )]
 pub async fn balances(call: PartnerCall) -> Result<HttpResponse, V1Error> {
@@ -207,7 +207,6 @@ fn read(a: &Reader<'_>, call: &PartnerCall) -> Result<(PartnerCredit, Option<Str
     request_body(content = RequestDocument<NewPartnerCreditRequest>, content_type = "application/vnd.api+json"),
     responses(
         (status = 201, description = "The credit, with the balance as it is now.", body = Document<PartnerCreditAttributes>, content_type = "application/vnd.api+json"),
-        (status = 409, description = "`REFERENCE_REUSED`, `TYPE_MISMATCH`, `REQUEST_IN_PROGRESS`", body = ErrorDocument, content_type = "application/vnd.api+json"),
     )
 )]
 pub async fn credit(call: PartnerCall, payload: web::Payload) -> Result<HttpResponse, V1Error> {

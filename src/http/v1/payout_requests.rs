@@ -7,7 +7,7 @@ use actix_web::{HttpResponse, web};
 
 use super::call::PartnerCall;
 use super::document::{Document, ListDocument, RequestDocument, answer};
-use super::error::{ErrorDocument, V1Error};
+use super::error::V1Error;
 use super::events::{self, EventAttributes};
 use super::list::ListQuery;
 use super::numbered::{FilterTime, NumberedQuery};
@@ -56,8 +56,6 @@ pub fn routes(cfg: &mut web::ServiceConfig) {
     responses(
         (status = 201, description = "The payout request.", body = Document<PayoutRequestAttributes>, content_type = "application/vnd.api+json"),
         (status = 200, description = "The same was asked before under the same reference: the original as it is now.", body = Document<PayoutRequestAttributes>, content_type = "application/vnd.api+json"),
-        (status = 409, description = "`REFERENCE_REUSED`, `INSUFFICIENT_FUNDS`, `POINT_DISABLED`, `SERVICE_DISABLED`, `CUSTOMER_BLOCKED`, `CARD_BLOCKED`, `RATES_UNAVAILABLE`, `TYPE_MISMATCH`, `REQUEST_IN_PROGRESS`", body = ErrorDocument, content_type = "application/vnd.api+json"),
-        (status = 422, description = "What is wrong with the document, each problem at its member: `MISSING`, `UNKNOWN_MEMBER`, `WRONG_TYPE`, `UNKNOWN_POINT`, `UNKNOWN_SERVICE`, `AMOUNT_REQUIRED`, `AMOUNT_TOO_SMALL`, `AMOUNT_TOO_LARGE`, `TOO_PRECISE`, `FIELD_INVALID`, `FIELD_UNKNOWN`, `CARD_EXPIRED`, `CARD_NUMBER`, `MODE_MISMATCH`, and others of docs/errors.md", body = ErrorDocument, content_type = "application/vnd.api+json"),
     )
 )]
 pub async fn create(call: PartnerCall, payload: web::Payload) -> Result<HttpResponse, V1Error> {
@@ -147,7 +145,6 @@ pub async fn get(call: PartnerCall) -> Result<HttpResponse, V1Error> {
     request_body(content = RequestDocument<PayoutRequestChangeRequest>, content_type = "application/vnd.api+json"),
     responses(
         (status = 200, description = "The request as it is now.", body = Document<PayoutRequestAttributes>, content_type = "application/vnd.api+json"),
-        (status = 409, description = "`REQUEST_FINAL`, `FIELDS_FIXED`, `NOT_EDITABLE`, `INSUFFICIENT_FUNDS`, `RATES_UNAVAILABLE`, `TYPE_MISMATCH`, `ID_MISMATCH`, `REQUEST_IN_PROGRESS`", body = ErrorDocument, content_type = "application/vnd.api+json"),
     )
 )]
 pub async fn patch(call: PartnerCall, payload: web::Payload) -> Result<HttpResponse, V1Error> {
@@ -200,7 +197,6 @@ async fn act(call: PartnerCall, payload: web::Payload, verb: Verb) -> Result<Htt
     post, path = "/v1/payout-gateway/payout-requests/{id}/process", operation_id = "processPayoutRequest", tag = "payout requests",
     responses(
         (status = 200, description = "The request as it is now.", body = Document<PayoutRequestAttributes>, content_type = "application/vnd.api+json"),
-        (status = 409, description = "`REQUEST_NOT_READY`, `REQUEST_IN_PROGRESS`", body = ErrorDocument, content_type = "application/vnd.api+json"),
     )
 )]
 pub async fn process(call: PartnerCall, payload: web::Payload) -> Result<HttpResponse, V1Error> {
@@ -215,7 +211,6 @@ pub async fn process(call: PartnerCall, payload: web::Payload) -> Result<HttpRes
     post, path = "/v1/payout-gateway/payout-requests/{id}/cancel", operation_id = "cancelPayoutRequest", tag = "payout requests",
     responses(
         (status = 200, description = "The request as it is now.", body = Document<PayoutRequestAttributes>, content_type = "application/vnd.api+json"),
-        (status = 409, description = "`REQUEST_FINAL`, `REQUEST_IN_PROGRESS`", body = ErrorDocument, content_type = "application/vnd.api+json"),
     )
 )]
 pub async fn cancel(call: PartnerCall, payload: web::Payload) -> Result<HttpResponse, V1Error> {
@@ -229,7 +224,6 @@ pub async fn cancel(call: PartnerCall, payload: web::Payload) -> Result<HttpResp
     post, path = "/v1/payout-gateway/payout-requests/{id}/terminate", operation_id = "terminatePayoutRequest", tag = "payout requests",
     responses(
         (status = 200, description = "The request as it is now.", body = Document<PayoutRequestAttributes>, content_type = "application/vnd.api+json"),
-        (status = 409, description = "`REQUEST_NOT_READY`, `REQUEST_IN_PROGRESS`", body = ErrorDocument, content_type = "application/vnd.api+json"),
     )
 )]
 pub async fn terminate(call: PartnerCall, payload: web::Payload) -> Result<HttpResponse, V1Error> {
@@ -240,11 +234,7 @@ pub async fn terminate(call: PartnerCall, payload: web::Payload) -> Result<HttpR
 ///
 /// Needs `payouts:read`. In the order of part and attempt.
 #[utoipa::path(
-    get, path = "/v1/payout-gateway/payout-requests/{id}/payouts", operation_id = "payoutsOfRequest", tag = "payout requests",
-    params(
-        ("page[size]" = Option<i64>, Query, description = "The most resources of a page, 1 to 100; 20 unless given."),
-        ("page[cursor]" = Option<String>, Query, description = "Where the page begins, from `links.next` or `meta.page.next_cursor`."),
-    ),
+    get, path = "/v1/payout-gateway/payout-requests/{id}/payouts", operation_id = "listPayoutRequestPayouts", tag = "payout requests",
     responses((status = 200, description = "A page of payouts.", body = ListDocument<PayoutAttributes>, content_type = "application/vnd.api+json"))
 )]
 pub async fn payouts_of(call: PartnerCall) -> Result<HttpResponse, V1Error> {
@@ -262,11 +252,7 @@ pub async fn payouts_of(call: PartnerCall) -> Result<HttpResponse, V1Error> {
 ///
 /// Needs `events:read`. Everything that happened to it and its payouts, and why, in order.
 #[utoipa::path(
-    get, path = "/v1/payout-gateway/payout-requests/{id}/events", operation_id = "eventsOfRequest", tag = "payout requests",
-    params(
-        ("page[size]" = Option<i64>, Query, description = "The most resources of a page, 1 to 100; 20 unless given."),
-        ("page[cursor]" = Option<String>, Query, description = "Where the page begins, from `links.next` or `meta.page.next_cursor`."),
-    ),
+    get, path = "/v1/payout-gateway/payout-requests/{id}/events", operation_id = "listPayoutRequestEvents", tag = "payout requests",
     responses((status = 200, description = "A page of events.", body = ListDocument<EventAttributes>, content_type = "application/vnd.api+json"))
 )]
 pub async fn events_of(call: PartnerCall) -> Result<HttpResponse, V1Error> {

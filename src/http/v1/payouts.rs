@@ -9,7 +9,7 @@ use utoipa::ToSchema;
 
 use super::call::PartnerCall;
 use super::document::{Document, ListDocument, RequestDocument, Resource, answer};
-use super::error::{ErrorDocument, V1Error};
+use super::error::V1Error;
 use super::numbered::FilterTime;
 use super::request_body::{ATTRIBUTES, NewSinglePayoutRequest, new_single};
 use super::request_view::{self, PayoutRequestAttributes, amount, document};
@@ -19,7 +19,7 @@ use crate::gateway::requests::NewRequest;
 use crate::gateway::requests::{Payout, PayoutFilter};
 use crate::http::routes::resource;
 
-const KIND: &str = "payout";
+pub(in crate::http::v1) const KIND: &str = "payout";
 const COLLECTION: &str = "/v1/payout-gateway/payouts";
 
 pub fn routes(cfg: &mut web::ServiceConfig) {
@@ -153,7 +153,6 @@ pub fn shown(payout: Payout) -> Resource<PayoutAttributes> {
     responses(
         (status = 201, description = "The payout request that it is made by.", body = Document<PayoutRequestAttributes>, content_type = "application/vnd.api+json"),
         (status = 200, description = "The same was asked before under the same reference: the original as it is now.", body = Document<PayoutRequestAttributes>, content_type = "application/vnd.api+json"),
-        (status = 409, description = "`REFERENCE_REUSED`, `INSUFFICIENT_FUNDS`, `POINT_DISABLED`, `SERVICE_DISABLED`, `CUSTOMER_BLOCKED`, `CARD_BLOCKED`, `RATES_UNAVAILABLE`, `TYPE_MISMATCH`, `REQUEST_IN_PROGRESS`", body = ErrorDocument, content_type = "application/vnd.api+json"),
     )
 )]
 pub async fn create(call: PartnerCall, payload: web::Payload) -> Result<HttpResponse, V1Error> {

@@ -11,6 +11,7 @@ use crate::wallet::view::BalanceView;
 
 /// The user's money.
 #[derive(Debug, Serialize, ToSchema)]
+#[schema(as = WalletBalances)]
 pub struct Balances {
     /// One for each currency that the user has or had.
     balances: Vec<Balance>,

@@ -62,9 +62,14 @@ impl AddCardRequest {
     }
 }
 
-fn integer_or_text(integer_example: u64, text_example: &str, description: &str) -> Schema {
-    let integer = ObjectBuilder::new().schema_type(Type::Integer).minimum(Some(0_u64));
-    let text = ObjectBuilder::new().schema_type(Type::String);
+fn integer_or_text(
+    integer_example: u64,
+    (min, max): (u64, u64),
+    (text_example, pattern): (&str, &str),
+    description: &str,
+) -> Schema {
+    let integer = ObjectBuilder::new().schema_type(Type::Integer).minimum(Some(min)).maximum(Some(max));
+    let text = ObjectBuilder::new().schema_type(Type::String).pattern(Some(pattern));
     AnyOfBuilder::new()
         .item(integer)
         .item(text)
@@ -76,17 +81,23 @@ fn integer_or_text(integer_example: u64, text_example: &str, description: &str) 
 fn card_number_schema() -> Schema {
     integer_or_text(
         4_111_111_111_111_111,
-        "4111 1111 1111 1111",
+        (100_000_000_000, 9_999_999_999_999_999_999),
+        ("4111 1111 1111 1111", "^[0-9]([ -]?[0-9]){11,18}$"),
         "The card's number: 12 to 19 digits, as an integer or as a string (spaces and hyphens may stand between the digits).",
     )
 }
 
 fn expiry_year_schema() -> Schema {
-    integer_or_text(2030, "2030", "The year of expiry, as an integer or as a string.")
+    integer_or_text(2030, (10, 2099), ("2030", "^(20)?[0-9]{2}$"), "The year of expiry, as an integer or as a string.")
 }
 
 fn expiry_month_schema() -> Schema {
-    integer_or_text(7, "07", "The month of expiry, 1 to 12, as an integer or as a string.")
+    integer_or_text(
+        7,
+        (1, 12),
+        ("07", "^(0?[1-9]|1[0-2])$"),
+        "The month of expiry, 1 to 12, as an integer or as a string.",
+    )
 }
 
 /// A card's billing address.

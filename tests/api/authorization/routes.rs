@@ -105,7 +105,7 @@ impl Table {
 }
 
 fn described() -> impl Iterator<Item = Route> {
-    let api = serde_json::to_value(openapi::openapi()).unwrap();
+    let api = serde_json::to_value(openapi::openapi().unwrap()).unwrap();
     let everywhere = api["security"].clone();
     let paths = api["paths"].as_object().unwrap().clone();
     paths.into_iter().flat_map(move |(path, item)| {

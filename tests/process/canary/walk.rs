@@ -320,7 +320,7 @@ impl<'a> Walk<'a> {
 
     /// Every operation of the description, with a number for each id in its path and in every member of its body.
     async fn every_operation(&mut self, user: &Bearer, partner: &Bearer) {
-        let api = serde_json::to_value(openapi::openapi()).unwrap();
+        let api = serde_json::to_value(openapi::openapi().unwrap()).unwrap();
         let (in_path, stray) = (self.number("in a path"), self.number("where none belongs"));
         let mut asked = 0;
         for (path, item) in api["paths"].as_object().unwrap() {

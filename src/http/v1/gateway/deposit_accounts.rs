@@ -20,8 +20,8 @@ use crate::http::v1::call::PartnerCall;
 use crate::http::v1::document::{Document, ListDocument, RequestDocument, Resource, answer};
 use crate::http::v1::error::V1Error;
 
-const KIND: &str = "deposit-account";
-const KIND_TOP_UP: &str = "deposit-account-top-up";
+pub(in crate::http::v1) const KIND: &str = "deposit-account";
+pub(in crate::http::v1) const KIND_TOP_UP: &str = "deposit-account-top-up";
 const COLLECTION: &str = "/v1/payout-gateway/deposit-accounts";
 
 pub fn routes(cfg: &mut web::ServiceConfig) {

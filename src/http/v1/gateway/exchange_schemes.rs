@@ -21,8 +21,8 @@ use crate::http::v1::call::PartnerCall;
 use crate::http::v1::document::{Document, ListDocument, RequestDocument, Resource, answer};
 use crate::http::v1::error::V1Error;
 
-const KIND: &str = "exchange-rate-scheme";
-const KIND_VERSION: &str = "exchange-rate-scheme-version";
+pub(in crate::http::v1) const KIND: &str = "exchange-rate-scheme";
+pub(in crate::http::v1) const KIND_VERSION: &str = "exchange-rate-scheme-version";
 const COLLECTION: &str = "/v1/payout-gateway/exchange-rate-schemes";
 
 pub fn routes(cfg: &mut web::ServiceConfig) {

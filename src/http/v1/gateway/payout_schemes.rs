@@ -22,8 +22,8 @@ use crate::http::v1::call::PartnerCall;
 use crate::http::v1::document::{Document, ListDocument, RequestDocument, Resource, answer};
 use crate::http::v1::error::V1Error;
 
-const KIND: &str = "payout-scheme";
-const KIND_VERSION: &str = "payout-scheme-version";
+pub(in crate::http::v1) const KIND: &str = "payout-scheme";
+pub(in crate::http::v1) const KIND_VERSION: &str = "payout-scheme-version";
 const COLLECTION: &str = "/v1/payout-gateway/payout-schemes";
 
 pub fn routes(cfg: &mut web::ServiceConfig) {

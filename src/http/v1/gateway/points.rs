@@ -18,7 +18,7 @@ use crate::http::v1::call::PartnerCall;
 use crate::http::v1::document::{Document, ListDocument, RequestDocument, Resource, answer};
 use crate::http::v1::error::V1Error;
 
-const KIND: &str = "payout-point";
+pub(in crate::http::v1) const KIND: &str = "payout-point";
 const COLLECTION: &str = "/v1/payout-gateway/payout-points";
 
 pub fn routes(cfg: &mut web::ServiceConfig) {

@@ -19,7 +19,7 @@ use crate::http::v1::call::PartnerCall;
 use crate::http::v1::document::{Document, ListDocument, RequestDocument, Resource, answer};
 use crate::http::v1::error::V1Error;
 
-const KIND: &str = "provider-account";
+pub(in crate::http::v1) const KIND: &str = "provider-account";
 const COLLECTION: &str = "/v1/payout-gateway/provider-accounts";
 const HEALTH: [&str; 3] = ["unknown", "healthy", "unhealthy"];
 

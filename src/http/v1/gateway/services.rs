@@ -15,7 +15,7 @@ use crate::http::v1::call::PartnerCall;
 use crate::http::v1::document::{Document, ListDocument, PageInfo, PageLinks, PageMeta, Resource};
 use crate::http::v1::error::{Source, V1Error};
 
-const KIND: &str = "payout-service";
+pub(in crate::http::v1) const KIND: &str = "payout-service";
 const COLLECTION: &str = "/v1/payout-gateway/payout-services";
 
 pub fn routes(cfg: &mut web::ServiceConfig) {
@@ -106,7 +106,7 @@ fn shown(service: &Service, mode: Mode, language: Language) -> Resource<PayoutSe
 /// Needs `routing:read`. All of the key's mode, by their codes, on one page: there are few, and they have no time of creation to be
 /// sorted by.
 #[utoipa::path(
-    get, path = "/v1/payout-gateway/payout-services", operation_id = "payoutServices", tag = "payout services",
+    get, path = "/v1/payout-gateway/payout-services", operation_id = "listPayoutServices", tag = "payout services",
     params(
         ("filter[method]" = Option<String>, Query, description = "Services that pay by that method: `card`."),
         ("filter[currency]" = Option<String>, Query, description = "Services that pay out that currency."),

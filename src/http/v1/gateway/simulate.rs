@@ -16,7 +16,7 @@ use crate::http::v1::call::PartnerCall;
 use crate::http::v1::document::{Document, RequestDocument, Resource};
 use crate::http::v1::error::V1Error;
 
-const KIND: &str = "payout-scheme-simulation";
+pub(in crate::http::v1) const KIND: &str = "payout-scheme-simulation";
 const COLLECTION: &str = "/v1/payout-gateway/payout-schemes";
 
 /// What a payout scheme would do.
