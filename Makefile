@@ -3,7 +3,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help run test browser canary torture contract kms schemathesis clients fuzz lint api-lint audit sbom fmt bench openapi clean-data ground
+.PHONY: help run test browser canary torture contract kms webhooks webhooks schemathesis clients fuzz lint api-lint audit sbom fmt bench openapi clean-data ground
 
 CARGO ?= cargo
 export CARGO_TERM_PROGRESS_WHEN ?= never
@@ -39,6 +39,9 @@ schemathesis: ground ## ask the running server what openapi.yaml allows and what
 
 clients: ground ## generate clients of openapi.yaml, compile them, and pay with them
 	@CARGO="$(CARGO)" tools/clients
+
+webhooks: ## have the published verifiers of Standard Webhooks receive what is sent
+	@CARGO="$(CARGO)" tools/webhooks
 
 fuzz: ## every parser of outside bytes under libFuzzer (SECS=60 each, TARGETS=all)
 	@CARGO="$(CARGO)" SECS="$(SECS)" TARGETS="$(TARGETS)" tools/fuzz

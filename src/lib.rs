@@ -18,6 +18,7 @@
 //! | [`simulator`] | a provider with a bank of its own, behind a published API, that misbehaves as it is told |
 //! | [`http`] | what is on the wire; no SQL and no rule |
 //! | [`verify`] | whether a whole database keeps every invariant, row by row; it changes nothing |
+//! | [`webhooks`] | sends what partners are to be told: signing, calling, places |
 //! | [`worker`] | durable jobs: claim, lease, backoff, batch |
 //! | [`torture`] | test-only failpoints and switches; without its feature, nothing |
 //! | [`app`] | wiring; the only place that knows every adapter |

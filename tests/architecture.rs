@@ -157,6 +157,8 @@ const SHOWN: &[(&str, &str)] = &[
     ("Concerned", "a fingerprint and a masked number"),
     ("Scripted", "how often a fault strikes"),
     ("ApiKeyAttributes", "a key is told once, to whoever made it; `Debug` leaves it out"),
+    ("WebhookEndpointAttributes", "a signing secret is told once, to whoever drew it; it has no `Debug`"),
+    ("CustomerTokenAttributes", "a token is told once, to whoever asked for it; it has no `Debug`"),
     ("WaitsFor", "the same of a key that waits for a second person; it has no `Debug`"),
 ];
 

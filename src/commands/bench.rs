@@ -142,7 +142,7 @@ pub async fn run(mut settings: Settings, arguments: &Arguments) -> Result<ExitCo
             let dir = dir.join("dashboard");
             std::fs::create_dir_all(&dir)?;
             let settings = Settings { data_dir: dir.clone(), ..settings.clone() };
-            is_clean &= dashboard::run(settings, &dir, arguments.offers).await?;
+            is_clean &= Box::pin(dashboard::run(settings, &dir, arguments.offers)).await?;
         }
         if tells {
             let dir = dir.join("webhooks");
@@ -150,19 +150,19 @@ pub async fn run(mut settings: Settings, arguments: &Arguments) -> Result<ExitCo
             let settings = Settings { data_dir: dir.clone(), ..settings.clone() };
             let (endpoints, messages) = (arguments.endpoints, arguments.messages);
             let crowd = webhooks::Crowd { endpoints, dead: endpoints / 10, messages };
-            is_clean &= webhooks::run(settings, &dir, crowd).await?;
+            is_clean &= Box::pin(webhooks::run(settings, &dir, crowd)).await?;
         }
         if watches {
             let dir = dir.join("streams");
             std::fs::create_dir_all(&dir)?;
             let settings = Settings { data_dir: dir.clone(), ..settings.clone() };
-            is_clean &= streams::run(settings, &dir, &arguments.streams).await?;
+            is_clean &= Box::pin(streams::run(settings, &dir, &arguments.streams)).await?;
         }
         if rotates {
             let dir = dir.join("rotation");
             std::fs::create_dir_all(&dir)?;
             let settings = Settings { data_dir: dir.clone(), ..settings };
-            is_clean &= rotation::run(settings, &dir, arguments.cards, arguments.reseal_per_sec).await?;
+            is_clean &= Box::pin(rotation::run(settings, &dir, arguments.cards, arguments.reseal_per_sec)).await?;
         }
         Ok(is_clean)
     }

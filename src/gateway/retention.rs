@@ -54,10 +54,14 @@ impl Gateway {
             return Ok(());
         }
         let gone = self.retain().await?;
-        let counted = [(gone.callbacks, BITE), (gone.logs, REQUESTS_BITE), (gone.cards, BITE), (gone.deliveries, BITE), (gone.balances, BITE)];
-        let is_more = counted
-            .iter()
-            .any(|(gone, bite)| i64::try_from(*gone).is_ok_and(|gone| gone >= *bite));
+        let counted = [
+            (gone.callbacks, BITE),
+            (gone.logs, REQUESTS_BITE),
+            (gone.cards, BITE),
+            (gone.deliveries, BITE),
+            (gone.balances, BITE),
+        ];
+        let is_more = counted.iter().any(|(gone, bite)| i64::try_from(*gone).is_ok_and(|gone| gone >= *bite));
         self.retention_turn.set(if is_more { now } else { now + EVERY });
         Ok(())
     }

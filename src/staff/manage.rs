@@ -209,7 +209,7 @@ impl Desk {
     }
 
     /// Somebody of the staff, as the gateway's own use cases know callers. `None`: there is no such partner.
-    async fn staff_caller(
+    pub(super) async fn staff_caller(
         &self,
         owner: &SessionOwner,
         origin: Option<String>,
@@ -242,7 +242,7 @@ fn refusal(error: ChangeError) -> Refusal {
     }
 }
 
-fn done(outcome: Result<(), Refusal>) -> Result<Done, DeskError> {
+pub(super) fn done(outcome: Result<(), Refusal>) -> Result<Done, DeskError> {
     match outcome {
         Ok(()) => Ok(Done::Done),
         Err(Refusal::Failed(error)) => Err(error.into()),

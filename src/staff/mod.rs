@@ -22,6 +22,7 @@ pub mod schemes;
 pub mod session;
 pub mod sign_in;
 pub mod totp;
+pub mod webhooks;
 
 use std::sync::Arc;
 

@@ -12,6 +12,7 @@ pub mod payouts;
 pub mod pulse;
 pub mod requests;
 pub mod schemes;
+pub mod webhooks;
 
 use chrono::{DateTime, Utc};
 
@@ -31,6 +32,7 @@ pub fn plans() -> impl Iterator<Item = (&'static str, &'static str)> {
         cases::PLANS,
         pulse::PLANS,
         schemes::PLANS,
+        webhooks::PLANS,
     ];
     all.into_iter().flatten().copied()
 }

@@ -107,7 +107,7 @@ async fn what_another_process_does_is_told_and_what_was_told_is_not_told_again()
 
     let elsewhere =
         App::build(world.app.settings.clone(), Arc::new(world.clock.clone()), world.test_db.db()).await.unwrap();
-    let background = elsewhere.start(true);
+    let background = elsewhere.start(true).unwrap();
     alice.put(&format!("/v4/payout/offer/{offer_id}"), &update).await.ok();
     stream.told("2.quoted").await;
     let user = world.wallet_user("alice").await;

@@ -51,6 +51,7 @@ mod staff;
 mod story;
 mod switch;
 mod visitor;
+mod webhooks;
 mod words;
 mod zone;
 
@@ -193,6 +194,10 @@ fn table() -> Vec<(Address, Route)> {
         get("/{mode}/points.csv", view, web::to(list::file::<accounts::Points>)),
         get("/{mode}/rates", view, web::to(rates::page)),
         get("/{mode}/rates.csv", view, web::to(list::file::<rates::Quotes>)),
+        get("/{mode}/webhooks", view, web::to(list::page::<webhooks::Endpoints>)),
+        get("/{mode}/webhooks.csv", view, web::to(list::file::<webhooks::Endpoints>)),
+        get("/{mode}/webhooks/{partner}/{id}", view, web::to(webhooks::page)),
+        post("/{mode}/webhooks/{partner}/{id}/do", manage, web::to(webhooks::submit)),
         get("/{mode}/keys", keep_keys, web::to(list::page::<keys::Keys>)),
         get("/{mode}/keys.csv", keep_keys, web::to(list::file::<keys::Keys>)),
         get("/{mode}/keys/new", keep_keys, web::to(key::form)),

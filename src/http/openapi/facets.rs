@@ -9,6 +9,7 @@ use crate::gateway::access::Scope;
 use crate::gateway::account_checks::Health;
 use crate::gateway::requests;
 use crate::http::v1::customers::{METADATA_MEMBERS_MAX, METADATA_NAME_CHARS_MAX, METADATA_VALUE_CHARS_MAX};
+use crate::http::v1::webhooks::deliveries;
 
 /// A decimal that the partners' API answers.
 const AMOUNT: &str = "Amount";
@@ -301,6 +302,8 @@ fn values(owner: &str, name: &str) -> Option<Vec<&'static str>> {
         }
         ("BatchAttributes", "status") => vec!["ready", "processing", "processed", "terminated"],
         ("ApprovalAttributes", "status") => vec!["open", "applied", "declined", "stale", "expired"],
+        ("WebhookDeliveryAttributes", "status") => deliveries::STATES.to_vec(),
+        ("WebhookEndpointAttributes", "disabled_reason") => vec!["asked", "gone", "failing"],
         ("StatementLineAttributes", "kind") => vec!["credit", "debit", "hold", "release", "settle", "return"],
         ("BreakerState", "state") => vec!["closed", "open", "half_open"],
         ("SampleCardRequest", "scheme") | (_, "cardType") => {

@@ -21,6 +21,7 @@ use utoipa::{Modify, OpenApi};
 
 use super::error::ErrorBody;
 use super::{ops, provider_callbacks, v1, v4};
+use crate::gateway::webhooks::message::{EndpointNews, PayoutRequestNews, WebhookMessage};
 
 const ABOUT: &str = "\
 Landfall pays crypto out to bank cards. It has two APIs over the same money.
@@ -128,7 +129,8 @@ there stays as it is; what is to go is marked as deprecated first.";
         v1::tokens::create, v1::tokens::revoke, v1::sandbox::offer, v1::sandbox::request, v1::sandbox::card,
         ops::health::live, ops::health::ready, ops::metrics::metrics, provider_callbacks::receive,
     ),
-    components(schemas(ErrorBody, v1::approvals::WaitsDocument, v1::error::ErrorDocument)),
+    components(schemas(
+        WebhookMessage<PayoutRequestNews>, WebhookMessage<EndpointNews>, ErrorBody, v1::approvals::WaitsDocument, v1::error::ErrorDocument)),
     security(("bearer" = [])),
     modifiers(&Completion),
 )]
@@ -145,7 +147,7 @@ pub enum DescriptionError {
 
 /// The description of the whole API. It goes through JSON's text: serde_json's exact numbers mean nothing to another serializer.
 pub fn openapi() -> Result<yaml_serde::Value, DescriptionError> {
-    let mut api = yaml_serde::from_str(&serde_json::to_string(&Api::openapi())?)?;
+    let mut api: yaml_serde::Value = yaml_serde::from_str(&serde_json::to_string(&Api::openapi())?)?;
     api["webhooks"] = yaml_serde::from_str(&v1::webhooks::described::webhooks().to_string())?;
     names::complete(&mut api);
     facets::complete(&mut api);
@@ -165,9 +167,6 @@ struct Completion;
 impl Modify for Completion {
     fn modify(&self, api: &mut Description) {
         let components = api.components.get_or_insert_default();
-        for (name, schema) in v1::webhooks::described::schemas() {
-            components.schemas.insert(name.to_owned(), schema);
-        }
         let bearer = HttpBuilder::new()
             .scheme(HttpAuthScheme::Bearer)
             .bearer_format("JWT")

@@ -14,7 +14,7 @@ use super::list::{FILTER_CHARS_MAX, SIZE_DEFAULT, SIZE_MAX};
 use super::media::Media;
 use super::{
     api_keys, approvals, batches, credits, customers, events, gateway, operations, owns, partner_accounts, payouts,
-    request_view,
+    request_view, sandbox, tokens, webhooks,
 };
 use crate::domain::ids;
 use crate::gateway::access::Scope;
@@ -125,6 +125,7 @@ fn id_of(path: &str) -> Parameter {
         "payout-schemes" => ids::PayoutSchemeId::PREFIX,
         "payouts" => ids::PayoutId::PREFIX,
         "provider-accounts" => ids::ProviderAccountId::PREFIX,
+        "webhook-endpoints" => ids::WebhookEndpointId::PREFIX,
         _ => "",
     };
     let schema = text().pattern(Some(format!("^{prefix}[0-9a-f]{{32}}$")));
@@ -178,6 +179,13 @@ pub fn resource(of: &str) -> Option<(&'static [&'static str], String)> {
         "ExchangeRateSchemeVersion" => (&[gateway::exchange_schemes::KIND_VERSION], "1".to_owned()),
         "Simulation" => (&[gateway::simulate::KIND], "019aa5f0".to_owned()),
         "StatementLine" => (&[partner_accounts::LINE_KIND], SOME_UUID.to_owned()),
+        "CustomerToken" => (&[tokens::KIND], id(ids::CustomerId::PREFIX)),
+        "TokenRevocation" => (&[tokens::REVOCATION_KIND], id(ids::CustomerId::PREFIX)),
+        "Expiration" => (&[sandbox::KIND], id(ids::PayoutRequestId::PREFIX)),
+        "WebhookEndpoint" => (&[webhooks::endpoints::KIND], id(ids::WebhookEndpointId::PREFIX)),
+        "WebhookDelivery" => (&[webhooks::deliveries::KIND], id(ids::EventId::PREFIX)),
+        "SecretRotation" => (&[webhooks::endpoints::ROTATION_KIND], id(ids::WebhookEndpointId::PREFIX)),
+        "WebhookReplay" => (&[webhooks::deliveries::REPLAY_KIND], id(ids::WebhookEndpointId::PREFIX)),
         "TopUp" => (&[gateway::deposit_accounts::KIND_TOP_UP], "transfer-2026-11-21".to_owned()),
         _ => return None,
     })

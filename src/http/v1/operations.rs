@@ -97,6 +97,8 @@ const OF_PAYOUTS: Codes = &[
 ];
 const OF_FIELDS: Codes =
     &["FIELD_MISSING", "FIELD_INVALID", "FIELD_UNKNOWN", "TOO_MANY_FIELDS", "CARD_EXPIRED", "INVALID_CHARACTERS"];
+/// Of what is to be sent to an endpoint.
+const OF_WEBHOOKS: Codes = &["ENDPOINT_DISABLED", "NO_ADDRESS"];
 /// Of a file as a whole.
 const OF_FILES: Codes = &[
     "INVALID_PARAMETER",
@@ -182,6 +184,16 @@ fn own(operation_id: &str) -> &'static [Codes] {
         ],
         "processPayoutRequest" | "terminatePayoutRequest" => &[&["REQUEST_NOT_READY"]],
         "cancelPayoutRequest" => &[&["REQUEST_FINAL"]],
+        "createCustomerToken" => &[OF_DOCUMENTS, &["CUSTOMER_BLOCKED"]],
+        "expireSandboxOffer" | "expireSandboxPayoutRequest" | "expireSandboxCard" => &[&["NOT_OPEN"]],
+        "getUsageReport" | "getBalanceReport" => &[OF_LISTS],
+        "createWebhookEndpoint" => &[OF_DOCUMENTS, &["INVALID_URL", "TOO_MANY_ENDPOINTS"]],
+        "changeWebhookEndpoint" => &[OF_DOCUMENTS, OF_CHANGES, &["INVALID_URL", "READ_ONLY"]],
+        "deleteWebhookEndpoint" => &[&["ENDPOINT_KEPT"]],
+        "rotateWebhookSecret" => &[OF_DOCUMENTS, &["VERSION_CONFLICT"]],
+        "pingWebhookEndpoint" => &[OF_WEBHOOKS],
+        "resendWebhookDelivery" => &[&["ENDPOINT_DISABLED"]],
+        "replayWebhooks" => &[OF_DOCUMENTS, OF_WEBHOOKS],
         "createBatch" => &[OF_FILES],
         "processBatch" | "terminateBatch" => &[&["BATCH_TERMINATED"]],
         _ => &[],

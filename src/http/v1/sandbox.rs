@@ -9,12 +9,12 @@ use utoipa::ToSchema;
 
 use super::call::PartnerCall;
 use super::document::{Document, Resource, answer};
-use super::error::{ErrorDocument, V1Error};
+use super::error::V1Error;
 use crate::gateway::access::Scope;
 use crate::gateway::sandbox::Expiring;
 use crate::http::routes::resource;
 
-const KIND: &str = "expiration";
+pub const KIND: &str = "expiration";
 
 pub fn routes(cfg: &mut web::ServiceConfig) {
     let path = |kind: &str| format!("/v1/sandbox/{kind}/{{id}}/expire");
@@ -54,7 +54,6 @@ async fn expire(
     post, path = "/v1/sandbox/offers/{id}/expire", operation_id = "expireSandboxOffer", tag = "sandbox",
     responses(
         (status = 200, description = "It has expired.", body = Document<ExpirationAttributes>, content_type = "application/vnd.api+json"),
-        (status = 409, description = "`NOT_OPEN`, `REQUEST_IN_PROGRESS`", body = ErrorDocument, content_type = "application/vnd.api+json"),
     )
 )]
 pub async fn offer(call: PartnerCall, payload: web::Payload) -> Result<HttpResponse, V1Error> {
@@ -72,7 +71,6 @@ pub async fn offer(call: PartnerCall, payload: web::Payload) -> Result<HttpRespo
     post, path = "/v1/sandbox/payout-requests/{id}/expire", operation_id = "expireSandboxPayoutRequest", tag = "sandbox",
     responses(
         (status = 200, description = "Its time is over.", body = Document<ExpirationAttributes>, content_type = "application/vnd.api+json"),
-        (status = 409, description = "`NOT_OPEN`, `REQUEST_IN_PROGRESS`", body = ErrorDocument, content_type = "application/vnd.api+json"),
     )
 )]
 pub async fn request(call: PartnerCall, payload: web::Payload) -> Result<HttpResponse, V1Error> {
@@ -90,7 +88,6 @@ pub async fn request(call: PartnerCall, payload: web::Payload) -> Result<HttpRes
     post, path = "/v1/sandbox/cards/{id}/expire", operation_id = "expireSandboxCard", tag = "sandbox",
     responses(
         (status = 200, description = "It has expired.", body = Document<ExpirationAttributes>, content_type = "application/vnd.api+json"),
-        (status = 409, description = "`NOT_OPEN`, `REQUEST_IN_PROGRESS`", body = ErrorDocument, content_type = "application/vnd.api+json"),
     )
 )]
 pub async fn card(call: PartnerCall, payload: web::Payload) -> Result<HttpResponse, V1Error> {

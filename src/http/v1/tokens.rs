@@ -19,7 +19,8 @@ use crate::http::auth::customer_tokens::{LIFETIME_SECS, NewToken, NotMinted, SCO
 use crate::http::call::Edge;
 use crate::http::routes::resource;
 
-const KIND: &str = "customer-token";
+pub const KIND: &str = "customer-token";
+pub const REVOCATION_KIND: &str = "customer-token-revocation";
 const LIFETIME_SECS_DEFAULT: i64 = 900;
 
 pub fn routes(cfg: &mut web::ServiceConfig) {
@@ -152,7 +153,7 @@ pub async fn revoke(call: PartnerCall, payload: web::Payload) -> Result<HttpResp
     let (gateway, author) = (Arc::clone(&call.gateway), call.author());
     call.write(&body, async move {
         let revoked = gateway.revoke_tokens(&author, id).await?;
-        let shown = Resource::new("customer-token-revocation", "", id, TokenRevocationAttributes { revoked });
+        let shown = Resource::new(REVOCATION_KIND, "", id, TokenRevocationAttributes { revoked });
         answer(200, &Document::from(shown.found_at(format!("/v1/customers/{id}"))))
     })
     .await

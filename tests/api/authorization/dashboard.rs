@@ -51,6 +51,7 @@ fn show(stage: &Stage, route: &Route, path: &str, cookie: Option<&str>, form_tok
         (Some("block"), _) => "entry=&reason=none",
         (Some("switch"), _) => "what=&to=off",
         (Some("revoke"), _) => "a=b",
+        (Some("do"), _) => "deed=disable",
         (Some("zone"), _) => "zone=Europe%2FBerlin",
         (Some("change"), _) => "to=role&role=viewer",
         (Some("new"), _) => "partner=demo&name=swept",

@@ -78,8 +78,10 @@ pub async fn refused(sweep: &mut Sweep<'_>, table: &Table) {
 pub async fn let_in(sweep: &mut Sweep<'_>, table: &Table) {
     let stage = sweep.stage;
     let mut routes = table.of_keys();
-    let ends =
-        |route: &Route| ["/cancel", "/terminate", "/revoke", "/expire"].iter().any(|verb| route.path.ends_with(verb));
+    let ends = |route: &Route| {
+        route.method == "DELETE"
+            || ["/cancel", "/terminate", "/revoke", "/expire"].iter().any(|verb| route.path.ends_with(verb))
+    };
     routes.sort_by_key(|(route, _)| (ends(route), route.method != "GET"));
     for (route, scope) in routes {
         let answer = stage.send(show(stage, route, &[format!("Bearer {}", stage.keys.only[&scope])])).await;

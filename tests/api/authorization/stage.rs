@@ -437,6 +437,7 @@ impl Stage {
             ("cases", case.simple().to_string()),
             ("approvals", approval.id.to_string()),
             ("webhook-endpoints", text(&endpoint)),
+            ("webhooks", text(&endpoint)),
             ("deliveries", text(&delivery)),
         ]);
     }

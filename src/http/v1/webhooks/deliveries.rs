@@ -17,8 +17,11 @@ use crate::http::v1::document::{Document, ListDocument, RequestDocument, Resourc
 use crate::http::v1::error::V1Error;
 use crate::http::v1::request_view;
 
-const KIND: &str = "webhook-delivery";
-const STATES: [&str; 3] = ["pending", "delivered", "failed"];
+pub const KIND: &str = "webhook-delivery";
+/// Of the document that asks for a replay.
+pub const REPLAY_KIND: &str = "webhook-replay";
+/// How a delivery can stand.
+pub const STATES: [&str; 3] = ["pending", "delivered", "failed"];
 
 /// A message on its way to an endpoint. Its id is the event's, which the message has as `webhook-id`.
 #[derive(Clone, Debug, Serialize, ToSchema)]
@@ -167,7 +170,7 @@ pub async fn list(call: PartnerCall) -> Result<HttpResponse, V1Error> {
 /// Needs `webhooks:read`.
 #[utoipa::path(
     get, path = "/v1/webhook-endpoints/{id}/deliveries/{event_id}", operation_id = "getWebhookDelivery", tag = "webhook endpoints",
-    params(("event_id" = String, Path, description = "The event's id: the message's `webhook-id`.")),
+    params(("event_id" = String, Path, description = "The event's id: the message's `webhook-id`.", example = "evt_019aa5f0b1c27d3e8f4a5b6c7d8e9f01")),
     responses((status = 200, description = "The delivery.", body = Document<WebhookDeliveryAttributes>, content_type = "application/vnd.api+json"))
 )]
 pub async fn get(call: PartnerCall) -> Result<HttpResponse, V1Error> {
@@ -183,7 +186,7 @@ pub async fn get(call: PartnerCall) -> Result<HttpResponse, V1Error> {
 /// tried again at the usual times.
 #[utoipa::path(
     post, path = "/v1/webhook-endpoints/{id}/deliveries/{event_id}/resend", operation_id = "resendWebhookDelivery", tag = "webhook endpoints",
-    params(("event_id" = String, Path, description = "The event's id: the message's `webhook-id`.")),
+    params(("event_id" = String, Path, description = "The event's id: the message's `webhook-id`.", example = "evt_019aa5f0b1c27d3e8f4a5b6c7d8e9f01")),
     responses((status = 200, description = "The delivery as it is now.", body = Document<WebhookDeliveryAttributes>, content_type = "application/vnd.api+json"))
 )]
 pub async fn resend(call: PartnerCall, payload: web::Payload) -> Result<HttpResponse, V1Error> {
@@ -213,7 +216,7 @@ pub async fn replay(call: PartnerCall, payload: web::Payload) -> Result<HttpResp
     call.no_parameters()?;
     let id: WebhookEndpointId = call.path_id("id")?;
     let body = call.body(payload).await?;
-    let a = call.document(&body, "webhook-replay", &["from", "to", "all"])?;
+    let a = call.document(&body, REPLAY_KIND, &["from", "to", "all"])?;
     if !a.has("from") {
         a.problem("from", "MISSING", "The time is missing.");
     }

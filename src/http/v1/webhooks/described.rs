@@ -1,26 +1,16 @@
 //! Messages as `openapi.yaml` describes them: one webhook for each type (OpenAPI 3.1, "webhooks").
 
 use serde_json::{Map, Value, json};
-use utoipa::PartialSchema;
 
 use crate::domain::webhook::TYPES;
-use crate::gateway::webhooks::message::{EndpointNews, PayoutRequestNews, WebhookMessage};
 
 const ABOUT: &str = "Sent by the Standard Webhooks specification to every endpoint that wants to hear of it, at least once, in no order. Answer \
                      with any 2xx within the time; anything else is tried again. Verify the signature before you believe a word.";
 
-/// The schemas of the messages, by name.
-pub fn schemas() -> [(&'static str, utoipa::openapi::RefOr<utoipa::openapi::Schema>); 2] {
-    [
-        ("PayoutRequestMessage", WebhookMessage::<PayoutRequestNews>::schema()),
-        ("WebhookEndpointMessage", WebhookMessage::<EndpointNews>::schema()),
-    ]
-}
-
 /// The `webhooks` of the description.
 pub fn webhooks() -> Value {
     let described = TYPES.iter().map(|(kind, what)| {
-        let schema = if kind.starts_with("webhook_endpoint.") { "WebhookEndpointMessage" } else { "PayoutRequestMessage" };
+        let schema = if kind.starts_with("webhook_endpoint.") { "WebhookMessage_EndpointNews" } else { "WebhookMessage_PayoutRequestNews" };
         let header = |name: &str, what: &str, example: &str| {
             json!({
                 "name": name, "in": "header", "required": true, "description": what, "schema": {"type": "string"}, "example": example,

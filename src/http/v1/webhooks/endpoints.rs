@@ -21,7 +21,9 @@ use crate::http::v1::document::{Document, ListDocument, Note, RequestDocument, R
 use crate::http::v1::error::V1Error;
 use crate::http::v1::reader::Reader;
 
-pub(super) const KIND: &str = "webhook-endpoint";
+pub const KIND: &str = "webhook-endpoint";
+/// Of the document that asks for a new secret.
+pub const ROTATION_KIND: &str = "webhook-secret-rotation";
 const REPLAYED: &str = "This is a replay: the secret was answered once, and isn't kept.";
 /// The longest that a replaced secret goes on signing, in seconds: 30 days.
 const OVERLAP_SECS_MAX: i64 = 30 * 86_400;
@@ -245,7 +247,7 @@ pub async fn rotate_secret(call: PartnerCall, payload: web::Payload) -> Result<H
     call.no_parameters()?;
     let id: WebhookEndpointId = call.path_id("id")?;
     let body = call.body(payload).await?;
-    let a = call.document(&body, "webhook-secret-rotation", &["overlap_secs"])?;
+    let a = call.document(&body, ROTATION_KIND, &["overlap_secs"])?;
     let overlap = a.optional_integer("overlap_secs", 0..=OVERLAP_SECS_MAX).map(TimeDelta::seconds);
     a.finish()?;
     let (gateway, author) = (Arc::clone(&call.gateway), call.author());

@@ -51,10 +51,11 @@ impl Verifier {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_reference_verifiers_take_what_is_sound_and_nothing_else() {
-    let Ok(named) = std::env::var("LANDFALL_VERIFIERS") else {
+    let named = std::env::var("LANDFALL_VERIFIERS").unwrap_or_default();
+    if named.is_empty() {
         eprintln!("skipped: no reference verifier is installed (tools/webhooks)");
         return;
-    };
+    }
     let world = world().await;
     let partner = world.backend().await;
     for verifier in named.split(',').filter(|text| !text.is_empty()) {
