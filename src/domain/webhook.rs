@@ -145,6 +145,14 @@ mod tests {
     }
 
     #[test]
+    fn every_type_stands_in_the_docs_with_what_it_means() {
+        let page = include_str!("../../docs/webhooks.md");
+        let told: Vec<&str> = page.lines().filter(|line| line.starts_with("| `")).collect();
+        let wanted: Vec<String> = TYPES.iter().map(|(name, what)| format!("| `{name}` | {what} |")).collect();
+        assert_eq!(told, wanted);
+    }
+
+    #[test]
     fn an_endpoint_hears_of_what_it_wants() {
         let types = |list: &[&str]| list.iter().map(|text| (*text).to_owned()).collect::<Vec<_>>();
         assert!(wants(&[], "payout.started"));

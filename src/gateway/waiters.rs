@@ -41,7 +41,8 @@ struct Line<S> {
 pub struct Waiter<K: Eq + Hash, S> {
     lines: Arc<Lines<K, S>>,
     key: K,
-    woken: watch::Receiver<()>,
+    /// There until it is left.
+    woken: Option<watch::Receiver<()>>,
 }
 
 impl<K, S> Default for Waiters<K, S> {
@@ -63,7 +64,7 @@ impl<K: Copy + Eq + Hash, S: PartialEq> Waiters<K, S> {
             self.came.notify_one();
         }
         let line = lines.entry(key).or_insert_with(|| Line { woken: watch::channel(()).0, seen: None });
-        Waiter { lines: Arc::clone(&self.lines), key, woken: line.woken.subscribe() }
+        Waiter { lines: Arc::clone(&self.lines), key, woken: Some(line.woken.subscribe()) }
     }
 
     /// Tells everybody who waits for these to look.
@@ -115,15 +116,18 @@ impl<K: Eq + Hash, S> Waiter<K, S> {
     /// Resolves when a change was announced since the place was taken, or since this resolved last.
     pub async fn woken(&mut self) {
         // The line is there for as long as anybody stands in it.
-        let _ = self.woken.changed().await;
+        if let Some(woken) = &mut self.woken {
+            let _ = woken.changed().await;
+        }
     }
 }
 
 impl<K: Eq + Hash, S> Drop for Waiter<K, S> {
     fn drop(&mut self) {
         let mut lines = lock(&self.lines);
-        // This one is among those who are counted.
-        if lines.get(&self.key).is_some_and(|line| line.woken.receiver_count() <= 1) {
+        // Left under the lock: of two who leave at once, the second sees that nobody is left.
+        drop(self.woken.take());
+        if lines.get(&self.key).is_some_and(|line| line.woken.receiver_count() == 0) {
             lines.remove(&self.key);
         }
     }
@@ -143,7 +147,7 @@ mod tests {
         waiters.saw(vec![(1, 7)]);
         second.woken().await;
         waiters.saw(vec![(1, 7)]);
-        assert!(!second.woken.has_changed().unwrap(), "nothing changed");
+        assert!(!second.woken.as_ref().unwrap().has_changed().unwrap(), "nothing changed");
         waiters.saw(vec![(1, 8), (2, 8)]);
         second.woken().await;
         drop(second);

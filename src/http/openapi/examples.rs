@@ -78,7 +78,8 @@ fn is_leaf(property: &Tree) -> bool {
     const VALUES: [&str; 3] = ["Amount", "AmountGiven", "ExactNumber"];
     let refers = |schema: &Tree| tree::referred(schema).is_some_and(|name| !VALUES.contains(&name));
     let is_composed = property.get("oneOf").and_then(Tree::as_sequence).is_some_and(|parts| parts.iter().any(refers));
-    !refers(property) && !is_composed && !property.get("items").is_some_and(refers)
+    let has_parts = property.get("properties").is_some();
+    !has_parts && !refers(property) && !is_composed && !property.get("items").is_some_and(refers)
 }
 
 fn composed(schemas: &Tree, schema: &Tree, depth: u8) -> Option<Tree> {

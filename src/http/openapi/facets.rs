@@ -105,6 +105,8 @@ pub fn complete(api: &mut Tree) {
             match name.as_str() {
                 "point_id" => tree::set(&mut parameter["schema"], "pattern", id_pattern(ids::PayoutPointId::PREFIX)),
                 "name" => bounded(&mut parameter["schema"], 200),
+                "from" | "to" => tree::set(&mut parameter["schema"], "format", "date"),
+                "format" => tree::set(&mut parameter["schema"], "enum", tree::texts(["json", "csv"])),
                 "version" if parameter["in"] == "path" => tree::set(&mut parameter["schema"], "minimum", 1),
                 _ => {}
             }

@@ -14,7 +14,7 @@ use super::list::{FILTER_CHARS_MAX, SIZE_DEFAULT, SIZE_MAX};
 use super::media::Media;
 use super::{
     api_keys, approvals, batches, credits, customers, events, gateway, operations, owns, partner_accounts, payouts,
-    request_view, sandbox, tokens, webhooks,
+    reports, request_view, sandbox, tokens, webhooks,
 };
 use crate::domain::ids;
 use crate::gateway::access::Scope;
@@ -179,6 +179,8 @@ pub fn resource(of: &str) -> Option<(&'static [&'static str], String)> {
         "ExchangeRateSchemeVersion" => (&[gateway::exchange_schemes::KIND_VERSION], "1".to_owned()),
         "Simulation" => (&[gateway::simulate::KIND], "019aa5f0".to_owned()),
         "StatementLine" => (&[partner_accounts::LINE_KIND], SOME_UUID.to_owned()),
+        "Usage" => (&[reports::USAGE_KIND], "2026-11-21.card_eur.EUR.processed.USD".to_owned()),
+        "BalanceDay" => (&[reports::BALANCE_KIND], "2026-11-21.USD".to_owned()),
         "CustomerToken" => (&[tokens::KIND], id(ids::CustomerId::PREFIX)),
         "TokenRevocation" => (&[tokens::REVOCATION_KIND], id(ids::CustomerId::PREFIX)),
         "Expiration" => (&[sandbox::KIND], id(ids::PayoutRequestId::PREFIX)),

@@ -14,6 +14,8 @@ use crate::gateway::access::Scope;
 use crate::gateway::reports::{BalanceDay, DAYS_MAX, Range, Usage};
 use crate::http::routes::resource;
 
+pub const USAGE_KIND: &str = "usage";
+pub const BALANCE_KIND: &str = "balance-day";
 const USAGE: &str = "/v1/reports/usage";
 const BALANCES: &str = "/v1/reports/balances";
 
@@ -66,6 +68,7 @@ fn day(name: &str, text: &str) -> Result<NaiveDate, V1Error> {
 #[derive(Serialize, ToSchema)]
 pub struct UsageAttributes {
     /// On which they were made, UTC.
+    #[schema(example = "2026-11-21")]
     day: NaiveDate,
     /// The payout service.
     #[schema(example = "card_eur")]
@@ -103,6 +106,7 @@ pub struct UsageAttributes {
 #[derive(Serialize, ToSchema)]
 pub struct BalanceDayAttributes {
     /// UTC.
+    #[schema(example = "2026-11-21")]
     day: NaiveDate,
     /// The currency's code.
     #[schema(example = "USD")]
@@ -213,7 +217,7 @@ pub async fn usage(call: PartnerCall) -> Result<HttpResponse, V1Error> {
     let id = |line: &UsageAttributes| {
         [&line.day.to_string(), &line.service, &line.currency, line.status, &line.charged_currency].join(".")
     };
-    answered(&call, &asked, ("usage", USAGE), lines, id)
+    answered(&call, &asked, (USAGE_KIND, USAGE), lines, id)
 }
 
 /// What moved the balances, by day.
@@ -237,5 +241,5 @@ pub async fn balances(call: PartnerCall) -> Result<HttpResponse, V1Error> {
     let lines: Vec<BalanceDayAttributes> =
         call.gateway.balance_days(&call.caller, asked.range).await?.into_iter().map(Into::into).collect();
     let id = |line: &BalanceDayAttributes| [&line.day.to_string(), &line.currency].map(String::as_str).join(".");
-    answered(&call, &asked, ("balance-day", BALANCES), lines, id)
+    answered(&call, &asked, (BALANCE_KIND, BALANCES), lines, id)
 }
