@@ -52,6 +52,7 @@ async fn every_call_needs_a_token() {
         (Method::GET, "/v4/payout/offer/1"),
         (Method::POST, "/v4/payout/pay/1"),
         (Method::GET, "/v4/payout/pay/1"),
+        (Method::GET, "/v4/payout/pay/1/events"),
         (Method::GET, "/v4/payout/history"),
         (Method::GET, "/v4/wallet/balances"),
     ];

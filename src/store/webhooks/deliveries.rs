@@ -152,13 +152,14 @@ statement! {
 statement! {
     // Attempts go with their delivery; what of a deleted endpoint still waits goes too.
     struct Forget { before: DateTime<Utc> as Timestamptz, limit: i64 as BigInt, limit_deleted: i64 as BigInt }
-      = "WITH due AS MATERIALIZED ( \
-             (SELECT message_id, endpoint_id, partner_id, mode FROM webhook_delivery WHERE finished_at < ? ORDER BY finished_at LIMIT ? \
-                 FOR UPDATE SKIP LOCKED) \
-             UNION ALL \
-             (SELECT d.message_id, d.endpoint_id, d.partner_id, d.mode FROM webhook_endpoint w \
-                 JOIN webhook_delivery d ON d.lane >= w.id::text AND d.lane < w.id::text || '0' AND d.due_at IS NOT NULL \
-                 WHERE w.deleted_at IS NOT NULL LIMIT ? FOR UPDATE OF d SKIP LOCKED)), \
+      = "WITH old AS MATERIALIZED ( \
+             SELECT message_id, endpoint_id, partner_id, mode FROM webhook_delivery WHERE finished_at < ? ORDER BY finished_at LIMIT ? \
+             FOR UPDATE SKIP LOCKED), \
+         unwanted AS MATERIALIZED ( \
+             SELECT d.message_id, d.endpoint_id, d.partner_id, d.mode FROM webhook_endpoint w \
+             JOIN webhook_delivery d ON d.lane >= w.id::text AND d.lane < w.id::text || '0' AND d.due_at IS NOT NULL \
+             WHERE w.deleted_at IS NOT NULL LIMIT ? FOR UPDATE OF d SKIP LOCKED), \
+         due AS MATERIALIZED (SELECT * FROM old UNION ALL SELECT * FROM unwanted), \
          attempts AS (DELETE FROM webhook_attempt a USING due \
              WHERE (a.message_id, a.endpoint_id, a.partner_id, a.mode) = (due.message_id, due.endpoint_id, due.partner_id, due.mode)) \
          DELETE FROM webhook_delivery d USING due \

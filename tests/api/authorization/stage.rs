@@ -339,6 +339,8 @@ impl Stage {
         let sandbox = world.provider_account().await;
         let hook = json!({ "url": "https://shop.example/landfall" });
         let endpoint = partner.post("/v1/webhook-endpoints", "webhook-endpoint", hook.clone()).await.data(201);
+        // The API's is deleted on the way; the dashboard's isn't.
+        let lasting = partner.post("/v1/webhook-endpoints", "webhook-endpoint", hook.clone()).await.data(201);
         let ping = format!("/v1/webhook-endpoints/{}/ping", text(&endpoint));
         let delivery = world.send(self.partner(&self.keys.all, Method::POST, &ping)).await.data(201);
         let schemes =
@@ -437,7 +439,7 @@ impl Stage {
             ("cases", case.simple().to_string()),
             ("approvals", approval.id.to_string()),
             ("webhook-endpoints", text(&endpoint)),
-            ("webhooks", text(&endpoint)),
+            ("webhooks", text(&lasting)),
             ("deliveries", text(&delivery)),
         ]);
     }

@@ -193,3 +193,36 @@ async fn a_process_that_dies_while_it_tells_has_lost_nothing() {
     assert_eq!(world.count("SELECT count(*) FROM webhook_attempt").await, 1);
     world.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_told_is_forgotten_in_time_and_what_a_deleted_endpoint_waited_for_at_once() {
+    let world = world().await;
+    let partner = world.backend().await;
+    let receiver = Receiver::new();
+    let (lasting, deleted) =
+        (endpoint(&partner, &receiver.url, &[]).await, endpoint(&partner, &receiver.url, &[]).await);
+    partner.act(&format!("{}/ping", lasting.path)).await.data(201);
+    receiver.until(1).await;
+    until_written(&world, 1).await;
+    receiver.answer(Answers::With(500));
+    partner.act(&format!("{}/ping", deleted.path)).await.data(201);
+    receiver.until(2).await;
+    until_written(&world, 2).await;
+    assert_eq!(partner.text(reqwest::Method::DELETE, &deleted.path, "").await.status, 204);
+    let counts = async || {
+        let mut counts = Vec::new();
+        for table in ["delivery", "attempt", "message"] {
+            counts.push(world.count(&format!("SELECT count(*) FROM webhook_{table}")).await);
+        }
+        counts
+    };
+    world.app.gateway.forget_deliveries().await.unwrap();
+    assert_eq!(counts().await, [1, 1, 2]);
+    world.clock.advance(TimeDelta::days(29));
+    world.app.gateway.forget_deliveries().await.unwrap();
+    assert_eq!(counts().await, [1, 1, 2]);
+    world.clock.advance(TimeDelta::days(2));
+    world.app.gateway.forget_deliveries().await.unwrap();
+    assert_eq!(counts().await, [0, 0, 0]);
+    world.stop().await;
+}
