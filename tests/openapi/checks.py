@@ -16,7 +16,7 @@ MALFORMED = {
 # fraction, a scheme's body has a schema of its own.
 BY_RULE = {
     "page[cursor]", "cursor", "amount", "amountTo", "If-Match", "version", "cardNumber", "cardExpirationYear", "cardExpirationMonth",
-    "point_id", "cardId",
+    "point_id", "cardId", "/data/attributes/to",
 }
 SCHEME = "/data/attributes/body"
 

@@ -181,7 +181,7 @@ pub fn resource(of: &str) -> Option<(&'static [&'static str], String)> {
         "StatementLine" => (&[partner_accounts::LINE_KIND], SOME_UUID.to_owned()),
         "Usage" => (&[reports::USAGE_KIND], "2026-11-21.card_eur.EUR.processed.USD".to_owned()),
         "BalanceDay" => (&[reports::BALANCE_KIND], "2026-11-21.USD".to_owned()),
-        "CustomerToken" => (&[tokens::KIND], id(ids::CustomerId::PREFIX)),
+        "CustomerToken" => (&[tokens::KIND], "019aa5f0-b1c2-7d3e-8f4a-5b6c7d8e9f01".to_owned()),
         "TokenRevocation" => (&[tokens::REVOCATION_KIND], id(ids::CustomerId::PREFIX)),
         "Expiration" => (&[sandbox::KIND], id(ids::PayoutRequestId::PREFIX)),
         "WebhookEndpoint" => (&[webhooks::endpoints::KIND], id(ids::WebhookEndpointId::PREFIX)),

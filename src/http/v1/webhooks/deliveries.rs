@@ -222,7 +222,7 @@ pub async fn replay(call: PartnerCall, payload: web::Payload) -> Result<HttpResp
     }
     let (from, to) = (a.optional_time("from"), a.optional_time("to"));
     let all = a.optional_flag("all").unwrap_or(false);
-    if from.zip(to).is_some_and(|(from, to)| from >= to) {
+    if from.zip(to).is_some_and(|(from, to)| from > to) {
         a.problem("to", "OUT_OF_RANGE", "It begins after it ends.");
     }
     a.finish()?;
