@@ -19,6 +19,8 @@ pub use crate::store::webhooks::claims::Places;
 
 /// How long a delivery waits that can't be made ready, such as while the key provider is away.
 const NOT_READY_PAUSE: TimeDelta = TimeDelta::seconds(30);
+/// After so many in a row that can't, none of the rest is tried.
+const FAILURES_MAX: u32 = 3;
 /// How much of a reason is kept.
 const ERROR_CHARS_MAX: usize = 300;
 
@@ -91,6 +93,47 @@ impl Gateway {
             let conn = self.db.get().await?;
             claims::claim(&conn, places, now, now + lease).await?
         };
+        match self.make_ready(claimed.clone(), now).await {
+            Ok(ready) => Ok(ready),
+            Err(error) => {
+                tracing::warn!(%error, deliveries = claimed.len(), "claimed webhooks can't be made ready; one by one now");
+                self.make_each_ready(&claimed, now).await
+            }
+        }
+    }
+
+    /// One that can't be made ready holds nobody else up: it is given back, and so is the rest once several in a row can't be, since then it
+    /// isn't theirs.
+    async fn make_each_ready(
+        &self,
+        claimed: &[ClaimedDelivery],
+        now: DateTime<Utc>,
+    ) -> Result<Vec<Ready>, GatewayError> {
+        let (mut ready, mut unready) = (Vec::new(), Vec::new());
+        let mut failures = 0;
+        for delivery in claimed {
+            if failures == FAILURES_MAX {
+                unready.push(delivery);
+                continue;
+            }
+            match self.make_ready(vec![delivery.clone()], now).await {
+                Ok(one) => {
+                    ready.extend(one);
+                    failures = 0;
+                }
+                Err(error) => {
+                    tracing::warn!(%error, endpoint = %delivery.endpoint_id, message = %delivery.message_id, "a webhook can't be made ready");
+                    unready.push(delivery);
+                    failures += 1;
+                }
+            }
+        }
+        let conn = self.db.get().await?;
+        claims::give_back(&conn, &unready, now + NOT_READY_PAUSE).await?;
+        Ok(ready)
+    }
+
+    async fn make_ready(&self, claimed: Vec<ClaimedDelivery>, now: DateTime<Utc>) -> Result<Vec<Ready>, GatewayError> {
         if claimed.is_empty() {
             return Ok(Vec::new());
         }
