@@ -62,6 +62,7 @@ use crate::domain::ledger::LedgerError;
 use crate::domain::offer::SettlementError;
 use crate::domain::payout::PayoutTransitionError;
 use crate::domain::payout_request::{RequestStatus, RequestTransitionError};
+use crate::providers::provider::ProviderError;
 use crate::providers::registry::ProviderRegistry;
 use crate::store::error::DbError;
 use crate::vault::Vault;
@@ -132,6 +133,8 @@ pub enum GatewayError {
     Keys(#[source] Box<key_life::KeyLifeError>),
     #[error("an API key's signing secret: {0}")]
     Signing(#[from] crate::vault::VaultError),
+    #[error("a provider's answer: {0}")]
+    Provider(#[source] ProviderError),
     #[error("no provider account {0}")]
     NoProviderAccount(ProviderAccountId),
 }

@@ -458,6 +458,12 @@ pub trait Provider: Send + Sync + 'static {
 
     async fn check_credentials(&self, account: &AccountContext) -> Result<(), ProviderError>;
 
+    /// Has what was paid under this reference come back now, as a bank returns it. Only a provider that moves no money can; `false`: nothing
+    /// of it is paid. Asked again, nothing more comes back.
+    async fn give_back(&self, _account: &AccountContext, _reference: &str) -> Result<bool, ProviderError> {
+        Err(ProviderError::NotSupported)
+    }
+
     /// Whether `report` tells anything.
     fn has_report(&self) -> bool {
         false

@@ -1,8 +1,8 @@
-//! Ends of test mode's things, moved to now. Each answers `None` where there is no such thing of the tenant's, and `Some(false)` where it
+//! What test mode does on demand. Each end that is moved to now answers `None` where there is no such thing of the tenant's, and `Some(false)` where it
 //! is over or under way and nothing was changed.
 
 use chrono::{DateTime, Utc};
-use diesel::sql_types::{BigInt, Bool, Integer, Text, Timestamptz, Uuid as SqlUuid};
+use diesel::sql_types::{BigInt, Bool, Integer, Nullable, Text, Timestamptz, Uuid as SqlUuid};
 use diesel::{OptionalExtension, QueryResult};
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
 
@@ -44,6 +44,36 @@ statement! {
          SELECT is_open FROM found"
 }
 
+statement! {
+    struct Request { partner_id: PartnerId as SqlUuid, mode: Mode as Text, id: PayoutRequestId as SqlUuid } => (Nullable<SqlUuid>,)
+      = "SELECT id FROM payout_request WHERE partner_id = ? AND mode = ? AND id = ?"
+}
+
+statement! {
+    struct RequestOfOffer { partner_id: PartnerId as SqlUuid, mode: Mode as Text, id: OfferId as BigInt } => (Nullable<SqlUuid>,)
+      = "SELECT request_id FROM offer WHERE partner_id = ? AND mode = ? AND id = ?"
+}
+
+/// The request itself; `None`: there is no such one.
+pub async fn request(
+    conn: &AsyncPgConnection,
+    tenant: Tenant,
+    id: PayoutRequestId,
+) -> QueryResult<Option<Option<PayoutRequestId>>> {
+    let found = Request { partner_id: tenant.partner_id, mode: tenant.mode, id };
+    first(found.get_result(&mut &*conn).await)
+}
+
+/// What paying the offer submitted; `None`: there is no such offer, `Some(None)`: it isn't paid.
+pub async fn request_of_offer(
+    conn: &AsyncPgConnection,
+    tenant: Tenant,
+    id: OfferId,
+) -> QueryResult<Option<Option<PayoutRequestId>>> {
+    let found = RequestOfOffer { partner_id: tenant.partner_id, mode: tenant.mode, id };
+    first(found.get_result(&mut &*conn).await)
+}
+
 pub async fn expire_offer(
     conn: &AsyncPgConnection,
     tenant: Tenant,
@@ -78,6 +108,6 @@ pub async fn expire_card(
     first(moved.get_result(&mut &*conn).await)
 }
 
-fn first(moved: QueryResult<(bool,)>) -> QueryResult<Option<bool>> {
-    Ok(moved.optional()?.map(|(is_open,)| is_open))
+fn first<T>(found: QueryResult<(T,)>) -> QueryResult<Option<T>> {
+    Ok(found.optional()?.map(|(value,)| value))
 }

@@ -38,6 +38,13 @@ statement! {
 }
 
 statement! {
+    struct GiveBack { now: DateTime<Utc> as Timestamptz, account_id: ProviderAccountId as SqlUuid, reference: String as Text }
+      = "WITH n AS (SELECT ?::timestamptz AS now) \
+         UPDATE test_payment SET returned_at = least(returned_at, n.now) FROM n \
+         WHERE account_id = ? AND reference = ? AND resolution = 'ok' AND due_at <= n.now"
+}
+
+statement! {
     struct Debited { account_id: ProviderAccountId as SqlUuid, currency: AssetCode as Text, now: DateTime<Utc> as Timestamptz }
         => (Numeric,)
         = "SELECT COALESCE(sum(amount_processed), 0) FROM test_payment \
@@ -142,6 +149,20 @@ impl Book for PgBook {
     async fn find(&self, account_id: ProviderAccountId, reference: &str) -> Result<Option<Payment>, BookError> {
         let mut conn = self.db.get().await.map_err(failed)?;
         find(&mut conn, account_id, reference).await.map_err(failed)
+    }
+
+    async fn give_back(
+        &self,
+        account_id: ProviderAccountId,
+        reference: &str,
+        now: DateTime<Utc>,
+    ) -> Result<Option<Payment>, BookError> {
+        let mut conn = self.db.get().await.map_err(failed)?;
+        let given_back = GiveBack { now, account_id, reference: reference.to_owned() };
+        match given_back.execute(&mut conn).await.map_err(failed)? {
+            0 => Ok(None),
+            _ => find(&mut conn, account_id, reference).await.map_err(failed),
+        }
     }
 
     async fn debited(

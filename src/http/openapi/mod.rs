@@ -127,6 +127,7 @@ there stays as it is; what is to go is marked as deprecated first.";
         v1::webhooks::deliveries::list, v1::webhooks::deliveries::get, v1::webhooks::deliveries::resend, v1::webhooks::deliveries::replay,
         v1::reports::usage, v1::reports::balances,
         v1::tokens::create, v1::tokens::revoke, v1::sandbox::offer, v1::sandbox::request, v1::sandbox::card,
+        v1::sandbox::return_offer, v1::sandbox::return_request,
         ops::health::live, ops::health::ready, ops::metrics::metrics, provider_callbacks::receive,
     ),
     components(schemas(

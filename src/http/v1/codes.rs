@@ -110,6 +110,7 @@ pub const CODES: &[CodeRow] = &[
     row("NO_ADDRESS", 409, "The webhook endpoint has no address of its own"),
     // Writes.
     row("NOT_OPEN", 409, "It is over already, or under way"),
+    row("NOT_PAID", 409, "Nothing of it is paid, or it came back already"),
     row("VERSION_CONFLICT", 409, "It was changed since it was read"),
     row("CODE_TAKEN", 409, "Another one has this code"),
     row("WAITS_ALREADY", 409, "Another change of it waits for a second person"),

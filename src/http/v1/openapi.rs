@@ -184,6 +184,7 @@ pub fn resource(of: &str) -> Option<(&'static [&'static str], String)> {
         "CustomerToken" => (&[tokens::KIND], "019aa5f0-b1c2-7d3e-8f4a-5b6c7d8e9f01".to_owned()),
         "TokenRevocation" => (&[tokens::REVOCATION_KIND], id(ids::CustomerId::PREFIX)),
         "Expiration" => (&[sandbox::KIND], id(ids::PayoutRequestId::PREFIX)),
+        "Return" => (&[sandbox::RETURN_KIND], id(ids::PayoutRequestId::PREFIX)),
         "WebhookEndpoint" => (&[webhooks::endpoints::KIND], id(ids::WebhookEndpointId::PREFIX)),
         "WebhookDelivery" => (&[webhooks::deliveries::KIND], id(ids::EventId::PREFIX)),
         "SecretRotation" => (&[webhooks::endpoints::ROTATION_KIND], id(ids::WebhookEndpointId::PREFIX)),

@@ -186,6 +186,7 @@ fn own(operation_id: &str) -> &'static [Codes] {
         "cancelPayoutRequest" => &[&["REQUEST_FINAL"]],
         "createCustomerToken" => &[OF_DOCUMENTS, &["CUSTOMER_BLOCKED"]],
         "expireSandboxOffer" | "expireSandboxPayoutRequest" | "expireSandboxCard" => &[&["NOT_OPEN"]],
+        "returnSandboxOffer" | "returnSandboxPayoutRequest" => &[&["NOT_PAID"]],
         "getUsageReport" | "getBalanceReport" => &[OF_LISTS],
         "createWebhookEndpoint" => &[OF_DOCUMENTS, &["INVALID_URL", "TOO_MANY_ENDPOINTS"]],
         "changeWebhookEndpoint" => &[OF_DOCUMENTS, OF_CHANGES, &["INVALID_URL", "READ_ONLY"]],

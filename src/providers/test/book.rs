@@ -18,7 +18,7 @@ use crate::domain::ids::ProviderAccountId;
 use crate::domain::payout::Resolution;
 use crate::providers::provider::{Outcome, PayoutOrder, ProviderIds};
 
-/// One payment that the provider took, paid or declined. Written once and never changed: what it is worth at a time
+/// One payment that the provider took, paid or declined. Written once, and changed by [`Book::give_back`] alone: what it is worth at a time
 /// follows from [`Payment::outcome`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Payment {
@@ -107,6 +107,11 @@ impl Payment {
         }
     }
 
+    /// Whether it went out by `now`, also where it came back since.
+    pub fn is_paid(&self, now: DateTime<Utc>) -> bool {
+        self.resolution == Resolution::Ok && self.due_at <= now
+    }
+
     /// What of the account's money it holds at `now`: pending counts, what came back doesn't.
     pub fn debited(&self, now: DateTime<Utc>) -> Decimal {
         match self.returned_at {
@@ -173,6 +178,14 @@ pub trait Book: Send + Sync + 'static {
     async fn take(&self, payment: Payment, funds: Option<Decimal>) -> Result<Taken, BookError>;
 
     async fn find(&self, account_id: ProviderAccountId, reference: &str) -> Result<Option<Payment>, BookError>;
+
+    /// Has a payment that was paid come back at `now`, unless it did before. `None`: there is none that was paid.
+    async fn give_back(
+        &self,
+        account_id: ProviderAccountId,
+        reference: &str,
+        now: DateTime<Utc>,
+    ) -> Result<Option<Payment>, BookError>;
 
     /// The sum of [`Payment::debited`] at `now`.
     async fn debited(
@@ -242,6 +255,20 @@ impl Book for MemoryBook {
 
     async fn find(&self, account_id: ProviderAccountId, reference: &str) -> Result<Option<Payment>, BookError> {
         Ok(self.payments().get(&(account_id, reference.to_owned())).cloned())
+    }
+
+    async fn give_back(
+        &self,
+        account_id: ProviderAccountId,
+        reference: &str,
+        now: DateTime<Utc>,
+    ) -> Result<Option<Payment>, BookError> {
+        let mut payments = self.payments();
+        let payment = payments.get_mut(&(account_id, reference.to_owned())).filter(|payment| payment.is_paid(now));
+        Ok(payment.map(|payment| {
+            payment.returned_at = Some(payment.returned_at.map_or(now, |at| at.min(now)));
+            payment.clone()
+        }))
     }
 
     async fn debited(

@@ -8,7 +8,7 @@ use super::behaviour::{
     Answer, Behaviour, Callbacks, FIELD_ACCOUNT, FIELD_RESOLUTION, FIELD_STATUS, FIELD_SUCCESS_RATE,
 };
 use super::callback::SIGNATURE_HEADER;
-use super::table::{CURRENCIES, EXPIRIES, Expiry, ROWS, Row};
+use super::table::{CURRENCIES, ON_DEMAND, OnDemand, ROWS, Row};
 use super::{BALANCE, BALANCE_BY_PROVIDER};
 use crate::config::providers::{ProvidersSettings, TestProviderSettings};
 use crate::domain::payout::{Resolution, ResolutionClass};
@@ -93,13 +93,14 @@ fn write_page(out: &mut String, settings: &TestProviderSettings) -> fmt::Result 
     )?;
     writeln!(
         out,
-        "## Expiry on demand\n\n\
-         Nobody waits for an end to come: a test key lets a thing expire now (`payouts:write`; no body; 409 `NOT_OPEN` where it is over or\n\
-         under way). There is one clock, and only that thing's own end is moved: everything else happens as it does by time.\n\n\
+        "## On demand\n\n\
+         Nobody waits for an end to come, or for a bank to return a payout: a test key has it happen now (`payouts:write`; no body). What is\n\
+         over or under way doesn't expire (409 `NOT_OPEN`), and what isn't paid, or came back already, doesn't come back (409 `NOT_PAID`).\n\
+         There is one clock, and only that thing's own end is moved: everything else happens as it does by time.\n\n\
          | what | POST | what then is |\n\
          |---|---|---|"
     )?;
-    for Expiry { what, path, effect } in &EXPIRIES {
+    for OnDemand { what, path, effect } in &ON_DEMAND {
         writeln!(out, "| {what} | `{path}` | {effect} |")?;
     }
     writeln!(out, "\nWith a live key these paths aren't there (404).\n")?;

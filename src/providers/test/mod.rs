@@ -342,6 +342,17 @@ impl Provider for TestProvider {
         funds.checked_sub(debited).ok_or_else(|| ProviderError::Unavailable("the balance is out of range".to_owned()))
     }
 
+    /// A callback tells of it too, as of any return.
+    async fn give_back(&self, account: &AccountContext, reference: &str) -> Result<bool, ProviderError> {
+        let unavailable = |error: book::BookError| ProviderError::Unavailable(error.to_string());
+        let now = self.clock.now();
+        let payment = self.book.give_back(account.account_id, reference, now).await.map_err(unavailable)?;
+        if let Some(payment) = &payment {
+            self.spawn_callbacks(account, Callbacks::WhenReturned, payment);
+        }
+        Ok(payment.is_some())
+    }
+
     async fn check_credentials(&self, account: &AccountContext) -> Result<(), ProviderError> {
         if account.mode == Mode::Live {
             return Err(ProviderError::Credentials("the sandbox provider serves test mode only".to_owned()));

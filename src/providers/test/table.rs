@@ -31,9 +31,9 @@ pub struct Row {
     pub what: &'static str,
 }
 
-/// What expires at a partner's word.
+/// What happens at a partner's word.
 #[derive(Clone, Copy, Debug)]
-pub struct Expiry {
+pub struct OnDemand {
     pub what: &'static str,
     /// What is asked of the partners' API, by POST.
     pub path: &'static str,
@@ -41,21 +41,31 @@ pub struct Expiry {
     pub effect: &'static str,
 }
 
-pub const EXPIRIES: [Expiry; 3] = [
-    Expiry {
-        what: "an offer",
+pub const ON_DEMAND: [OnDemand; 5] = [
+    OnDemand {
+        what: "an offer expires",
         path: "/v1/sandbox/offers/{id}/expire",
         effect: "it is `EXPIRED`: it can't be changed or paid (`OFFER_EXPIRED`)",
     },
-    Expiry {
-        what: "a payout request",
+    OnDemand {
+        what: "a payout request expires",
         path: "/v1/sandbox/payout-requests/{id}/expire",
         effect: "one that waits ends as `expired`; of one under way nothing more is sent, and its end follows the truth",
     },
-    Expiry {
-        what: "a user's card",
+    OnDemand {
+        what: "a user's card expires",
         path: "/v1/sandbox/cards/{id}/expire",
         effect: "it is `EXPIRED`, and a pay to it is refused (`CARD_EXPIRED`); added again, it holds as long as it then says",
+    },
+    OnDemand {
+        what: "a payout request comes back",
+        path: "/v1/sandbox/payout-requests/{id}/return",
+        effect: "the bank returns what the sandbox paid of it: it is `returned`, and what was paid is on the balance again",
+    },
+    OnDemand {
+        what: "an offer's payout comes back",
+        path: "/v1/sandbox/offers/{id}/return",
+        effect: "the same of a paid offer: it is `RETURNED`, and its user has what was paid again",
     },
 ];
 

@@ -80,7 +80,7 @@ pub async fn let_in(sweep: &mut Sweep<'_>, table: &Table) {
     let mut routes = table.of_keys();
     let ends = |route: &Route| {
         route.method == "DELETE"
-            || ["/cancel", "/terminate", "/revoke", "/expire"].iter().any(|verb| route.path.ends_with(verb))
+            || ["/cancel", "/terminate", "/revoke", "/expire", "/return"].iter().any(|verb| route.path.ends_with(verb))
     };
     routes.sort_by_key(|(route, _)| (ends(route), route.method != "GET"));
     for (route, scope) in routes {
