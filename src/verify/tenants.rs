@@ -62,5 +62,11 @@ pub(super) async fn check(conn: &mut AsyncPgConnection, report: &mut Report) -> 
         "A callback's provider account is of its mode.",
         store::tenants::callbacks(conn).await?,
     );
+    report.add(
+        "tenants of webhooks",
+        8,
+        "A webhook's endpoint and event are of its tenant, and it waits in its endpoint's own lane.",
+        store::tenants::webhooks(conn).await?,
+    );
     Ok(())
 }

@@ -139,3 +139,15 @@ broken_rows! {
     concat!("SELECT ", row_key!("provider_callback", "c", "id"), ", 'its provider account isn''t there in its mode' FROM provider_callback c \
      LEFT JOIN provider_account a ON a.id = c.provider_account_id AND a.mode = c.mode WHERE a.id IS NULL")
 }
+
+broken_rows! {
+    /// Webhooks whose endpoint or event is not of their tenant, or that stand in another endpoint's lane.
+    webhooks, of "webhook_delivery",
+    concat!("SELECT ", row_key!("webhook_delivery", "d", "message_id", "endpoint_id"), ", concat_ws('; ', \
+         CASE WHEN w.id IS NULL THEN 'its endpoint isn''t there in its tenant' END, \
+         CASE WHEN left(d.lane, 36) <> d.endpoint_id::text THEN 'it waits in another endpoint''s lane' END, \
+         CASE WHEN d.request_id IS NOT NULL AND e.seq IS NULL THEN 'its event isn''t there in its tenant' END) \
+     FROM webhook_delivery d \
+     LEFT JOIN webhook_endpoint w ON (w.partner_id, w.mode, w.id) = (d.partner_id, d.mode, d.endpoint_id) \
+     LEFT JOIN event e ON (e.partner_id, e.mode, e.request_id, e.seq, e.id) = (d.partner_id, d.mode, d.request_id, d.sequence, d.message_id)")
+}

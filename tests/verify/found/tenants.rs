@@ -2,6 +2,15 @@
 
 use crate::tampering::{Case, Original};
 
+const DELIVERED: &str = "INSERT INTO webhook_delivery (partner_id, mode, endpoint_id, message_id, type, request_id, sequence, lane, state, \
+     finished_at, created_at) SELECT partner_id, '{2}', 'ffffffff-0000-4000-8000-000000000000', id, 'payout_request.created', request_id, seq, \
+     'ffffffff-0000-4000-8000-000000000000', 'delivered', at, at FROM event WHERE id = '{1}'";
+const DELIVERED_BY_ENDPOINT: &str = "INSERT INTO webhook_endpoint (partner_id, mode, id, kind, description, secrets_sealed, created_by, created_at) \
+     SELECT partner_id, '{2}', 'ffffffff-0000-4000-8000-000000000000', 'callback', '', '\\x00', 'x', at FROM event WHERE id = '{1}'; \
+     INSERT INTO webhook_delivery (partner_id, mode, endpoint_id, message_id, type, request_id, sequence, lane, state, \
+     finished_at, created_at) SELECT partner_id, '{2}', 'ffffffff-0000-4000-8000-000000000000', id, 'payout_request.created', request_id, seq, \
+     'ffffffff-0000-4000-8000-000000000000', 'delivered', at, at FROM event WHERE id = '{1}'";
+
 #[tokio::test(flavor = "multi_thread")]
 async fn rows_that_cross_tenants_or_modes_are_found() {
     let cases = [
@@ -148,6 +157,20 @@ async fn rows_that_cross_tenants_or_modes_are_found() {
             "INSERT INTO provider_callback SELECT partner_id, 'live', 'ffffffff-0000-4000-8000-000000000000', id, \
              sha256('x'), false, '[]', '', now(), NULL FROM provider_account WHERE id = '{1}'",
             "provider_callback {0}/ffffffff-0000-4000-8000-000000000000",
+        ),
+        Case::picked(
+            "a webhook to nobody's endpoint",
+            "tenants of webhooks",
+            "SELECT partner_id::text || '/' || mode, id::text, mode FROM event ORDER BY id LIMIT 1",
+            DELIVERED,
+            "webhook_delivery {0}/{1}/ffffffff-0000-4000-8000-000000000000",
+        ),
+        Case::picked(
+            "a webhook about another mode's event",
+            "tenants of webhooks",
+            "SELECT partner_id::text || '/live', id::text, 'live' FROM event ORDER BY id LIMIT 1",
+            DELIVERED_BY_ENDPOINT,
+            "webhook_delivery {0}/{1}/ffffffff-0000-4000-8000-000000000000",
         ),
     ];
     Original::new().await.each_is_found(&cases).await;
