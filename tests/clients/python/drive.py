@@ -2,6 +2,7 @@
 
 import os
 import time
+import uuid
 from decimal import Decimal
 from typing import Any, TypeVar, cast
 
@@ -62,7 +63,7 @@ assert Decimal(made.data.attributes.processed_amount) == Decimal("12.34")
 many = "1234567890.01234567"
 assert format(Decimal(float(many)), "f") != many
 credit = NewCreditRequest(
-    amount=many, asset="ETH", customer_reference_id="generated", reference_id=f"python-{time.time_ns()}"
+    amount=many, asset="ETH", customer_reference_id="generated", reference_id=f"python-{uuid.uuid4()}"
 )
 credited = create_wallet_credit.sync(
     client=partner,

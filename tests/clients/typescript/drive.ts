@@ -38,7 +38,7 @@ assert.equal(paid.data.attributes.processed_amount, "12.34");
 // A decimal that no binary float holds: sent as a string, answered as a string.
 const many = "1234567890.01234567";
 assert.notEqual(String(Number(many)), many);
-const credit = { reference_id: `typescript-${Date.now()}`, customer_reference_id: "generated", asset: "ETH", amount: many };
+const credit = { reference_id: `typescript-${crypto.randomUUID()}`, customer_reference_id: "generated", asset: "ETH", amount: many };
 const credited = answered(
   await gateway.POST("/v1/wallet/credits", { body: { data: { type: "wallet-credit", attributes: credit } }, headers }),
 );
