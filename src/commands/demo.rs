@@ -62,7 +62,8 @@ pub async fn how_to_go_on(app: &App, address: SocketAddr) -> Result<(), Failure>
     let admin = app.staff.ensure_development_admin(&app.settings.modes, &app.settings.data_dir).await?;
     println!();
     println!("Landfall serves on http://{address}");
-    println!("  API description   http://{address}/docs  (http://{address}/openapi.yaml)");
+    println!("  documentation     http://{address}/docs  (begin with http://{address}/docs/start)");
+    println!("  API description   http://{address}/docs/api/  (http://{address}/openapi.yaml)");
     println!(
         "  dashboard         http://{address}/dashboard  sign in as {} with {}",
         admin.email,

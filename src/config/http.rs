@@ -48,7 +48,7 @@ pub struct HttpSettings {
     /// The one header in which they say so.
     pub forwarded_header: ForwardedHeader,
     pub rate_limits: RateLimitSettings,
-    /// Whether `/docs` and `/openapi.yaml` are served.
+    /// Whether `/docs`, all below it and `/openapi.yaml` are served.
     pub docs: bool,
     /// Whether `/metrics` is served.
     pub metrics: bool,

@@ -4,6 +4,10 @@
 pub mod asset;
 pub mod block;
 pub mod card;
+#[cfg(test)]
+mod diagram;
+#[cfg(test)]
+mod diagram_tests;
 pub mod exact;
 pub mod exchange;
 pub mod fee;

@@ -26,6 +26,7 @@ use uuid::Uuid;
 use super::auth::AuthFailure;
 use super::call::Edge;
 use super::dashboard::{self, PageError};
+use super::deprecation;
 use super::error::{ApiError, Code};
 use super::gate::{self, Passed};
 use super::messages::Language;
@@ -182,6 +183,9 @@ pub async fn edge(
     };
     let mut answer = in_shape(answer, shape, &context);
     security_headers(answer.response_mut().headers_mut(), &context);
+    let request = answer.request().clone();
+    let pattern = || request.match_pattern();
+    deprecation::announce(deprecation::LEAVING, request.method(), pattern, answer.response_mut().headers_mut());
     let status = answer.status();
     if status == StatusCode::REQUEST_TIMEOUT || status == StatusCode::PAYLOAD_TOO_LARGE {
         // What is left of the body isn't waited for.

@@ -19,14 +19,26 @@ pub fn answer(request: &HttpRequest, whose: &str, media_type: &str, json: String
         Tagged::Body => hash(whose, media_type, &json),
         Tagged::Meaning(meaning) => hash(whose, media_type, meaning),
     };
-    let is_known =
-        request.headers().get_all(IF_NONE_MATCH).any(|seen| seen.to_str().is_ok_and(|seen| names(seen, &tag)));
+    let is_known = is_known(request, &tag);
     let mut response = if is_known { HttpResponse::NotModified() } else { HttpResponse::Ok() };
     response
         .insert_header((ETAG, if matches!(tagged, Tagged::Body) { tag } else { format!("W/{tag}") }))
         .insert_header((CACHE_CONTROL, "private, no-cache"))
         .insert_header((VARY, "Authorization, Accept, Accept-Language"));
     if is_known { response.finish() } else { response.insert_header((CONTENT_TYPE, media_type)).body(json) }
+}
+
+/// The same of what is there for everybody: any cache may keep it, and asks each time.
+pub fn public(request: &HttpRequest, media_type: &str, body: &'static str) -> HttpResponse {
+    let tag = hash("", media_type, body);
+    let is_known = is_known(request, &tag);
+    let mut response = if is_known { HttpResponse::NotModified() } else { HttpResponse::Ok() };
+    response.insert_header((ETAG, tag)).insert_header((CACHE_CONTROL, "public, no-cache"));
+    if is_known { response.finish() } else { response.insert_header((CONTENT_TYPE, media_type)).body(body) }
+}
+
+fn is_known(request: &HttpRequest, tag: &str) -> bool {
+    request.headers().get_all(IF_NONE_MATCH).any(|seen| seen.to_str().is_ok_and(|seen| names(seen, tag)))
 }
 
 /// In quotes.

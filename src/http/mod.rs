@@ -1,12 +1,15 @@
-//! What is on the wire: the wallet API, the partners' API, providers' callbacks, health and the API's own description. It parses, asks a
+//! What is on the wire: the wallet API, the partners' API, providers' callbacks, health, the documentation and the API's own description. It parses, asks a
 //! use case, and renders; it holds no SQL and no rule about money.
 
+mod assets;
 pub mod auth;
 mod body;
 mod call;
 mod connections;
 mod context;
 pub mod dashboard;
+mod deprecation;
+mod docs;
 pub mod error;
 mod exact_number;
 mod fields;

@@ -3,8 +3,8 @@
 use actix_web::{HttpResponse, Resource, Route, web};
 
 use super::error::{ApiError, Code};
-use super::ops::{docs, health, metrics};
-use super::{dashboard, provider_callbacks, v1, v4};
+use super::ops::{health, metrics};
+use super::{dashboard, docs, provider_callbacks, v1, v4};
 
 /// What this process serves. Health is always served.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,9 +45,7 @@ pub fn routes(cfg: &mut web::ServiceConfig, roles: Roles) {
         cfg.configure(dashboard::routes);
     }
     if roles.docs {
-        cfg.service(resource("/openapi.yaml", "GET", [web::get().to(docs::yaml)]))
-            .service(resource("/docs", "GET", [web::get().to(docs::page)]))
-            .configure(docs::configure);
+        cfg.configure(docs::routes);
     }
     cfg.default_service(web::to(not_found));
 }

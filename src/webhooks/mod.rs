@@ -2,6 +2,8 @@
 //! tried again is the gateway's; nothing is kept here that matters. Killed at any point, leases run out and the messages go out once more.
 
 mod lanes;
+#[cfg(test)]
+mod page_tests;
 pub mod send;
 pub mod sign;
 

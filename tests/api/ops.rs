@@ -31,13 +31,60 @@ async fn the_description_is_served_as_it_stands_at_the_root() {
     let yaml = world.get("/openapi.yaml").await;
     assert_eq!((yaml.status, yaml.header("content-type")), (200, Some("application/yaml")));
     assert_eq!(yaml.text, include_str!("../../openapi.yaml"));
-    let page = world.get("/docs").await;
+    let page = world.get("/docs/api").await;
     assert_eq!(page.status, 200);
     assert!(page.text.contains("swagger-ui-bundle.js"));
     assert!(!page.text.contains("http://") && !page.text.contains("https://"), "nothing comes from elsewhere");
     assert!(page.header("content-security-policy").unwrap().contains("script-src 'self'"));
-    let start = world.get("/docs/swagger-initializer.js").await;
+    let start = world.get("/docs/api/swagger-initializer.js").await;
     assert!(start.text.contains("/openapi.yaml"));
+    world.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_documentation_is_pages_without_scripts_that_are_kept_until_they_change() {
+    let world = World::new().await;
+    let landing = world.get("/docs").await;
+    assert_eq!(landing.status, 200);
+    assert!(landing.text.contains("<h1") && landing.text.contains("href=\"/docs/api/\""), "{}", landing.text);
+    assert_eq!(world.get("/docs/").await.text, landing.text);
+    let page = world.get("/docs/partners").await;
+    assert_eq!((page.status, page.header("content-type")), (200, Some("text/html; charset=utf-8")));
+    assert_eq!(page.header("cache-control"), Some("public, no-cache"));
+    let policy = page.header("content-security-policy").unwrap();
+    assert!(policy.starts_with("default-src 'none'") && !policy.contains("script-src") && !policy.contains("unsafe"));
+    let tag = page.header("etag").unwrap().to_owned();
+    let again =
+        world.client.get(format!("{}/docs/partners", world.url)).header("If-None-Match", &tag).send().await.unwrap();
+    assert_eq!(again.status(), 304);
+    assert_eq!(again.headers()["etag"], tag.as_str());
+
+    // What a page needs is kept for good, under an address of its content.
+    let hrefs: Vec<&str> = page.text.split(['"', '\'']).filter(|text| text.starts_with("/docs/assets/")).collect();
+    assert_eq!(hrefs.len(), 2, "{hrefs:?}");
+    for href in hrefs {
+        let asset = world.get(href).await;
+        assert_eq!(asset.status, 200, "{href}");
+        assert!(asset.header("cache-control").unwrap().contains("immutable"), "{href}");
+    }
+    let picture = world.get("/docs/images/money.svg").await;
+    assert_eq!((picture.status, picture.header("content-type")), (200, Some("image/svg+xml")));
+
+    // Nothing but what is in the lists.
+    for path in [
+        "/docs/security",
+        "/docs/penetration",
+        "/docs/nothing",
+        "/docs/README.md",
+        "/docs/..%2fREADME",
+        "/docs/%00",
+        "/docs/images/overview-desktop.png",
+        "/docs/images/..%2f..%2fCargo.toml",
+        "/docs/partners/",
+        "/docs/swagger-initializer.js",
+    ] {
+        assert_eq!(world.get(path).await.status, 404, "{path}");
+    }
     world.stop().await;
 }
 

@@ -381,3 +381,25 @@ test("an account shows what it had, and the list of it is taken away", async () 
   await judge.withoutScripts(page);
   judge.verdict();
 });
+
+test("the documentation is read on any screen, and without scripts", async () => {
+  const page = await judge.visitor({ javaScriptEnabled: true });
+  await page.goto("/docs");
+  await judge.look(page, "docs");
+  const links = page.getByRole("navigation", { name: "Pages" }).locator("a[href^='/docs']");
+  const pages = new Set(await links.evaluateAll((links) => links.map((link) => link.getAttribute("href"))));
+  assert.ok(pages.size > 12, [...pages].join());
+  for (const href of pages) {
+    await page.goto(href);
+    await judge.look(page, `docs${href.replaceAll("/", "-")}`);
+    const unseen = await page.locator("img").evaluateAll((pictures) => pictures.filter((picture) => !picture.naturalWidth).map((picture) => picture.src));
+    assert.deepEqual(unseen, [], href);
+  }
+  await judge.withoutScripts(page);
+  await page.goto("/docs/start");
+  await page.getByRole("link", { name: "API description" }).click();
+  await page.waitForURL("**/docs/api/");
+  await page.locator(".swagger-ui .info .title").waitFor();
+  await page.context().close();
+  judge.verdict();
+});

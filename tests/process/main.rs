@@ -13,3 +13,4 @@ mod commands;
 mod crash;
 mod server;
 mod simulator;
+mod start_page;

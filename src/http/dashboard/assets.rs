@@ -1,40 +1,36 @@
-//! The one style sheet, the one script and the icon, compiled in. Their addresses carry a hash of their content, so browsers may keep them for good.
+//! The dashboard's style sheet, script and icon.
 
 use std::sync::LazyLock;
 
 use actix_web::HttpResponse;
-use actix_web::http::header::{CACHE_CONTROL, CONTENT_TYPE};
-use sha2::{Digest, Sha256};
 
-const STYLE_SHEET: &str = include_str!("../../../web/assets/dashboard.css");
+use crate::http::assets::{self, Asset};
+
+const STYLE_SHEET: Asset = Asset::new(
+    "/dashboard/assets/dashboard.css",
+    "text/css; charset=utf-8",
+    concat!(include_str!("../../../web/assets/base.css"), include_str!("../../../web/assets/dashboard.css")),
+);
 /// Pages are read and forms are sent without it.
-const SCRIPT: &str = include_str!("../../../web/assets/dashboard.js");
-const ICON: &str = include_str!("../../../web/assets/icon.svg");
+const SCRIPT: Asset = Asset::new(
+    "/dashboard/assets/dashboard.js",
+    "text/javascript; charset=utf-8",
+    include_str!("../../../web/assets/dashboard.js"),
+);
+const ICON: Asset = Asset::new("/dashboard/assets/icon.svg", "image/svg+xml", assets::ICON);
 
 /// Where pages find them.
-pub static STYLE_SHEET_HREF: LazyLock<String> = LazyLock::new(|| href("dashboard.css", STYLE_SHEET));
-pub static SCRIPT_HREF: LazyLock<String> = LazyLock::new(|| href("dashboard.js", SCRIPT));
-
-fn href(name: &str, content: &str) -> String {
-    let hash = hex::encode(&Sha256::digest(content.as_bytes())[..6]);
-    format!("/dashboard/assets/{name}?v={hash}")
-}
+pub static STYLE_SHEET_HREF: LazyLock<String> = LazyLock::new(|| STYLE_SHEET.href());
+pub static SCRIPT_HREF: LazyLock<String> = LazyLock::new(|| SCRIPT.href());
 
 pub async fn style_sheet() -> HttpResponse {
-    kept("text/css; charset=utf-8", STYLE_SHEET)
+    STYLE_SHEET.answer()
 }
 
 pub async fn script() -> HttpResponse {
-    kept("text/javascript; charset=utf-8", SCRIPT)
+    SCRIPT.answer()
 }
 
 pub async fn icon() -> HttpResponse {
-    kept("image/svg+xml", ICON)
-}
-
-fn kept(kind: &'static str, content: &'static str) -> HttpResponse {
-    HttpResponse::Ok()
-        .insert_header((CONTENT_TYPE, kind))
-        .insert_header((CACHE_CONTROL, "public, max-age=31536000, immutable"))
-        .body(content)
+    ICON.answer()
 }

@@ -4,6 +4,7 @@
 use actix_web::http::StatusCode;
 
 use super::super::messages::{self, Language};
+use super::advice::Advice;
 
 /// Which part of the system an error comes from: `systemId` on the wire.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,7 +27,7 @@ impl System {
 }
 
 macro_rules! codes {
-    ($($(#[$doc:meta])* $name:ident = $text:literal, $number:literal, $system:ident, $status:ident;)+) => {
+    ($($(#[$doc:meta])* $name:ident = $text:literal, $number:literal, $system:ident, $status:ident, $advice:expr;)+) => {
         /// A stable error code: `error` on the wire.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
         pub enum Code {
@@ -52,59 +53,97 @@ macro_rules! codes {
             pub const fn status(self) -> StatusCode {
                 match self { $(Code::$name => StatusCode::$status,)+ }
             }
+
+            /// What a caller does about it.
+            pub const fn advice(self) -> Advice {
+                match self { $(Code::$name => $advice,)+ }
+            }
         }
     };
 }
 
 codes! {
     /// A failure of ours. Nothing is told but the request id.
-    Common = "COMMON", 0, Core, INTERNAL_SERVER_ERROR;
+    Common = "COMMON", 0, Core, INTERNAL_SERVER_ERROR,
+        Advice::again("A pay is the same by its offer, another write under the same `Idempotency-Key`. If it stays, ask with the `requestId`.").but_money_may_have_moved();
     /// `field` names what can't be read, `data.problem` says how.
-    NotValidRequestData = "NOT_VALID_REQUEST_DATA", 1, Core, BAD_REQUEST;
-    NotFound = "NOT_FOUND", 2, Core, NOT_FOUND;
-    MethodNotAllowed = "METHOD_NOT_ALLOWED", 3, Core, METHOD_NOT_ALLOWED;
-    RequestTooLarge = "REQUEST_TOO_LARGE", 4, Core, PAYLOAD_TOO_LARGE;
+    NotValidRequestData = "NOT_VALID_REQUEST_DATA", 1, Core, BAD_REQUEST,
+        Advice::change("`field` names what is wrong, `data.problem` how. A fault of the app: the same fails each time.");
+    NotFound = "NOT_FOUND", 2, Core, NOT_FOUND,
+        Advice::change("There is no such path, or nothing of this user under this id in the token's mode.");
+    MethodNotAllowed = "METHOD_NOT_ALLOWED", 3, Core, METHOD_NOT_ALLOWED,
+        Advice::change("`Allow` lists the path's methods.");
+    RequestTooLarge = "REQUEST_TOO_LARGE", 4, Core, PAYLOAD_TOO_LARGE,
+        Advice::change("No body of this API needs to be so long.");
     /// The body did not come in time.
-    RequestTimeout = "REQUEST_TIMEOUT", 5, Core, REQUEST_TIMEOUT;
-    TooManyRequests = "TOO_MANY_REQUESTS", 6, Core, TOO_MANY_REQUESTS;
+    RequestTimeout = "REQUEST_TIMEOUT", 5, Core, REQUEST_TIMEOUT,
+        Advice::again("The connection was too slow; nothing was looked at.");
+    TooManyRequests = "TOO_MANY_REQUESTS", 6, Core, TOO_MANY_REQUESTS,
+        Advice::again("After `Retry-After`. Follow a payout by its stream instead of asking.");
     /// The database or the key provider can't be reached, or there is too much to do: try again.
-    ServiceUnavailable = "SERVICE_UNAVAILABLE", 7, Core, SERVICE_UNAVAILABLE;
+    ServiceUnavailable = "SERVICE_UNAVAILABLE", 7, Core, SERVICE_UNAVAILABLE,
+        Advice::again("After `Retry-After`, under the same `Idempotency-Key`; a pay is the same by its offer.").but_money_may_have_moved();
     /// The key was used for another request.
-    IdempotencyMismatch = "IDEMPOTENCY_MISMATCH", 8, Core, UNPROCESSABLE_ENTITY;
+    IdempotencyMismatch = "IDEMPOTENCY_MISMATCH", 8, Core, UNPROCESSABLE_ENTITY,
+        Advice::change("Read what became of the first request; a new one takes a key of its own.").but_money_may_have_moved();
     /// The first request with this key is still running.
-    RequestInProgress = "REQUEST_IN_PROGRESS", 9, Core, CONFLICT;
+    RequestInProgress = "REQUEST_IN_PROGRESS", 9, Core, CONFLICT,
+        Advice::again("After `Retry-After`, under the same key: the answer is then the first one's.").but_money_may_have_moved();
     /// The target and the headers together are too long, or there are too many headers.
-    HeadersTooLarge = "HEADERS_TOO_LARGE", 10, Core, REQUEST_HEADER_FIELDS_TOO_LARGE;
+    HeadersTooLarge = "HEADERS_TOO_LARGE", 10, Core, REQUEST_HEADER_FIELDS_TOO_LARGE,
+        Advice::change("Send fewer or shorter headers.");
 
-    InvalidToken = "invalid_token", 100, Auth, UNAUTHORIZED;
-    InsufficientScope = "insufficient_scope", 101, Auth, FORBIDDEN;
+    InvalidToken = "invalid_token", 100, Auth, UNAUTHORIZED,
+        Advice::change("Get another token, then send the same again. `data.reason` says what is wrong with this one.");
+    InsufficientScope = "insufficient_scope", 101, Auth, FORBIDDEN,
+        Advice::change("The token is for something else, or for reading alone: get one with the scope.");
 
-    CardNotSupported = "CARD_NOT_SUPPORTED", 200, Card, BAD_REQUEST;
-    CardExpired = "CARD_EXPIRED", 201, Card, BAD_REQUEST;
-    BillingAddressRequired = "BILLING_ADDRESS_REQUIRED", 202, Card, BAD_REQUEST;
+    CardNotSupported = "CARD_NOT_SUPPORTED", 200, Card, BAD_REQUEST,
+        Advice::change("Let the user take another card.");
+    CardExpired = "CARD_EXPIRED", 201, Card, BAD_REQUEST,
+        Advice::change("Let the user add the card anew with its new date, or take another one.");
+    BillingAddressRequired = "BILLING_ADDRESS_REQUIRED", 202, Card, BAD_REQUEST,
+        Advice::change("`PUT /v4/payout/card/{cardId}/billing-address`, then pay again.");
     /// The card is being checked.
-    CardPending = "CARD_PENDING", 203, Card, BAD_REQUEST;
-    TooManyCards = "TOO_MANY_CARDS", 204, Card, BAD_REQUEST;
+    CardPending = "CARD_PENDING", 203, Card, BAD_REQUEST,
+        Advice::again("Later: once `validationStatus` of the card in `GET /v4/payout/data` is `APPROVED`.");
+    TooManyCards = "TOO_MANY_CARDS", 204, Card, BAD_REQUEST,
+        Advice::change("Let the user delete a card first.");
 
-    OfferExpired = "OFFER_EXPIRED", 300, Payout, BAD_REQUEST;
-    OfferAlreadyExecuted = "OFFER_ALREADY_EXECUTED", 301, Payout, BAD_REQUEST;
+    OfferExpired = "OFFER_EXPIRED", 300, Payout, BAD_REQUEST,
+        Advice::change("Ask for a new offer, show its price, and pay that one.");
+    OfferAlreadyExecuted = "OFFER_ALREADY_EXECUTED", 301, Payout, BAD_REQUEST,
+        Advice::change("It was paid before: `GET /v4/payout/pay/{offerId}` says what became of it. Don't pay another offer in its place.").but_money_may_have_moved();
     /// The offer changed since the caller saw it: `data.version` is the current one.
-    OfferVersionConflict = "OFFER_VERSION_CONFLICT", 302, Payout, CONFLICT;
-    InsufficientFunds = "INSUFFICIENT_FUNDS", 303, Payout, BAD_REQUEST;
-    LimitExceeded = "LIMIT_EXCEEDED", 304, Payout, BAD_REQUEST;
+    OfferVersionConflict = "OFFER_VERSION_CONFLICT", 302, Payout, CONFLICT,
+        Advice::change("Read the offer, show it again, and pay the version in `data.version`.");
+    InsufficientFunds = "INSUFFICIENT_FUNDS", 303, Payout, BAD_REQUEST,
+        Advice::change("A smaller amount, or more money: amount and fees are more than what is available.");
+    LimitExceeded = "LIMIT_EXCEEDED", 304, Payout, BAD_REQUEST,
+        Advice::change("`data.limit` says how much there is room for, where it can be told.");
     /// Too many payouts, or too much, in a short time.
-    VelocityExceeded = "VELOCITY_EXCEEDED", 305, Payout, BAD_REQUEST;
-    AmountTooSmall = "AMOUNT_TOO_SMALL", 306, Payout, BAD_REQUEST;
-    AmountTooLarge = "AMOUNT_TOO_LARGE", 307, Payout, BAD_REQUEST;
-    PairNotSupported = "PAIR_NOT_SUPPORTED", 308, Payout, BAD_REQUEST;
-    KycRequired = "KYC_REQUIRED", 309, Payout, FORBIDDEN;
-    CustomerBlocked = "CUSTOMER_BLOCKED", 310, Payout, BAD_REQUEST;
-    RatesUnavailable = "RATES_UNAVAILABLE", 311, Payout, SERVICE_UNAVAILABLE;
-    NoRoute = "NO_ROUTE", 312, Payout, SERVICE_UNAVAILABLE;
+    VelocityExceeded = "VELOCITY_EXCEEDED", 305, Payout, BAD_REQUEST,
+        Advice::again("Later: so many payouts in so short a time aren't allowed. A new offer may be needed.");
+    AmountTooSmall = "AMOUNT_TOO_SMALL", 306, Payout, BAD_REQUEST,
+        Advice::change("`data.limit` is the least.");
+    AmountTooLarge = "AMOUNT_TOO_LARGE", 307, Payout, BAD_REQUEST,
+        Advice::change("`data.limit` is the most.");
+    PairNotSupported = "PAIR_NOT_SUPPORTED", 308, Payout, BAD_REQUEST,
+        Advice::change("`pairs` of `GET /v4/payout/data` lists those that are.");
+    KycRequired = "KYC_REQUIRED", 309, Payout, FORBIDDEN,
+        Advice::change("The user's identity has to be verified first; then get another token.");
+    CustomerBlocked = "CUSTOMER_BLOCKED", 310, Payout, BAD_REQUEST,
+        Advice::ask("The house has blocked the user; nothing in the request helps.");
+    RatesUnavailable = "RATES_UNAVAILABLE", 311, Payout, SERVICE_UNAVAILABLE,
+        Advice::again("After `Retry-After`. No old price is ever given.");
+    NoRoute = "NO_ROUTE", 312, Payout, SERVICE_UNAVAILABLE,
+        Advice::again("After `Retry-After`, while the offer holds; then ask for a new one. A smaller amount may go at once.");
     /// A provider's callback that can't be verified. No app ever sees it.
-    CallbackNotVerified = "CALLBACK_NOT_VERIFIED", 313, Payout, UNAUTHORIZED;
+    CallbackNotVerified = "CALLBACK_NOT_VERIFIED", 313, Payout, UNAUTHORIZED,
+        Advice::change("For payout providers: no app meets it.");
     /// Nobody can tell now whether the payout may be made. Nothing was changed.
-    ScreeningUnavailable = "SCREENING_UNAVAILABLE", 314, Payout, SERVICE_UNAVAILABLE;
+    ScreeningUnavailable = "SCREENING_UNAVAILABLE", 314, Payout, SERVICE_UNAVAILABLE,
+        Advice::again("After `Retry-After`, while the offer holds; then ask for a new one.");
 }
 
 impl Code {
@@ -136,19 +175,34 @@ pub fn errors_markdown() -> String {
         "\n```\n\n\
          `data.problem` of `NOT_VALID_REQUEST_DATA` is one of `missing`, `type`, `length`, `value`, `unknown`, `forbidden`, `duplicate`\n\
          and `json`. `Retry-After` comes with the codes that name seconds below.\n\n\
-         This table is written from the code by `make openapi`.\n\n\
-         | errorId | error | systemId | status | Retry-After | message |\n|---|---|---|---|---|---|\n",
+         ## What to do\n\n\
+         For each code of both APIs the tables say what helps, and whether money may have moved:\n\n\
+         - **Same again**: send the very same request, with the same body and the same names (`Idempotency-Key`, `reference_id`, the\n\
+         \x20 offer's id), no sooner than `Retry-After` says and at growing intervals. What was done already isn't done twice.\n\
+         - **Change** something first: the same request fails each time.\n\
+         - **Ask** the house, with the request's id.\n\
+         - *Money*, `no`: nothing was held or paid by this request. `maybe`: this request, or the one before it under the same name, may have\n\
+         \x20 been carried out. Read where it stands (`GET /v4/payout/pay/{offerId}`, or the payout request by its `reference_id`) before anything\n\
+         \x20 else is asked for. **Never choose a new name to get past it.**\n\n\
+         No answer at all (a time-out, a broken connection) is like a 503: maybe, and the same again.\n\n\
+         A refusal is an answer too: it is saved under its `Idempotency-Key` for 24 hours, and comes again under that key even where the reason is\n\
+         gone. So what is sent again after a **Change** takes another key, and keeps its `reference_id`. Not saved is what was malformed, a 401, a\n\
+         429 and a 5xx.\n\n\
+         ## The wallet API (`/v4/`)\n\n\
+         These tables are written from the code by `make openapi`.\n\n\
+         | error | errorId | status | what to do | money | message | Retry-After | systemId |\n|---|---|---|---|---|---|---|---|\n",
     );
     for code in Code::ALL {
         let retry_after = code.retry_after_secs().map(|secs| format!("{secs} s")).unwrap_or_default();
         page.push_str(&format!(
-            "| {} | `{}` | `{}` | {} | {} | {} |\n",
-            code.number(),
+            "| `{}` | {} | {} | {} | {} | {} | `{}` |\n",
             code.as_str(),
-            code.system().as_str(),
+            code.number(),
             code.status().as_u16(),
+            code.advice().cells(),
+            messages::message(*code, Language::En),
             retry_after,
-            messages::message(*code, Language::En)
+            code.system().as_str(),
         ));
     }
     page.push_str(&crate::http::v1::codes::markdown());
@@ -202,6 +256,19 @@ mod tests {
             "CUSTOMER_BLOCKED",
         ] {
             assert!(Code::ALL.iter().any(|code| code.as_str() == text), "{text}");
+        }
+    }
+
+    /// What is answered when a commit's outcome isn't known, and what stands for something that was done before.
+    #[test]
+    fn what_may_have_moved_money_says_so() {
+        let may = |code: &&Code| code.advice().money == super::super::advice::Money::MayHaveMoved;
+        let may: Vec<&str> = Code::ALL.iter().filter(may).map(|code| code.as_str()).collect();
+        let wanted =
+            ["COMMON", "SERVICE_UNAVAILABLE", "IDEMPOTENCY_MISMATCH", "REQUEST_IN_PROGRESS", "OFFER_ALREADY_EXECUTED"];
+        assert_eq!(may, wanted);
+        for code in Code::ALL.iter().filter(|code| code.retry_after_secs().is_some()) {
+            assert_eq!(code.advice().next, super::super::advice::Next::SameAgain, "{code:?}");
         }
     }
 

@@ -2,6 +2,7 @@
 //! internal error, a request's body or a token: what failed inside goes to the log, under the request id that the
 //! caller is told.
 
+pub mod advice;
 mod code;
 mod from_wallet;
 

@@ -16,11 +16,11 @@ use utoipa::openapi::OpenApi as Description;
 use utoipa::openapi::path::Operation;
 use utoipa::openapi::schema::AdditionalProperties;
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
-use utoipa::openapi::{RefOr, Schema};
+use utoipa::openapi::{Deprecated, RefOr, Schema};
 use utoipa::{Modify, OpenApi};
 
 use super::error::ErrorBody;
-use super::{ops, provider_callbacks, v1, v4};
+use super::{deprecation, ops, provider_callbacks, v1, v4};
 use crate::gateway::webhooks::message::{EndpointNews, PayoutRequestNews, WebhookMessage};
 
 const ABOUT: &str = "\
@@ -32,12 +32,13 @@ For a user's app, asked with the user's token (`bearer`). Add a card (`addCard`)
 (`createOffer`), pay it (`payOffer`).
 
 **Amounts** are answered as JSON numbers with their exact digits (`ExactNumber`). Read them as decimals: a binary float loses digits, and \
-`docs/clients.md` says how in each language. Where an amount is taken, a string of the same digits is taken too (`AmountGiven`): send \
-strings.
+[`docs/clients.md`](/docs/clients) says how in each language. Where an amount is taken, a string of the same digits is taken too \
+(`AmountGiven`): send strings.
 
 **Ids** of cards and offers are integers below 2^53. **Unknown fields** of a body are refused, a card verification code above all.
 
-**Errors** have one shape (`ErrorBody`). Its codes are listed in `docs/errors.md` and with each operation; a caller branches on `error`.
+**Errors** have one shape (`ErrorBody`). Its codes are listed in [`docs/errors.md`](/docs/errors), with what to do about each, and with \
+each operation; a caller branches on `error`.
 
 **Idempotency**: paying an offer is idempotent by itself. Other writes take an `Idempotency-Key`, kept for 24 hours per user: the same \
 request again is answered with what was saved, with `Idempotency-Replayed: true`. Saved is the answer of every request that was \
@@ -60,7 +61,7 @@ for 24 hours per API key; an answer that held a secret is replayed without it.
 
 **Too often, too much**: a 429, and a 503, say in `Retry-After` how many seconds to wait before the same is sent again. **Changes**: new \
 operations, members, codes and values of answers' lists come without notice, so a client takes no offence at what it doesn't know. What is \
-there stays as it is; what is to go is marked as deprecated first.";
+there stays as it is; what is to go is marked as deprecated first ([`docs/changes.md`](/docs/changes)).";
 
 #[derive(OpenApi)]
 #[openapi(
@@ -193,6 +194,9 @@ impl Modify for Completion {
             errors::complete(operation);
             v1::openapi::complete(&path, operation);
             fresh::complete(&path, operation);
+            if deprecation::is_leaving(deprecation::LEAVING, &path) {
+                operation.deprecated = Some(Deprecated::True);
+            }
         }
     }
 }

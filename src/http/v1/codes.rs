@@ -4,125 +4,292 @@
 use actix_web::http::StatusCode;
 
 use super::codes_of_requests;
+use crate::http::error::advice::Advice;
 
 /// A code with the status that it comes with by itself, and its title, which never changes with the occurrence.
 pub struct CodeRow {
     pub code: &'static str,
     pub status: u16,
     pub title: &'static str,
+    pub advice: Advice,
 }
 
-pub(super) const fn row(code: &'static str, status: u16, title: &'static str) -> CodeRow {
-    CodeRow { code, status, title }
+pub(super) const fn row(code: &'static str, status: u16, title: &'static str, advice: Advice) -> CodeRow {
+    CodeRow { code, status, title, advice }
 }
+
+pub(super) const fn again(how: &'static str) -> Advice {
+    Advice::again(how)
+}
+
+pub(super) const fn change(how: &'static str) -> Advice {
+    Advice::change(how)
+}
+
+pub(super) const fn ask(how: &'static str) -> Advice {
+    Advice::ask(how)
+}
+
+const PARAMETER: Advice = change("Correct what `source.parameter` or `source.header` names.");
+pub(super) const MEMBER: Advice = change("Correct what `source.pointer` names; `detail` says how.");
+const SCHEME: Advice = change("Correct the scheme where `source.pointer` says; `detail` says how.");
 
 pub const CODES: &[CodeRow] = &[
     // The request as such.
-    row("MALFORMED_JSON", 400, "The body is no JSON document"),
-    row("INVALID_PARAMETER", 400, "A query parameter has no such value"),
-    row("UNKNOWN_PARAMETER", 400, "There is no such query parameter"),
-    row("INVALID_HEADER", 400, "A header has no such value"),
-    row("UNAUTHORIZED", 401, "There is no valid API key"),
-    row("IDEMPOTENCY_KEY_MISSING", 400, "A signed write needs an idempotency key"),
-    row("SIGNATURE_INVALID", 401, "The request isn't signed as its key demands"),
-    row("NOT_FOUND", 404, "There is no such thing"),
-    row("METHOD_NOT_ALLOWED", 405, "The path has no such method"),
-    row("NOT_ACCEPTABLE", 406, "No media type that is accepted can be answered"),
-    row("REQUEST_TIMEOUT", 408, "The body did not come in time"),
-    row("TYPE_MISMATCH", 409, "The document is of another type than the path"),
-    row("ID_MISMATCH", 409, "The document names another id than the path"),
-    row("REQUEST_TOO_LARGE", 413, "The body is too large"),
-    row("UNSUPPORTED_MEDIA_TYPE", 415, "The body is of another media type or coding"),
-    row("TOO_MANY_REQUESTS", 429, "Too many requests"),
-    row("HEADERS_TOO_LARGE", 431, "The target and the headers are too large together"),
+    row("MALFORMED_JSON", 400, "The body is no JSON document", change("Send one JSON document, in UTF-8.")),
+    row("INVALID_PARAMETER", 400, "A query parameter has no such value", PARAMETER),
+    row("UNKNOWN_PARAMETER", 400, "There is no such query parameter", PARAMETER),
+    row("INVALID_HEADER", 400, "A header has no such value", PARAMETER),
+    row(
+        "UNAUTHORIZED",
+        401,
+        "There is no valid API key",
+        change("Show a key that is valid, from an address that it may be used from."),
+    ),
+    row(
+        "IDEMPOTENCY_KEY_MISSING",
+        400,
+        "A signed write needs an idempotency key",
+        change("Add an `Idempotency-Key`, and sign anew."),
+    ),
+    row(
+        "SIGNATURE_INVALID",
+        401,
+        "The request isn't signed as its key demands",
+        change(
+            "See how requests are signed ([partners.md](partners.md#signing)). Your clock may be wrong: compare `Date`.",
+        ),
+    ),
+    row(
+        "NOT_FOUND",
+        404,
+        "There is no such thing",
+        change("There is no such path, or nothing under this id for this key, in its mode."),
+    ),
+    row("METHOD_NOT_ALLOWED", 405, "The path has no such method", change("`Allow` lists the path's methods.")),
+    row(
+        "NOT_ACCEPTABLE",
+        406,
+        "No media type that is accepted can be answered",
+        change("Accept `application/vnd.api+json` or `application/json`."),
+    ),
+    row(
+        "REQUEST_TIMEOUT",
+        408,
+        "The body did not come in time",
+        again("The connection was too slow; nothing was looked at."),
+    ),
+    row("TYPE_MISMATCH", 409, "The document is of another type than the path", change("Correct `data.type`.")),
+    row(
+        "ID_MISMATCH",
+        409,
+        "The document names another id than the path",
+        change("Correct `data.id`, or leave it out."),
+    ),
+    row("REQUEST_TOO_LARGE", 413, "The body is too large", change("Send less: a large batch as several.")),
+    row(
+        "UNSUPPORTED_MEDIA_TYPE",
+        415,
+        "The body is of another media type or coding",
+        change("Declare the body as what it is, without a coding."),
+    ),
+    row(
+        "TOO_MANY_REQUESTS",
+        429,
+        "Too many requests",
+        again("After `Retry-After`. Be told by [webhooks](webhooks.md) instead of asking."),
+    ),
+    row(
+        "HEADERS_TOO_LARGE",
+        431,
+        "The target and the headers are too large together",
+        change("Send fewer or shorter headers, or a shorter query."),
+    ),
     // What the document says.
-    row("MISSING", 422, "A value is missing"),
-    row("WRONG_TYPE", 422, "A value is of another JSON type"),
-    row("WRONG_LENGTH", 422, "A text is too short or too long"),
-    row("INVALID_VALUE", 422, "There is no such value"),
-    row("OUT_OF_RANGE", 422, "A number is out of its bounds"),
-    row("TOO_MANY", 422, "A list or an object has too many members"),
-    row("UNKNOWN_MEMBER", 422, "There is no such member"),
-    row("DUPLICATE_MEMBER", 422, "A member is there twice"),
-    row("FORBIDDEN_MEMBER", 422, "A card verification code is never accepted"),
-    row("CARD_NUMBER", 422, "A card number stands where none may"),
-    row("READ_ONLY", 422, "The value was set for good when the thing was made"),
-    row("TOO_PRECISE", 422, "An amount has more decimals than its currency"),
-    row("UNKNOWN_CURRENCY", 422, "There is no such currency here"),
-    row("UNSUPPORTED_CURRENCY", 422, "The provider doesn't pay the currency out"),
-    row("UNSUPPORTED_METHOD", 422, "The provider doesn't pay by this method"),
-    row("NO_CONVERSION", 422, "One currency can't be converted to the other"),
-    row("UNKNOWN_PROVIDER", 422, "There is no such provider here"),
-    row("WRONG_MODE", 422, "The provider doesn't serve the key's mode"),
-    row("UNKNOWN_SETTING", 422, "The provider has no such setting"),
-    row("UNKNOWN_CREDENTIAL", 422, "The provider has no such credential"),
-    row("UNKNOWN_ACCOUNT", 422, "There is no such account of the key's partner"),
-    row("UNKNOWN_SERVICE", 422, "There is no such payout service in the key's mode"),
-    row("UNKNOWN_SCHEME", 422, "There is no such scheme that may serve here"),
+    row("MISSING", 422, "A value is missing", MEMBER),
+    row("WRONG_TYPE", 422, "A value is of another JSON type", MEMBER),
+    row("WRONG_LENGTH", 422, "A text is too short or too long", MEMBER),
+    row("INVALID_VALUE", 422, "There is no such value", MEMBER),
+    row("OUT_OF_RANGE", 422, "A number is out of its bounds", MEMBER),
+    row("TOO_MANY", 422, "A list or an object has too many members", MEMBER),
+    row("UNKNOWN_MEMBER", 422, "There is no such member", MEMBER),
+    row("DUPLICATE_MEMBER", 422, "A member is there twice", MEMBER),
+    row(
+        "FORBIDDEN_MEMBER",
+        422,
+        "A card verification code is never accepted",
+        change("Leave it out, and don't keep it either."),
+    ),
+    row(
+        "CARD_NUMBER",
+        422,
+        "A card number stands where none may",
+        change("Card numbers go into the service's card field and nowhere else."),
+    ),
+    row(
+        "READ_ONLY",
+        422,
+        "The value was set for good when the thing was made",
+        change("Leave it out, or make another one."),
+    ),
+    row("TOO_PRECISE", 422, "An amount has more decimals than its currency", MEMBER),
+    row("UNKNOWN_CURRENCY", 422, "There is no such currency here", MEMBER),
+    row("UNSUPPORTED_CURRENCY", 422, "The provider doesn't pay the currency out", MEMBER),
+    row("UNSUPPORTED_METHOD", 422, "The provider doesn't pay by this method", MEMBER),
+    row("NO_CONVERSION", 422, "One currency can't be converted to the other", MEMBER),
+    row("UNKNOWN_PROVIDER", 422, "There is no such provider here", MEMBER),
+    row("WRONG_MODE", 422, "The provider doesn't serve the key's mode", MEMBER),
+    row("UNKNOWN_SETTING", 422, "The provider has no such setting", MEMBER),
+    row("UNKNOWN_CREDENTIAL", 422, "The provider has no such credential", MEMBER),
+    row("UNKNOWN_ACCOUNT", 422, "There is no such account of the key's partner", MEMBER),
+    row("UNKNOWN_SERVICE", 422, "There is no such payout service in the key's mode", MEMBER),
+    row("UNKNOWN_SCHEME", 422, "There is no such scheme that may serve here", MEMBER),
     // Schemes, by where in their body the problem stands.
-    row("SCHEME_TOO_LARGE", 422, "A scheme is too large"),
-    row("SCHEME_TOO_DEEP", 422, "A scheme is nested too deeply"),
-    row("NO_SERVICES", 422, "A payout scheme has no service"),
-    row("NEVER_ROUTES", 422, "A payout scheme can never route the service"),
-    row("UNKNOWN_NODE", 422, "A node is of no known kind"),
-    row("UNUSED_NODE", 422, "Nothing leads to a named node"),
-    row("UNKNOWN_REFERENCE", 422, "There is no node of that name"),
-    row("CYCLE", 422, "A node leads back to itself"),
-    row("UNREACHABLE_BRANCH", 422, "A branch can never be taken"),
-    row("REASON_INVALID", 422, "A refusal names no reason"),
-    row("UNKNOWN_CONDITION", 422, "A condition is of no known kind"),
-    row("EMPTY_GROUP", 422, "A group has no condition"),
-    row("UNKNOWN_ATTRIBUTE", 422, "There is no such attribute"),
-    row("UNKNOWN_OPERATOR", 422, "There is no such operator"),
-    row("WRONG_OPERATOR", 422, "The operator doesn't go with the attribute"),
-    row("WRONG_OPERAND", 422, "What is compared with doesn't go with the operator"),
-    row("EMPTY_RANGE", 422, "A range has no value in it"),
-    row("UNKNOWN_TIME_ZONE", 422, "There is no such time zone"),
-    row("TIME_ZONE_UNUSED", 422, "The attribute knows no time zone"),
-    row("STRATEGIES_COUNT", 422, "A leaf has too few or too many strategies"),
-    row("UNKNOWN_STRATEGY", 422, "There is no such strategy"),
-    row("WINDOW_INVALID", 422, "A window is out of its bounds"),
-    row("SPLIT_ALWAYS_UNUSED", 422, "The strategy divides nothing"),
-    row("ROUTES_COUNT", 422, "A strategy has too few or too many routes"),
-    row("UNKNOWN_ROUTE", 422, "There is no such route of the key's partner"),
-    row("ROUTE_OF_OTHER_SERVICE", 422, "The route serves another service"),
-    row("ROUTE_OF_OTHER_CURRENCY", 422, "The route pays out another currency"),
-    row("DUPLICATE_ROUTE", 422, "A strategy names a route twice"),
-    row("WEIGHT_INVALID", 422, "A weight is out of its bounds"),
-    row("WEIGHTS_ZERO", 422, "All weights are zero"),
-    row("SUPERFLUOUS", 422, "A value means nothing here"),
-    row("UNKNOWN_SOURCE", 422, "There is no such source of prices in the key's mode"),
-    row("SAME_CURRENCY", 422, "A currency needs no rate to itself"),
-    row("DUPLICATE_PAIR", 422, "Two rules are of one pair"),
-    row("SAME_SOURCE", 422, "The second source is the first"),
-    row("MODE_MISMATCH", 422, "The key is of the other mode"),
+    row("SCHEME_TOO_LARGE", 422, "A scheme is too large", SCHEME),
+    row("SCHEME_TOO_DEEP", 422, "A scheme is nested too deeply", SCHEME),
+    row("NO_SERVICES", 422, "A payout scheme has no service", SCHEME),
+    row("NEVER_ROUTES", 422, "A payout scheme can never route the service", SCHEME),
+    row("UNKNOWN_NODE", 422, "A node is of no known kind", SCHEME),
+    row("UNUSED_NODE", 422, "Nothing leads to a named node", SCHEME),
+    row("UNKNOWN_REFERENCE", 422, "There is no node of that name", SCHEME),
+    row("CYCLE", 422, "A node leads back to itself", SCHEME),
+    row("UNREACHABLE_BRANCH", 422, "A branch can never be taken", SCHEME),
+    row("REASON_INVALID", 422, "A refusal names no reason", SCHEME),
+    row("UNKNOWN_CONDITION", 422, "A condition is of no known kind", SCHEME),
+    row("EMPTY_GROUP", 422, "A group has no condition", SCHEME),
+    row("UNKNOWN_ATTRIBUTE", 422, "There is no such attribute", SCHEME),
+    row("UNKNOWN_OPERATOR", 422, "There is no such operator", SCHEME),
+    row("WRONG_OPERATOR", 422, "The operator doesn't go with the attribute", SCHEME),
+    row("WRONG_OPERAND", 422, "What is compared with doesn't go with the operator", SCHEME),
+    row("EMPTY_RANGE", 422, "A range has no value in it", SCHEME),
+    row("UNKNOWN_TIME_ZONE", 422, "There is no such time zone", SCHEME),
+    row("TIME_ZONE_UNUSED", 422, "The attribute knows no time zone", SCHEME),
+    row("STRATEGIES_COUNT", 422, "A leaf has too few or too many strategies", SCHEME),
+    row("UNKNOWN_STRATEGY", 422, "There is no such strategy", SCHEME),
+    row("WINDOW_INVALID", 422, "A window is out of its bounds", SCHEME),
+    row("SPLIT_ALWAYS_UNUSED", 422, "The strategy divides nothing", SCHEME),
+    row("ROUTES_COUNT", 422, "A strategy has too few or too many routes", SCHEME),
+    row("UNKNOWN_ROUTE", 422, "There is no such route of the key's partner", SCHEME),
+    row("ROUTE_OF_OTHER_SERVICE", 422, "The route serves another service", SCHEME),
+    row("ROUTE_OF_OTHER_CURRENCY", 422, "The route pays out another currency", SCHEME),
+    row("DUPLICATE_ROUTE", 422, "A strategy names a route twice", SCHEME),
+    row("WEIGHT_INVALID", 422, "A weight is out of its bounds", SCHEME),
+    row("WEIGHTS_ZERO", 422, "All weights are zero", SCHEME),
+    row("SUPERFLUOUS", 422, "A value means nothing here", MEMBER),
+    row("UNKNOWN_SOURCE", 422, "There is no such source of prices in the key's mode", SCHEME),
+    row("SAME_CURRENCY", 422, "A currency needs no rate to itself", SCHEME),
+    row("DUPLICATE_PAIR", 422, "Two rules are of one pair", SCHEME),
+    row("SAME_SOURCE", 422, "The second source is the first", SCHEME),
+    row(
+        "MODE_MISMATCH",
+        422,
+        "The key is of the other mode",
+        change("Take the other mode's key, or leave `test_mode` out."),
+    ),
     // Keys and what they may do.
-    row("SCOPE_MISSING", 403, "The key doesn't have the scope"),
-    row("SCOPE_NOT_HELD", 403, "A key can't give a scope that it doesn't have"),
-    row("SCOPE_RESERVED", 403, "The scope is the house's alone"),
-    row("KEY_TOO_WIDE", 403, "A key can't give more than it has"),
-    row("HOUSE_ONLY", 403, "Only the house's keys may do it"),
-    row("KEY_REVOKED", 409, "The key is revoked"),
+    row(
+        "SCOPE_MISSING",
+        403,
+        "The key doesn't have the scope",
+        change("Take a key with the scope that the operation names."),
+    ),
+    row(
+        "SCOPE_NOT_HELD",
+        403,
+        "A key can't give a scope that it doesn't have",
+        change("Give the key no scope that yours lacks."),
+    ),
+    row("SCOPE_RESERVED", 403, "The scope is the house's alone", change("Leave the scope out.")),
+    row(
+        "KEY_TOO_WIDE",
+        403,
+        "A key can't give more than it has",
+        change("Give the key no longer life, no more addresses and no less signing than yours has."),
+    ),
+    row("HOUSE_ONLY", 403, "Only the house's keys may do it", ask("The house can do it for you.")),
+    row("KEY_REVOKED", 409, "The key is revoked", change("Make another key.")),
     // Webhooks.
-    row("TOO_MANY_ENDPOINTS", 409, "There are too many webhook endpoints"),
-    row("ENDPOINT_DISABLED", 409, "The webhook endpoint is switched off"),
-    row("ENDPOINT_KEPT", 409, "The webhook endpoint can't be deleted"),
-    row("NO_ADDRESS", 409, "The webhook endpoint has no address of its own"),
+    row("TOO_MANY_ENDPOINTS", 409, "There are too many webhook endpoints", change("Delete one that isn't needed.")),
+    row(
+        "ENDPOINT_DISABLED",
+        409,
+        "The webhook endpoint is switched off",
+        change("Switch it on first (`PATCH`, `\"enabled\": true`)."),
+    ),
+    row("ENDPOINT_KEPT", 409, "The webhook endpoint can't be deleted", change("Switch it off instead.")),
+    row(
+        "NO_ADDRESS",
+        409,
+        "The webhook endpoint has no address of its own",
+        change("Messages to it belong to payout requests with a `callback_url`; make an endpoint with a `url`."),
+    ),
     // Writes.
-    row("NOT_OPEN", 409, "It is over already, or under way"),
-    row("NOT_PAID", 409, "Nothing of it is paid, or it came back already"),
-    row("VERSION_CONFLICT", 409, "It was changed since it was read"),
-    row("CODE_TAKEN", 409, "Another one has this code"),
-    row("WAITS_ALREADY", 409, "Another change of it waits for a second person"),
-    row("TOO_MANY_WAIT", 409, "Too many changes wait for a second person"),
-    row("SCHEME_BROKEN", 409, "The version names what is gone"),
-    row("NOT_SUPPORTED", 409, "The provider has no such operation"),
-    row("REFERENCE_TAKEN", 409, "The reference names something else already"),
-    row("IDEMPOTENCY_MISMATCH", 422, "The idempotency key was used for another request"),
-    row("REQUEST_IN_PROGRESS", 409, "The first request with this idempotency key is still running"),
+    row("NOT_OPEN", 409, "It is over already, or under way", change("Read where it stands.")),
+    row("NOT_PAID", 409, "Nothing of it is paid, or it came back already", change("Read where it stands.")),
+    row(
+        "VERSION_CONFLICT",
+        409,
+        "It was changed since it was read",
+        change("Read it again, and change what is there now."),
+    ),
+    row("CODE_TAKEN", 409, "Another one has this code", change("Choose another code.")),
+    row(
+        "WAITS_ALREADY",
+        409,
+        "Another change of it waits for a second person",
+        change("Wait until it is decided: `GET /v1/approvals/{id}`."),
+    ),
+    row(
+        "TOO_MANY_WAIT",
+        409,
+        "Too many changes wait for a second person",
+        change("Have those decided first that wait."),
+    ),
+    row(
+        "SCHEME_BROKEN",
+        409,
+        "The version names what is gone",
+        change("Simulate or publish a version whose routes are there."),
+    ),
+    row(
+        "NOT_SUPPORTED",
+        409,
+        "The provider has no such operation",
+        change("The provider has none; `detail` says what."),
+    ),
+    row(
+        "REFERENCE_TAKEN",
+        409,
+        "The reference names something else already",
+        change("Read what the reference stands for before you choose another.").but_money_may_have_moved(),
+    ),
+    row(
+        "IDEMPOTENCY_MISMATCH",
+        422,
+        "The idempotency key was used for another request",
+        change("Read what became of the first request; a new one takes a key of its own.").but_money_may_have_moved(),
+    ),
+    row(
+        "REQUEST_IN_PROGRESS",
+        409,
+        "The first request with this idempotency key is still running",
+        again("After `Retry-After`, under the same key: the answer is then the first one's.")
+            .but_money_may_have_moved(),
+    ),
     // Ours.
-    row("INTERNAL_ERROR", 500, "Something went wrong on our side"),
-    row("SERVICE_UNAVAILABLE", 503, "Try again in a moment"),
+    row(
+        "INTERNAL_ERROR",
+        500,
+        "Something went wrong on our side",
+        again("Under the same `reference_id` or `Idempotency-Key`. If it stays, ask with the `request_id`.")
+            .but_money_may_have_moved(),
+    ),
+    row(
+        "SERVICE_UNAVAILABLE",
+        503,
+        "Try again in a moment",
+        again("After `Retry-After`, under the same `reference_id` or `Idempotency-Key`.").but_money_may_have_moved(),
+    ),
 ];
 
 pub fn find(code: &str) -> Option<&'static CodeRow> {
@@ -149,20 +316,25 @@ pub fn markdown() -> String {
          ```json\n",
     );
     page.push_str(EXAMPLE);
-    page.push_str("\n```\n\n| code | status | title |\n|---|---|---|\n");
+    page.push_str("\n```\n\n");
+    page.push_str(HEAD);
     page.push_str(&rows(CODES));
     page.push_str(
         "\n### Payout requests, batches and balances\n\n\
-         In a batch's report by line the same codes stand beside each line, without a status.\n\n\
-         | code | status | title |\n|---|---|---|\n",
+         In a batch's report by line the same codes stand beside each line, without a status.\n\n",
     );
+    page.push_str(HEAD);
     page.push_str(&rows(codes_of_requests::CODES));
     page
 }
 
 fn rows(codes: &[CodeRow]) -> String {
-    codes.iter().map(|row| format!("| `{}` | {} | {} |\n", row.code, row.status, row.title)).collect()
+    let cells =
+        |row: &CodeRow| format!("| `{}` | {} | {} | {} |\n", row.code, row.status, row.title, row.advice.cells());
+    codes.iter().map(cells).collect()
 }
+
+const HEAD: &str = "| code | status | title | what to do | money |\n|---|---|---|---|---|\n";
 
 const EXAMPLE: &str = r#"{
   "errors": [

@@ -9,6 +9,7 @@ use utoipa_swagger_ui::{Config, SwaggerUi};
 use crate::http::error::ApiError;
 use crate::http::openapi;
 
+/// Swagger UI writes styles into its page; no other page may.
 const PAGE_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; \
                            img-src 'self' data:; connect-src 'self'; frame-ancestors 'none'; base-uri 'none'";
 
@@ -18,16 +19,16 @@ pub async fn yaml() -> Result<HttpResponse, ApiError> {
     Ok(HttpResponse::Ok().insert_header((CONTENT_TYPE, "application/yaml")).body(yaml))
 }
 
-/// `/docs`
-pub async fn page() -> HttpResponse {
-    HttpResponse::PermanentRedirect().insert_header(("Location", "/docs/")).finish()
+/// `/docs/api`: what the page loads lies beside it, under the slash.
+pub async fn to_page() -> HttpResponse {
+    HttpResponse::PermanentRedirect().insert_header(("Location", "/docs/api/")).finish()
 }
 
-/// Everything below `/docs/`.
+/// Everything below `/docs/api/`. It answers for every path that nobody took before it.
 pub fn configure(cfg: &mut web::ServiceConfig) {
     cfg.service(
         web::scope("")
             .wrap(DefaultHeaders::new().add((CONTENT_SECURITY_POLICY, PAGE_POLICY)))
-            .service(SwaggerUi::new("/docs/{_:.*}").config(Config::from("/openapi.yaml").validator_url("none"))),
+            .service(SwaggerUi::new("/docs/api/{_:.*}").config(Config::from("/openapi.yaml").validator_url("none"))),
     );
 }
