@@ -230,7 +230,7 @@ impl App {
             clock: Arc::clone(&clock),
             vault: Arc::clone(&vault),
             providers: Arc::new(providers),
-            routes: RouteBook::with_vault(Arc::clone(&vault)),
+            routes: RouteBook::new(Arc::clone(&vault), book.clone()),
             assets: book.assets.clone(),
             settings: settings.gateway.clone(),
             prices: Arc::new(BoardPrices(Arc::clone(&rates))),
@@ -251,12 +251,14 @@ impl App {
             balances_sampled: crate::gateway::balance_samples::Last::default(),
         });
         seed(&gateway).await?;
+        // What partners are priced and limited by is known before anybody is served.
+        Box::pin(gateway.terms_snapshot()).await?;
         sandbox.connect(Arc::new(Callbacks(Arc::downgrade(&gateway))));
 
         let wallet = Arc::new(Wallet {
             gateway: Arc::clone(&gateway),
             rates: Arc::clone(&rates),
-            book,
+            house: book,
             settings: settings.wallet.clone(),
             cards: CardPolicy { iin_digits: settings.vault.iin_kept() },
             acceptances: Acceptances::default(),

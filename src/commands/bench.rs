@@ -268,8 +268,8 @@ impl Load<'_> {
 
 /// Checks every invariant over what the load left behind.
 async fn verify(app: &App) -> Result<bool, Failure> {
-    let assets = app.settings.pricing.to_domain()?.assets;
-    let report = landfall::verify::run(&app.db, &app.vault, &assets, app.clock.now()).await?;
+    let house = app.settings.pricing.to_domain()?;
+    let report = landfall::verify::run(&app.db, &app.vault, &house, app.clock.now()).await?;
     println!();
     if report.is_clean() {
         println!("verify: clean");

@@ -14,6 +14,7 @@ mod keys;
 mod memory;
 mod moderation;
 mod money;
+mod partner;
 mod reconcile;
 mod seed;
 mod serve;
@@ -71,6 +72,9 @@ enum Command {
     /// Whom and what is not paid out to: cards, customers, countries, first digits.
     #[command(subcommand)]
     Block(block::Command),
+    /// Partners: show and set the terms that they are priced and limited by (docs/terms.md).
+    #[command(subcommand)]
+    Partner(partner::Command),
     /// Cards that wait after their screening: list, approve, decline.
     #[command(subcommand)]
     Cards(cards::Command),
@@ -113,7 +117,7 @@ pub async fn run(cli: Cli) -> ExitCode {
         }
     }
     let outcome = match cli.command {
-        Command::Serve(arguments) => serve::run(settings, arguments).await,
+        Command::Serve(arguments) => Box::pin(serve::run(settings, arguments)).await,
         Command::Migrate => migrate(settings).await,
         Command::Token(arguments) => money::token(&settings, &arguments),
         Command::Fund(arguments) => money::fund(settings, &arguments).await,
@@ -126,6 +130,7 @@ pub async fn run(cli: Cli) -> ExitCode {
         Command::Audit(command) => audit::run(settings, command).await,
         Command::Reconcile(arguments) => reconcile::run(settings, &arguments).await,
         Command::ApiKey(command) => api_key::run(settings, command).await,
+        Command::Partner(command) => partner::run(settings, command).await,
         Command::Cards(command) => cards::run(settings, command).await,
         Command::Block(command) => block::run(settings, command).await,
         Command::Moderation(command) => moderation::run(settings, command).await,

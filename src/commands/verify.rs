@@ -25,9 +25,9 @@ pub async fn run(settings: Settings, arguments: Arguments) -> Result<ExitCode, F
     let clock = system_clock();
     landfall::store::migrate::at_start(&database.db, settings.database.migrate_at_start).await?;
     let vault = open_vault(&settings, &clock, &database.db).await?;
-    let assets = settings.pricing.to_domain()?.assets;
+    let house = settings.pricing.to_domain()?;
     let anchors = anchors.as_deref();
-    let report = landfall::verify::run_with_anchors(&database.db, &vault, &assets, clock.now(), anchors).await?;
+    let report = landfall::verify::run_with_anchors(&database.db, &vault, &house, clock.now(), anchors).await?;
     print!("{report}");
     database.close().await;
     Ok(if report.is_clean() { ExitCode::SUCCESS } else { ExitCode::FAILURE })

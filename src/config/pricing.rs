@@ -3,6 +3,7 @@
 
 mod fees;
 mod limits;
+pub mod terms;
 mod velocity;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -84,6 +85,10 @@ impl<'de> Deserialize<'de> for ExactText {
             fn visit_i64<E>(self, number: i64) -> Result<ExactText, E> {
                 Ok(ExactText(number.to_string()))
             }
+
+            fn visit_u64<E>(self, number: u64) -> Result<ExactText, E> {
+                Ok(ExactText(number.to_string()))
+            }
         }
 
         deserializer.deserialize_any(Visitor)
@@ -93,11 +98,15 @@ impl<'de> Deserialize<'de> for ExactText {
 /// Collects what is wrong while it reads.
 struct Reader<'a> {
     problems: &'a mut Problems,
+    /// What stands before each name.
+    section: &'static str,
+    /// Whether a pair that isn't offered is a problem: of what was checked when it was written it isn't.
+    is_strict: bool,
 }
 
 impl Reader<'_> {
     fn wrong(&mut self, key: impl fmt::Display, what: impl fmt::Display) {
-        self.problems.add(format!("pricing.{key}"), what.to_string());
+        self.problems.add(format!("{}{key}", self.section), what.to_string());
     }
 
     /// Notes an error under `key`.
@@ -122,7 +131,7 @@ impl Reader<'_> {
     /// A pair that is offered.
     fn offered(&mut self, key: impl fmt::Display, text: &str, pairs: &BTreeSet<Pair>) -> Option<Pair> {
         let pair: Pair = self.ok(&key, text.parse())?;
-        if !pairs.contains(&pair) {
+        if self.is_strict && !pairs.contains(&pair) {
             self.wrong(key, format!("{pair} is not among pricing.pairs"));
         }
         Some(pair)
@@ -146,7 +155,7 @@ impl PricingSettings {
 
     /// Reads on after a problem, so that all of them are named; then the answer must not be used.
     fn read(&self, problems: &mut Problems) -> Option<PriceBook> {
-        let mut reader = Reader { problems };
+        let mut reader = Reader { problems, section: "pricing.", is_strict: true };
         for (key, secs) in [("offer_ttl_secs", self.offer_ttl_secs), ("data_ttl_secs", self.data_ttl_secs)] {
             if !(1..=TTL_SECS_MAX).contains(&secs) {
                 reader.wrong(key, format!("between 1 and {TTL_SECS_MAX} seconds, not {secs}"));
@@ -165,6 +174,7 @@ impl PricingSettings {
             limits: limits?,
             offer_ttl: Duration::from_secs(self.offer_ttl_secs),
             data_ttl: Duration::from_secs(self.data_ttl_secs),
+            terms_version: None,
         })
     }
 

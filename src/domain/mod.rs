@@ -27,5 +27,6 @@ pub mod screening;
 pub mod service;
 pub mod staff;
 pub mod states;
+pub mod terms;
 pub mod velocity;
 pub mod webhook;

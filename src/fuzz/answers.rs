@@ -208,6 +208,7 @@ pub(super) fn send(data: &[u8]) {
         amount: dec!(100.50),
         currency,
         description: Some("Payout".to_owned()),
+        statement_descriptor: None,
         resend,
     };
     let runtime = stage.runtime.lock().unwrap_or_else(std::sync::PoisonError::into_inner);

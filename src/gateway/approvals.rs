@@ -20,6 +20,7 @@ use super::manage::Attributes;
 use super::moderation::{DecideError, Decider, Decision};
 use super::people::{self, PeopleError, StaffChange, StaffVerb};
 use super::sealing::sealed_again;
+use super::terms::NewTerms;
 use super::{Gateway, GatewayError};
 use crate::domain::card::{strike_and_cut, strike_numbers};
 use crate::domain::ids::{
@@ -54,11 +55,28 @@ pub struct SecondPerson {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum Change {
     Decide(Decision),
-    CloseCase { case_id: Uuid, closing: CaseClosing },
-    CreateKey { by: Maker, new: NewKey, drawn: Drawn },
-    ChangeKey { by: Maker, id: ApiKeyId, change: KeyChange },
-    Configure { by: Maker, what: Configure, given: Attributes },
+    CloseCase {
+        case_id: Uuid,
+        closing: CaseClosing,
+    },
+    CreateKey {
+        by: Maker,
+        new: NewKey,
+        drawn: Drawn,
+    },
+    ChangeKey {
+        by: Maker,
+        id: ApiKeyId,
+        change: KeyChange,
+    },
+    Configure {
+        by: Maker,
+        what: Configure,
+        given: Attributes,
+    },
     Staff(StaffChange),
+    /// Of the partner that the change is written down for.
+    Terms(NewTerms),
 }
 
 /// What is configured.
@@ -252,14 +270,16 @@ impl Change {
     pub const fn least_role(&self) -> Role {
         match self {
             Change::CreateKey { .. } | Change::ChangeKey { .. } | Change::Staff(_) => Role::Admin,
-            Change::Decide(_) | Change::CloseCase { .. } | Change::Configure { .. } => Role::Operator,
+            Change::Decide(_) | Change::CloseCase { .. } | Change::Configure { .. } | Change::Terms(_) => {
+                Role::Operator
+            }
         }
     }
 
     /// What a key needs to ask for it; `None`: keys don't.
     const fn scope(&self) -> Option<Scope> {
         match self {
-            Change::Decide(_) | Change::CloseCase { .. } | Change::Staff(_) => None,
+            Change::Decide(_) | Change::CloseCase { .. } | Change::Staff(_) | Change::Terms(_) => None,
             Change::CreateKey { .. } | Change::ChangeKey { .. } => Some(Scope::KeysWrite),
             Change::Configure { .. } => Some(Scope::RoutingWrite),
         }
@@ -289,7 +309,7 @@ impl Change {
 
     fn maker(&self) -> Option<&Maker> {
         match self {
-            Change::Decide(_) | Change::CloseCase { .. } | Change::Staff(_) => None,
+            Change::Decide(_) | Change::CloseCase { .. } | Change::Staff(_) | Change::Terms(_) => None,
             Change::CreateKey { by, .. } | Change::ChangeKey { by, .. } | Change::Configure { by, .. } => Some(by),
         }
     }
@@ -605,6 +625,9 @@ impl Gateway {
                 self.change_key_by(&caller(by), *id, change.clone()).await?;
             }
             Change::Staff(change) => people::change(&self.db, &author(), change, self.clock.now()).await?,
+            Change::Terms(new) => {
+                Box::pin(self.set_terms(&author(), new)).await?;
+            }
             Change::Configure { by, what, given } => {
                 Box::pin(self.configure(&caller(by), *what, given)).await?;
             }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use diesel_async::AsyncPgConnection;
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::account_calls::CallPermit;
 use super::complete::{Report, Source};
@@ -79,6 +79,7 @@ pub struct SendTask {
     card: Option<TargetCard>,
     fields: BTreeMap<String, String>,
     description: Option<String>,
+    statement_descriptor: Option<String>,
     /// Leave for the call; held until the task is dropped.
     permit: Option<CallPermit>,
 }
@@ -87,18 +88,20 @@ impl SendTask {
     pub(super) fn new(
         payout: Payout,
         card: Option<TargetCard>,
-        fields: &Value,
-        description: Option<String>,
+        request: &PayoutRequest,
         epoch: i32,
         lease_until: DateTime<Utc>,
     ) -> Self {
-        let fields = fields
+        let fields = request
+            .fields
             .as_object()
             .into_iter()
             .flatten()
             .filter_map(|(key, value)| value.as_str().map(|text| (key.clone(), text.to_owned())))
             .collect();
-        Self { payout, epoch, lease_until, card, fields, description, permit: None }
+        let description = request.description.clone();
+        let statement_descriptor = request.terms.statement_descriptor.clone();
+        Self { payout, epoch, lease_until, card, fields, description, statement_descriptor, permit: None }
     }
 
     pub(super) fn permitted(self, permit: Option<CallPermit>) -> Self {
@@ -142,6 +145,7 @@ impl Gateway {
             amount: payout.amount,
             currency: payout.currency,
             description: task.description.clone(),
+            statement_descriptor: task.statement_descriptor.clone(),
             resend: u32::try_from(payout.sends - 1).unwrap_or(0),
         };
         let send_timeout = provider.capabilities().send_timeout;
@@ -363,8 +367,7 @@ impl Gateway {
                 }
                 None => of_request().map(Box::new).map(TargetCard::OfRequest),
             };
-            let description = row.description.clone();
-            let task = SendTask::new(payout, card, &row.fields, description, epoch, lease_until);
+            let task = SendTask::new(payout, card, row, epoch, lease_until);
             invokes.tasks.push(task.permitted(Some(permit)));
         }
         Ok(invokes)

@@ -43,6 +43,7 @@ pub mod settle;
 pub mod simulate;
 pub mod statistics;
 pub mod submit;
+pub mod terms;
 pub mod waiters;
 pub mod webhooks;
 
@@ -57,7 +58,7 @@ use crate::config::gateway::GatewaySettings;
 use crate::domain::asset::{Asset, Assets};
 use crate::domain::card::{IinDigits, IssuerTable};
 use crate::domain::exact::ArithmeticError;
-use crate::domain::ids::{PayoutId, PayoutRequestId, ProviderAccountId};
+use crate::domain::ids::{PayoutId, PayoutRequestId, ProviderAccountId, Tenant};
 use crate::domain::ledger::LedgerError;
 use crate::domain::offer::SettlementError;
 use crate::domain::payout::PayoutTransitionError;
@@ -137,6 +138,9 @@ pub enum GatewayError {
     Provider(#[source] ProviderError),
     #[error("no provider account {0}")]
     NoProviderAccount(ProviderAccountId),
+    /// What the partner goes by in a mode can't be read: until that is mended nothing is priced or taken for it.
+    #[error("the terms of {} in {} mode can't be read", .0.partner_id, .0.mode)]
+    TermsUnavailable(Tenant),
 }
 
 impl From<diesel::result::Error> for GatewayError {

@@ -1,5 +1,5 @@
-//! What routing and quotes read, in memory: routes, payout points, services, schemes and provider accounts, read again when they are
-//! older than a second. What a deposit account really has left is decided under its lock when a payout is written down.
+//! What routing and quotes read, in memory: routes, payout points, services, schemes, provider accounts and partners' terms, read again
+//! when they are older than a second. What a deposit account really has left is decided under its lock when a payout is written down.
 
 mod read;
 mod state;
@@ -18,9 +18,11 @@ use crate::domain::ids::{
     DepositAccountId, ExchangeSchemeId, Mode, PartnerId, PayoutPointId, PayoutSchemeId, ProviderAccountId, RouteId,
     Tenant,
 };
+use crate::domain::offer::PriceBook;
 use crate::domain::payout_request::Funding;
 use crate::domain::routing::{Route, Scheme};
 use crate::domain::service::Service;
+use crate::domain::terms::TermsInForce;
 use crate::providers::provider::AccountContext;
 use crate::providers::registry::ProviderRegistry;
 use crate::store::pool::Db;
@@ -28,7 +30,7 @@ use crate::store::requests::PayoutRequest;
 use crate::vault::Vault;
 
 pub(in crate::gateway) use read::text_map;
-pub use state::{AccountState, EarlierContext, ExchangeState, PointState, SchemeGround, SchemeState};
+pub use state::{AccountState, EarlierContext, ExchangeState, PointState, SchemeGround, SchemeState, TermsState};
 
 /// How old a snapshot may be, in seconds.
 const AGE_SECS_MAX: i64 = 1;
@@ -65,6 +67,10 @@ pub struct Snapshot {
     synced: BTreeSet<DepositAccountId>,
     house: PartnerId,
     partners: HashMap<String, PartnerId>,
+    /// What the house's own configuration says; `None`: nothing was read yet.
+    house_terms: Option<Arc<TermsInForce>>,
+    /// Of partners that have terms of their own.
+    terms: HashMap<Tenant, TermsState>,
 }
 
 /// A service as it was read, with its row's version.
@@ -90,6 +96,8 @@ impl Default for Snapshot {
             synced: BTreeSet::new(),
             house: PartnerId(uuid::Uuid::nil()),
             partners: HashMap::new(),
+            house_terms: None,
+            terms: HashMap::new(),
         }
     }
 }
@@ -103,6 +111,20 @@ impl Snapshot {
     /// The partner that the house's own accounts and routes stand under.
     pub fn house(&self) -> PartnerId {
         self.house
+    }
+
+    /// What partners without terms of their own go by.
+    pub fn house_terms(&self) -> Option<&Arc<TermsInForce>> {
+        self.house_terms.as_ref()
+    }
+
+    /// What a partner goes by in a mode. Who has terms that can't be read doesn't go by the house's instead.
+    pub fn terms(&self, tenant: Tenant) -> Result<&Arc<TermsInForce>, GatewayError> {
+        let in_force = match self.terms.get(&tenant) {
+            Some(state) => state.in_force.as_ref(),
+            None => self.house_terms.as_ref(),
+        };
+        in_force.ok_or(GatewayError::TermsUnavailable(tenant))
     }
 
     /// The house in a mode.
@@ -235,11 +257,13 @@ pub struct RouteBook {
     generation: AtomicU64,
     /// Opens credentials that are sealed in rows; without it their accounts can't be called.
     vault: Option<Arc<Vault>>,
+    house_terms: Option<Arc<TermsInForce>>,
 }
 
 impl RouteBook {
-    pub fn with_vault(vault: Arc<Vault>) -> Self {
-        Self { vault: Some(vault), ..Self::default() }
+    /// `book` is what partners go by as far as their own terms leave it.
+    pub fn new(vault: Arc<Vault>, book: PriceBook) -> Self {
+        Self { vault: Some(vault), house_terms: Some(Arc::new(TermsInForce::house(book))), ..Self::default() }
     }
 
     /// What was read last, however old: for what only informs.
@@ -263,7 +287,14 @@ impl RouteBook {
         {
             return Ok(current);
         }
-        let reader = read::Reader { assets, providers, credentials, vault: self.vault.as_deref(), previous: &current };
+        let reader = read::Reader {
+            assets,
+            providers,
+            credentials,
+            vault: self.vault.as_deref(),
+            house_terms: self.house_terms.as_ref(),
+            previous: &current,
+        };
         let failed = match tokio::time::timeout(Duration::from_secs(5), reader.read(db, now)).await {
             Ok(Ok(snapshot)) => {
                 let snapshot = Arc::new(Snapshot { generation, ..snapshot });

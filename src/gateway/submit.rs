@@ -29,6 +29,8 @@ pub struct WalletSubmission {
     /// In units of `currency`.
     pub amount: Decimal,
     pub currency: AssetCode,
+    /// What the card holder reads, by the partner's terms; `None`: what the provider account says.
+    pub statement_descriptor: Option<String>,
     /// Nothing is sent before a person has decided; `None`: it goes on its way.
     pub stop: Option<Stop>,
 }
@@ -167,7 +169,10 @@ impl Gateway {
             created_at: now,
             updated_at: now,
             final_at: None,
-            terms: RequestTerms::plain(submission.amount, submission.currency),
+            terms: RequestTerms {
+                statement_descriptor: submission.statement_descriptor.clone(),
+                ..RequestTerms::plain(submission.amount, submission.currency)
+            },
         };
         let draft = Draft {
             payout_id: None,

@@ -90,6 +90,9 @@ pub struct PayoutOrder {
     pub amount: Decimal,
     pub currency: AssetCode,
     pub description: Option<String>,
+    /// What the card holder reads on the statement, as it is: [`crate::domain::terms::StatementDescriptor`]. `None`: what the account's
+    /// settings say. The same whenever the order is sent.
+    pub statement_descriptor: Option<String>,
     /// How often this order was sent before: 0 the first time.
     pub resend: u32,
 }

@@ -97,7 +97,7 @@ impl Desk {
             let mut conn = self.connection().await?;
             books::exchange_schemes(&mut conn, mode).await?
         };
-        let (wallet, fees) = (self.wallet(), &self.wallet().book.fees);
+        let (wallet, fees) = (self.wallet(), &self.wallet().house.fees);
         let schedules = fees.entries().iter().filter(|entry| entry.mode.is_none_or(|of| of == mode)).cloned().collect();
         let Some(board) = wallet.rates.board(mode) else {
             let (rates, quotes, sources) = Default::default();
@@ -125,7 +125,7 @@ impl Desk {
                 }
             })
             .collect();
-        let rates = wallet.book.pairs.iter().map(line).collect();
+        let rates = wallet.house.pairs.iter().map(line).collect();
         Ok(Prices { now, rates, quotes, sources: board.health(), schemes, schedules })
     }
 

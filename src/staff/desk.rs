@@ -202,7 +202,7 @@ impl Desk {
     }
 
     pub fn assets(&self) -> &Assets {
-        &self.wallet.book.assets
+        &self.wallet.house.assets
     }
 
     pub async fn overview(&self, mode: Mode) -> Result<Overview, DeskError> {
@@ -222,7 +222,7 @@ impl Desk {
                 pair: *pair,
                 price: board.price(*pair, now).map_err(|RateError::Unavailable { why, .. }| why.to_string()),
             };
-            self.wallet.book.pairs.iter().map(line).collect()
+            self.wallet.house.pairs.iter().map(line).collect()
         });
         let sources = board.map_or(Vec::new(), |board| board.health());
         Ok(Overview { now, pulse, open, rates, sources, deposits, histories })

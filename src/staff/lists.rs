@@ -139,9 +139,11 @@ impl Desk {
         let after = after.unwrap_or_else(|| After::newest(Uuid::max()));
         let entries = customers::entries(&mut conn, tenant, id, after, limit(lines_max)).await?;
         let entries = Page::of(entries, lines_max, |line| After { at: line.created_at, id: line.id });
-        let rules = &self.wallet().book.limits;
+        // As its partner's terms have them; of terms that can't be read nothing is told.
+        let book = self.gateway().routes.latest();
+        let rules = book.terms(tenant).ok().map(|terms| &terms.book.limits);
         let level = u8::try_from(row.kyc_level).unwrap_or(0);
-        let of_customer = rules.customer_limits(level);
+        let of_customer = rules.and_then(|rules| rules.customer_limits(level));
         let subjects: Vec<(Tenant, Subject)> = cards
             .iter()
             .filter(|card| card.hidden_at.is_none())
@@ -154,7 +156,7 @@ impl Desk {
         for (_, subject) in subjects.iter().rev() {
             let sums = usages.get(&(tenant, *subject)).and_then(|window| window.sums(now).ok()).unwrap_or_default();
             let (card, limits) = match subject {
-                Subject::Card(card) => (Some(*card), rules.card),
+                Subject::Card(card) => (Some(*card), rules.map(|rules| rules.card).unwrap_or_default()),
                 _ => (None, of_customer.unwrap_or_default()),
             };
             lines.extend(Period::ALL.map(|period| limit_line(card, period, &sums, &limits)));
@@ -163,7 +165,7 @@ impl Desk {
             cards,
             balances,
             limits: lines,
-            reference_currency: rules.reference.code,
+            reference_currency: self.wallet().house.limits.reference.code,
             may_pay: of_customer.is_some(),
             blocks,
             offers,

@@ -21,6 +21,7 @@ pub mod pulse;
 pub mod schemes;
 pub mod session;
 pub mod sign_in;
+pub mod terms;
 pub mod totp;
 pub mod webhooks;
 

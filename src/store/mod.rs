@@ -38,6 +38,7 @@ pub mod offers;
 mod page;
 pub mod partner_funds;
 pub mod partner_requests;
+pub mod partner_terms;
 pub mod partners;
 pub mod payout_schemes;
 pub mod payouts;

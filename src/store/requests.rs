@@ -25,7 +25,8 @@ macro_rules! request_columns {
          r.attempts_limit, r.attempts_made, r.allow_partially, r.stop_requested, r.moderation_reason, r.expires_at, \
          r.event_seq, r.event_mac, r.created_at, r.updated_at, r.final_at, \
          r.point_amount, r.point_currency, r.fee, r.exchange, r.metadata, r.callback_url, r.attempts_per_route_limit, \
-         r.auto_process, r.split_mode, r.parallel_mode, r.single_route_id, r.batch_id, r.batch_row, r.body_mac"
+         r.auto_process, r.split_mode, r.parallel_mode, r.single_route_id, r.batch_id, r.batch_row, r.body_mac, \
+         r.statement_descriptor"
     };
 }
 
@@ -79,6 +80,7 @@ type TermsSql = (
     Nullable<SqlUuid>,
     Nullable<Integer>,
     Nullable<Bytea>,
+    Nullable<Text>,
 );
 
 /// What the caller asked for beyond the money and its target: never changed once the request is `ready`.
@@ -103,6 +105,8 @@ pub struct RequestTerms {
     pub batch_row: Option<i32>,
     /// HMAC of what was asked.
     pub body_mac: Option<Vec<u8>>,
+    /// What the card holder reads, by the partner's terms when it came in; `None`: what the provider account says.
+    pub statement_descriptor: Option<String>,
 }
 
 impl RequestTerms {
@@ -123,6 +127,7 @@ impl RequestTerms {
             batch_id: None,
             batch_row: None,
             body_mac: None,
+            statement_descriptor: None,
         }
     }
 }
@@ -192,22 +197,23 @@ statement! {
         auto: Vec<bool> as Array<Bool>, split_modes: Vec<SplitMode> as Array<Text>, parallel: Vec<bool> as Array<Bool>,
         single_routes: Vec<Option<RouteId>> as Array<Nullable<SqlUuid>>, batch_ids: Vec<Option<BatchId>> as Array<Nullable<SqlUuid>>,
         batch_rows: Vec<Option<i32>> as Array<Nullable<Integer>>, body_macs: Vec<Option<Vec<u8>>> as Array<Nullable<Bytea>>,
-        moderations: Vec<Option<String>> as Array<Nullable<Text>>,
+        moderations: Vec<Option<String>> as Array<Nullable<Text>>, descriptors: Vec<Option<String>> as Array<Nullable<Text>>,
     } => (SqlUuid,)
       = "INSERT INTO payout_request (partner_id, mode, id, point_id, reference_id, customer_id, card_id, offer_id, funding, \
              service, amount, currency, fields, description, status, attempts_limit, allow_partially, expires_at, event_seq, \
              event_mac, created_at, resolution, final_at, point_amount, point_currency, fee, exchange, metadata, callback_url, \
              attempts_per_route_limit, auto_process, split_mode, parallel_mode, single_route_id, batch_id, batch_row, body_mac, \
-             moderation_reason, updated_at) \
+             moderation_reason, statement_descriptor, updated_at) \
          SELECT k.*, k.created_at FROM UNNEST(?::uuid[], ?::text[], ?::uuid[], ?::uuid[], ?::text[], ?::uuid[], ?::bigint[], \
              ?::bigint[], ?::text[], ?::text[], ?::numeric[], ?::text[], ?::jsonb[], ?::text[], ?::text[], ?::smallint[], \
              ?::boolean[], ?::timestamptz[], ?::int[], ?::bytea[], ?::timestamptz[], ?::text[], ?::timestamptz[], ?::numeric[], \
              ?::text[], ?::numeric[], ?::jsonb[], ?::jsonb[], ?::text[], ?::smallint[], ?::boolean[], ?::text[], ?::boolean[], \
-             ?::uuid[], ?::uuid[], ?::int[], ?::bytea[], ?::text[]) \
+             ?::uuid[], ?::uuid[], ?::int[], ?::bytea[], ?::text[], ?::text[]) \
              AS k (partner_id, mode, id, point_id, reference_id, customer_id, card_id, offer_id, funding, service, amount, \
              currency, fields, description, status, attempts_limit, allow_partially, expires_at, event_seq, event_mac, created_at, \
              resolution, final_at, point_amount, point_currency, fee, exchange, metadata, callback_url, attempts_per_route_limit, \
-             auto_process, split_mode, parallel_mode, single_route_id, batch_id, batch_row, body_mac, moderation_reason) \
+             auto_process, split_mode, parallel_mode, single_route_id, batch_id, batch_row, body_mac, moderation_reason, \
+             statement_descriptor) \
          ON CONFLICT ON CONSTRAINT payout_request_reference_once DO NOTHING RETURNING id"
 }
 
@@ -308,6 +314,7 @@ pub async fn insert_new(conn: &AsyncPgConnection, requests: &[PayoutRequest]) ->
         batch_rows: requests.iter().map(|r| r.terms.batch_row).collect(),
         body_macs: requests.iter().map(|r| r.terms.body_mac.clone()).collect(),
         moderations: requests.iter().map(|r| r.moderation_reason.clone()).collect(),
+        descriptors: requests.iter().map(|r| r.terms.statement_descriptor.clone()).collect(),
     }
     .load(&mut &*conn)
     .await?;

@@ -18,11 +18,12 @@ mod payouts;
 mod reconciliation;
 mod report;
 mod tenants;
+mod terms;
 
 use chrono::{DateTime, Utc};
 use diesel_async::AsyncPgConnection;
 
-use crate::domain::asset::Assets;
+use crate::domain::offer::PriceBook;
 use crate::store::error::DbError;
 use crate::store::pool::Db;
 use crate::store::retry::{Isolation, transaction_at};
@@ -49,25 +50,25 @@ impl From<diesel::result::Error> for VerifyError {
 
 crate::transaction_error!(VerifyError::Db);
 
-/// Checks everything in `db`, as of one snapshot. `assets` are the configured ones, which offers are settled by again; `now` is
-/// only noted in the report.
+/// Checks everything in `db`, as of one snapshot. `house` is the configured price book, whose assets offers are settled by again and
+/// which partners' terms are read over; `now` is only noted in the report.
 ///
 /// It takes a connection of the pool for as long as it runs, and the vault another one at times.
-pub async fn run(db: &Db, vault: &Vault, assets: &Assets, now: DateTime<Utc>) -> Result<Report, VerifyError> {
-    run_with_anchors(db, vault, assets, now, None).await
+pub async fn run(db: &Db, vault: &Vault, house: &PriceBook, now: DateTime<Utc>) -> Result<Report, VerifyError> {
+    run_with_anchors(db, vault, house, now, None).await
 }
 
 /// The same, with the audit trail held against the text of a file of anchors.
 pub async fn run_with_anchors(
     db: &Db,
     vault: &Vault,
-    assets: &Assets,
+    house: &PriceBook,
     now: DateTime<Utc>,
     anchors: Option<&str>,
 ) -> Result<Report, VerifyError> {
     vault.health().await.map_err(VaultError::from)?;
     transaction_at(Isolation::RepeatableRead, db, async |conn| {
-        let mut report = check(conn, vault, assets, now).await?;
+        let mut report = check(conn, vault, house, now).await?;
         if let Some(text) = anchors {
             anchors::check(conn, vault, text, &mut report).await?;
         }
@@ -79,7 +80,7 @@ pub async fn run_with_anchors(
 async fn check(
     conn: &mut AsyncPgConnection,
     vault: &Vault,
-    assets: &Assets,
+    house: &PriceBook,
     now: DateTime<Utc>,
 ) -> Result<Report, VerifyError> {
     store::begin(conn).await?;
@@ -87,10 +88,11 @@ async fn check(
     payouts::check(conn, &mut report).await?;
     ledger::check(conn, &mut report).await?;
     reconciliation::check(conn, &mut report).await?;
-    offers::check(conn, assets, &mut report).await?;
+    offers::check(conn, &house.assets, &mut report).await?;
     deposits::check(conn, &mut report).await?;
     cards::check(conn, vault, &mut report).await?;
     partners::check(conn, vault, &mut report).await?;
+    terms::check(conn, house, &mut report).await?;
     keys::check(conn, &mut report).await?;
     card_numbers::check(conn, &mut report).await?;
     tenants::check(conn, &mut report).await?;

@@ -22,7 +22,7 @@ use crate::domain::block::BlockKind;
 use crate::domain::exact;
 use crate::domain::ids::{OfferId, PayoutRequestId, Tenant};
 use crate::domain::ledger::{self, AccountKey, Entry};
-use crate::domain::limit::{self, StripeError, stripe_limits};
+use crate::domain::limit::{self, LimitRules, StripeError, stripe_limits};
 use crate::domain::money::Money;
 use crate::domain::offer::{
     OfferEvent, OfferStatus, Refusal, RefusalCode, RuleRefusal, RuleResult, RuleVerdict, check_execution,
@@ -68,6 +68,8 @@ pub enum Answer {
     Refused(Refusal),
     /// Nothing refuses it but that nobody can screen it now. It may be paid later.
     Unscreened,
+    /// What the partner is limited by can't be read now.
+    NoTerms,
 }
 
 struct Waiting {
@@ -113,10 +115,8 @@ impl Wallet {
     /// Decides pays in one transaction. Doing it again accepts nothing more.
     pub async fn accept(&self, pays: &[Pay]) -> Result<Vec<Answer>, WalletError> {
         let gateway = &self.gateway;
-        let snapshot = gateway
-            .routes
-            .snapshot(&gateway.db, &gateway.assets, &gateway.providers, &gateway.credentials, self.now())
-            .await?;
+        // One snapshot for the whole batch: every rule is looked up under the terms that it was locked and counted for.
+        let snapshot = gateway.terms_snapshot().await?;
         let offers: BTreeSet<_> = pays.iter().map(|pay| (pay.user.tenant, pay.offer_id)).collect();
         let screened = gateway.screen_pays(&offers.into_iter().collect::<Vec<_>>()).await?;
         let answers =
@@ -145,11 +145,15 @@ impl Wallet {
         let owned: BTreeSet<(Tenant, OfferId, &str)> =
             pays.iter().map(|pay| (pay.user.tenant, pay.offer_id, pay.user.reference.as_str())).collect();
         found.retain(|(tenant, id), row| owned.contains(&(*tenant, *id, row.customer.reference.as_str())));
-        let open: Vec<&Offer> =
-            found.values().map(|row| &row.offer).filter(|offer| offer.status == OfferStatus::Quoted).collect();
-        let judged: Vec<Judged<'_>> =
-            pays.iter().filter_map(|pay| self.judged(pay, found.get(&(pay.user.tenant, pay.offer_id))?)).collect();
-        let mut ground = self.lock_ground(conn, &open, &judged, now).await?;
+        // Whose terms can't be read isn't judged, and keeps nobody else from being paid.
+        let may_be_judged =
+            |offer: &&Offer| offer.status == OfferStatus::Quoted && snapshot.terms(offer.tenant()).is_ok();
+        let open: Vec<&Offer> = found.values().map(|row| &row.offer).filter(may_be_judged).collect();
+        let judged: Vec<Judged<'_>> = pays
+            .iter()
+            .filter_map(|pay| self.judged(snapshot, pay, found.get(&(pay.user.tenant, pay.offer_id))?))
+            .collect();
+        let mut ground = self.lock_ground(conn, snapshot, &open, &judged, now).await?;
 
         let mut answers = Vec::with_capacity(pays.len());
         let mut accepted: Vec<Accepted> = Vec::new();
@@ -191,19 +195,22 @@ impl Wallet {
     /// A pay as the velocity rules look at it, if it can come to be judged at all.
     fn judged<'a>(
         &self,
+        snapshot: &'a Snapshot,
         pay: &'a Pay,
         ForAcceptance { offer, customer, card, .. }: &'a ForAcceptance,
     ) -> Option<Judged<'a>> {
         if offer.status != OfferStatus::Quoted || customer.reference != pay.user.reference {
             return None;
         }
-        Some(Judged { user: &pay.user, offer, card, kyc_level: self.kyc_level(&pay.user, customer.kyc_level) })
+        let book = &snapshot.terms(offer.tenant()).ok()?.book;
+        Some(Judged { book, user: &pay.user, offer, card, kyc_level: self.kyc_level(&pay.user, customer.kyc_level) })
     }
 
     /// Locks what the open offers are judged by, each kind in one order: balances, then rolling sums and what velocity rules count under.
     async fn lock_ground(
         &self,
         conn: &mut AsyncPgConnection,
+        snapshot: &Snapshot,
         open: &[&Offer],
         judged: &[Judged<'_>],
         now: DateTime<Utc>,
@@ -224,7 +231,7 @@ impl Wallet {
                 [Subject::Customer(offer.customer_id), Subject::Card(offer.card_id)].map(|s| (offer.tenant(), s))
             })
             .collect();
-        let stripes = self.stripes_to_lock(conn, open, now).await?;
+        let stripes = self.stripes_to_lock(conn, snapshot, open, now).await?;
         let crowded: BTreeSet<Tenant> = stripes
             .iter()
             .filter(|(_, stripes)| stripes.len() == usize::try_from(STRIPES).unwrap_or(0))
@@ -238,12 +245,14 @@ impl Wallet {
         subjects.dedup();
         // One statement, one order: parallel acceptances queue up instead of locking each other out.
         let usages = usage_store::lock(conn, &subjects, now).await?;
-        if has_partner_limits(self) {
-            for offer in open {
-                if !crowded.contains(&offer.tenant()) && !self.fits_own_stripe(&usages, offer, now)? {
-                    // It filled up since it was looked at: once more, with all stripes in hand.
-                    return Err(DbError::Collision("a partner's stripe filled up".to_owned()).into());
-                }
+        for offer in open {
+            let rules = &snapshot.terms(offer.tenant())?.book.limits;
+            if has_partner_limits(rules)
+                && !crowded.contains(&offer.tenant())
+                && !fits_own_stripe(rules, &usages, offer, now)?
+            {
+                // It filled up since it was looked at: once more, with all stripes in hand.
+                return Err(DbError::Collision("a partner's stripe filled up".to_owned()).into());
             }
         }
         // Counted once nobody else can accept what is counted.
@@ -255,20 +264,29 @@ impl Wallet {
     async fn stripes_to_lock(
         &self,
         conn: &mut AsyncPgConnection,
+        snapshot: &Snapshot,
         open: &[&Offer],
         now: DateTime<Utc>,
     ) -> Result<BTreeMap<Tenant, BTreeSet<i16>>, WalletError> {
         let mut wanted: BTreeMap<Tenant, BTreeSet<i16>> = BTreeMap::new();
-        if !has_partner_limits(self) {
+        let limits = |offer: &Offer| Ok::<_, WalletError>(&snapshot.terms(offer.tenant())?.book.limits);
+        let mut limited = Vec::new();
+        for offer in open {
+            let rules = limits(offer)?;
+            if has_partner_limits(rules) {
+                limited.push((*offer, rules));
+            }
+        }
+        if limited.is_empty() {
             return Ok(wanted);
         }
         let own: BTreeSet<_> =
-            open.iter().map(|offer| (offer.tenant(), Subject::Partner(stripe_of(offer.id)))).collect();
+            limited.iter().map(|(offer, _)| (offer.tenant(), Subject::Partner(stripe_of(offer.id)))).collect();
         let seen = usage_store::read(conn, &own.into_iter().collect::<Vec<_>>()).await?;
-        for offer in open {
+        for (offer, rules) in limited {
             let stripes = wanted.entry(offer.tenant()).or_default();
             let is_shared = !stripes.insert(stripe_of(offer.id));
-            if is_shared || !self.fits_own_stripe(&seen, offer, now)? {
+            if is_shared || !fits_own_stripe(rules, &seen, offer, now)? {
                 stripes.extend(0..STRIPES);
             }
         }
@@ -286,11 +304,13 @@ impl Wallet {
     ) -> Result<Result<Accepted, Answer>, WalletError> {
         let ForAcceptance { offer, customer, card, listed } = row;
         let tenant = offer.tenant();
+        let Ok(in_force) = snapshot.terms(tenant) else { return Ok(Err(Answer::NoTerms)) };
+        let book = &in_force.book;
         let usage = |subject| ground.usages.get(&(tenant, subject));
         let available = AccountKey::user_available(offer.customer_id, offer.currency_from).id(tenant);
         let balance = ground.balances.get(&available).copied().unwrap_or_default();
         let kyc_level = self.kyc_level(&pay.user, customer.kyc_level);
-        let judged = Judged { user: &pay.user, offer, card, kyc_level };
+        let judged = Judged { book, user: &pay.user, offer, card, kyc_level };
         // An offer that is open no more was neither locked nor counted for; its status refuses it.
         let mut rules = match offer.status {
             OfferStatus::Quoted => self.velocity_results(judged, &ground.velocity)?,
@@ -311,6 +331,7 @@ impl Wallet {
             card_sums: sums(usage(Subject::Card(offer.card_id)), now)?,
             // The partner's own sum is judged below, on the stripe that is locked.
             partner_sums: Vec::new(),
+            limits: &book.limits,
             rules,
             balance,
             routes: snapshot.routes(tenant.mode),
@@ -321,7 +342,7 @@ impl Wallet {
         if !is_screened {
             return Ok(Err(Answer::Unscreened));
         }
-        let partner_shares = match self.partner_shares(ground, offer, now)? {
+        let partner_shares = match partner_shares(&book.limits, ground, offer, now)? {
             Ok(shares) => shares,
             Err(refusal) => return Ok(Err(Answer::Refused(refusal))),
         };
@@ -373,6 +394,7 @@ impl Wallet {
                 card_id: offer.card_id,
                 amount: offer.amount_to,
                 currency: offer.currency_to,
+                statement_descriptor: in_force.descriptor.as_ref().map(ToString::to_string),
                 stop,
             },
         }))
@@ -400,56 +422,6 @@ impl Wallet {
         };
         rules.push(RuleResult { rule: why.clone(), verdict });
         true
-    }
-
-    /// Where on the partner's stripes the amount counts. Each stripe keeping to its share of the limit keeps their sum to
-    /// the limit, whatever other transactions decide on the others at the same time.
-    fn partner_shares(
-        &self,
-        ground: &Ground,
-        offer: &Offer,
-        now: DateTime<Utc>,
-    ) -> Result<Result<Vec<Reservation>, Refusal>, WalletError> {
-        if !has_partner_limits(self) {
-            return Ok(Ok(Vec::new()));
-        }
-        if self.fits_own_stripe(&ground.usages, offer, now)? {
-            let subject = Subject::Partner(stripe_of(offer.id));
-            return Ok(Ok(vec![Reservation { subject, amount: offer.amount_reference }]));
-        }
-        let rules = &self.book.limits;
-        let stripes = (0..STRIPES)
-            .map(|n| sums(ground.usages.get(&(offer.tenant(), Subject::Partner(n))), now))
-            .collect::<Result<Vec<_>, _>>()?;
-        let preferred = usize::try_from(stripe_of(offer.id)).unwrap_or(0);
-        let scale = rules.reference.scale;
-        match limit::plan_striped(&stripes, &rules.partner, offer.amount_reference, preferred, scale) {
-            Ok(shares) => Ok(Ok(shares
-                .into_iter()
-                .map(|share| Reservation {
-                    subject: Subject::Partner(i16::try_from(share.stripe).unwrap_or(0)),
-                    amount: share.amount,
-                })
-                .collect())),
-            Err(StripeError::Limit(refused)) => {
-                let limit = Money::new(refused.limit, rules.reference).ok();
-                Ok(Err(Refusal { code: RefusalCode::LimitExceeded, limit }))
-            }
-            Err(error @ (StripeError::NoStripes | StripeError::Arithmetic(_))) => {
-                Err(WalletError::Internal(error.to_string()))
-            }
-        }
-    }
-
-    fn fits_own_stripe(&self, usages: &Usages, offer: &Offer, now: DateTime<Utc>) -> Result<bool, WalletError> {
-        let rules = &self.book.limits;
-        let stripe = stripe_of(offer.id);
-        let index = usize::try_from(stripe).unwrap_or(0);
-        let count = usize::try_from(STRIPES).unwrap_or(1);
-        let own = stripe_limits(&rules.partner, index, count, rules.reference.scale)
-            .map_err(|error| WalletError::Internal(error.to_string()))?;
-        let used = sums(usages.get(&(offer.tenant(), Subject::Partner(stripe))), now)?;
-        Ok(limit::check(&used, &own, offer.amount_reference).is_ok())
     }
 
     async fn write(
@@ -496,6 +468,59 @@ struct Accepted {
 /// The stripe of the partner's sum that an offer counts on.
 fn stripe_of(id: OfferId) -> i16 {
     i16::try_from(id.0.rem_euclid(i64::from(STRIPES))).unwrap_or(0)
+}
+
+/// Where on the partner's stripes the amount counts. Each stripe keeping to its share of the limit keeps their sum to
+/// the limit, whatever other transactions decide on the others at the same time.
+fn partner_shares(
+    rules: &LimitRules,
+    ground: &Ground,
+    offer: &Offer,
+    now: DateTime<Utc>,
+) -> Result<Result<Vec<Reservation>, Refusal>, WalletError> {
+    if !has_partner_limits(rules) {
+        return Ok(Ok(Vec::new()));
+    }
+    if fits_own_stripe(rules, &ground.usages, offer, now)? {
+        let subject = Subject::Partner(stripe_of(offer.id));
+        return Ok(Ok(vec![Reservation { subject, amount: offer.amount_reference }]));
+    }
+    let stripes = (0..STRIPES)
+        .map(|n| sums(ground.usages.get(&(offer.tenant(), Subject::Partner(n))), now))
+        .collect::<Result<Vec<_>, _>>()?;
+    let preferred = usize::try_from(stripe_of(offer.id)).unwrap_or(0);
+    let scale = rules.reference.scale;
+    match limit::plan_striped(&stripes, &rules.partner, offer.amount_reference, preferred, scale) {
+        Ok(shares) => Ok(Ok(shares
+            .into_iter()
+            .map(|share| Reservation {
+                subject: Subject::Partner(i16::try_from(share.stripe).unwrap_or(0)),
+                amount: share.amount,
+            })
+            .collect())),
+        Err(StripeError::Limit(refused)) => {
+            let limit = Money::new(refused.limit, rules.reference).ok();
+            Ok(Err(Refusal { code: RefusalCode::LimitExceeded, limit }))
+        }
+        Err(error @ (StripeError::NoStripes | StripeError::Arithmetic(_))) => {
+            Err(WalletError::Internal(error.to_string()))
+        }
+    }
+}
+
+fn fits_own_stripe(
+    rules: &LimitRules,
+    usages: &Usages,
+    offer: &Offer,
+    now: DateTime<Utc>,
+) -> Result<bool, WalletError> {
+    let stripe = stripe_of(offer.id);
+    let index = usize::try_from(stripe).unwrap_or(0);
+    let count = usize::try_from(STRIPES).unwrap_or(1);
+    let own = stripe_limits(&rules.partner, index, count, rules.reference.scale)
+        .map_err(|error| WalletError::Internal(error.to_string()))?;
+    let used = sums(usages.get(&(offer.tenant(), Subject::Partner(stripe))), now)?;
+    Ok(limit::check(&used, &own, offer.amount_reference).is_ok())
 }
 
 async fn lane(wallet: std::sync::Weak<Wallet>, inbox: Arc<tokio::sync::Mutex<mpsc::UnboundedReceiver<Waiting>>>) {

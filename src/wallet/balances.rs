@@ -16,7 +16,7 @@ impl Wallet {
         };
         let mut by_currency: BTreeMap<_, BalanceView> = BTreeMap::new();
         for row in accounts::balances_of_customer(&conn, user.tenant, customer.id).await? {
-            let Some(asset) = self.book.assets.get(row.asset) else { continue };
+            let Some(asset) = self.house.assets.get(row.asset) else { continue };
             let view = by_currency.entry(row.asset).or_insert_with(|| BalanceView {
                 currency: row.asset,
                 available: Default::default(),

@@ -1,6 +1,5 @@
 //! Cards: added into the vault, given a billing address, deleted.
 
-use diesel_async::AsyncPgConnection;
 use rand::Rng;
 use zeroize::Zeroizing;
 
@@ -11,6 +10,7 @@ use crate::domain::card::{
     identify, masked_pan, validation_status,
 };
 use crate::domain::ids::{CardId, CustomerId};
+use crate::domain::offer::PriceBook;
 use crate::gateway::sealing::sealed_again;
 use crate::store::blocks;
 use crate::store::cards::{self, Card, NewCard, Renewal};
@@ -59,6 +59,8 @@ struct CheckedCard {
 impl Wallet {
     /// Adds a card. The same card added again is the same card: it shows again, with the holder and expiry it has now.
     pub async fn add_card(&self, user: &User, input: AddCard) -> Result<CardView, WalletError> {
+        // Before anything is written: the answer tells what may be paid to the card.
+        let in_force = self.terms(user).await?;
         let now = self.now();
         let checked = self.check(&input)?;
         drop(input);
@@ -93,7 +95,7 @@ impl Wallet {
             })
             .await?;
             if is_written {
-                return self.card(user, customer.id, id).await;
+                return self.card(&in_force.book, user, customer.id, id).await;
             }
         }
         Err(WalletError::Internal("a card could not be written: it keeps changing".to_owned()))
@@ -200,10 +202,17 @@ impl Wallet {
         if self.gateway.screens_cards() { "pending" } else { "approved" }
     }
 
-    async fn card(&self, user: &User, customer_id: CustomerId, id: CardId) -> Result<CardView, WalletError> {
+    async fn card(
+        &self,
+        book: &PriceBook,
+        user: &User,
+        customer_id: CustomerId,
+        id: CardId,
+    ) -> Result<CardView, WalletError> {
         let mut conn = self.gateway.db.get().await?;
         let card = cards::find(&mut conn, user.tenant, customer_id, id).await?.ok_or(WalletError::NotFound("card"))?;
-        self.card_view(&mut conn, user, customer_id, &card).await
+        let ground = self.data_ground(&mut conn, user, customer_id, std::slice::from_ref(&card)).await?;
+        self.view_of_card(book, user, &card, &ground)
     }
 
     /// Sets the billing address of a card, sealed like its number.
@@ -214,6 +223,7 @@ impl Wallet {
         input: BillingAddress,
     ) -> Result<CardView, WalletError> {
         let (address, country) = checked_address(input)?;
+        let in_force = self.terms(user).await?;
         let customer_id = self.customer_of(user, "card").await?;
         let owner = CardOwner { tenant: user.tenant, customer_id: Some(customer_id), record: RecordId::from(id) };
         let vault = &self.gateway.vault;
@@ -226,7 +236,7 @@ impl Wallet {
             )
         })
         .await?;
-        if is_set { self.card(user, customer_id, id).await } else { Err(WalletError::NotFound("card")) }
+        if is_set { self.card(&in_force.book, user, customer_id, id).await } else { Err(WalletError::NotFound("card")) }
     }
 
     /// Hides a card at once; its number is destroyed when no open payout needs it.
@@ -260,17 +270,6 @@ impl Wallet {
         let mut conn = self.gateway.db.get().await?;
         let customer = customers::find(&mut conn, user.tenant, &user.reference).await?;
         customer.map(|customer| customer.id).ok_or(WalletError::NotFound(what))
-    }
-
-    async fn card_view(
-        &self,
-        conn: &mut AsyncPgConnection,
-        user: &User,
-        customer_id: CustomerId,
-        card: &Card,
-    ) -> Result<CardView, WalletError> {
-        let ground = self.data_ground(conn, user, customer_id, std::slice::from_ref(card)).await?;
-        self.view_of_card(user, card, &ground)
     }
 }
 

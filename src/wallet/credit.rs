@@ -28,7 +28,7 @@ impl Wallet {
         reference: &str,
     ) -> Result<Decimal, WalletError> {
         let asset =
-            self.book.assets.find(currency).ok_or_else(|| WalletError::not_valid("asset", "isn't configured"))?;
+            self.house.assets.find(currency).ok_or_else(|| WalletError::not_valid("asset", "isn't configured"))?;
         let amount = parse_amount(amount, asset.scale, 15)
             .map_err(|error| WalletError::not_valid("amount", error.to_string()))?;
         if amount.is_zero() {
@@ -109,7 +109,7 @@ impl Wallet {
     /// Credits a customer as a partner asks. The same reference is booked once: the same credit again answers what was booked,
     /// another one is a conflict.
     pub async fn credit_customer(&self, author: &Author, new: NewCredit) -> Result<Credit, Refusal> {
-        let asset = self.book.assets.find(&new.asset);
+        let asset = self.house.assets.find(&new.asset);
         let asset = asset
             .ok_or_else(|| Refusal::invalid("/data/attributes/asset", "INVALID_VALUE", "There is no such currency."))?;
         let refused = |detail: String| Refusal::invalid("/data/attributes/amount", "INVALID_VALUE", detail);

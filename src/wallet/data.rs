@@ -14,9 +14,9 @@ use crate::domain::card::CardScheme;
 use crate::domain::exact::{self, Rounding};
 use crate::domain::fee::FeeKind;
 use crate::domain::ids::{CardId, CustomerId};
-use crate::domain::limit::{Period, PeriodLimits, Sums};
+use crate::domain::limit::{LimitRules, Period, PeriodLimits, Sums};
 use crate::domain::money::Money;
-use crate::domain::offer::OfferLimits;
+use crate::domain::offer::{OfferLimits, PriceBook};
 use crate::domain::routing::Route;
 use crate::store::accounts::{self, CustomerBalance};
 use crate::store::blocks::Concerned;
@@ -51,6 +51,8 @@ impl Ground {
 impl Wallet {
     /// Cards, pairs with a price, and fees. The prices hold `valid_seconds`.
     pub async fn data(&self, user: &User) -> Result<DataView, WalletError> {
+        let in_force = self.terms(user).await?;
+        let book = &in_force.book;
         let mut conn = self.gateway.db.get().await?;
         let customer = customers::find(&mut conn, user.tenant, &user.reference).await?;
         let stored = match &customer {
@@ -62,12 +64,13 @@ impl Wallet {
             None => self.empty_ground(user),
         };
         drop(conn);
-        let cards = stored.iter().map(|card| self.view_of_card(user, card, &ground)).collect::<Result<Vec<_>, _>>()?;
+        let cards =
+            stored.iter().map(|card| self.view_of_card(book, user, card, &ground)).collect::<Result<Vec<_>, _>>()?;
         Ok(DataView {
             cards,
-            pairs: self.pair_views(user, &ground)?,
-            fees: self.fees_view(user),
-            valid_seconds: self.book.data_ttl.as_secs(),
+            pairs: self.pair_views(book, user, &ground)?,
+            fees: fees_view(book, user),
+            valid_seconds: self.house.data_ttl.as_secs(),
         })
     }
 
@@ -114,17 +117,23 @@ impl Wallet {
         })
     }
 
-    pub(super) fn view_of_card(&self, user: &User, card: &Card, ground: &Ground) -> Result<CardView, WalletError> {
+    pub(super) fn view_of_card(
+        &self,
+        book: &PriceBook,
+        user: &User,
+        card: &Card,
+        ground: &Ground,
+    ) -> Result<CardView, WalletError> {
         let card_sums = sums(ground.usages.get(&(user.tenant, Subject::Card(card.id))), ground.now)?;
         let mut pair_limits = Vec::new();
-        for pair in &self.book.pairs {
-            let priced = match self.priced(user, *pair, card.scheme, ground.now) {
+        for pair in &book.pairs {
+            let priced = match self.priced(book, user, *pair, card.scheme, ground.now) {
                 Ok(priced) => priced,
                 // A pair without a price now isn't shown; the others are.
                 Err(WalletError::RatesUnavailable(_)) => continue,
                 Err(error) => return Err(error),
             };
-            let range = self.range(user, &priced, &card_sums, ground)?;
+            let range = range(&book.limits, user, &priced, &card_sums, ground)?;
             let all = self.all_of(&priced, &range, ground)?;
             pair_limits.push(PairLimits {
                 currency_from: pair.from,
@@ -153,10 +162,10 @@ impl Wallet {
         routes.iter().any(|route| route.enabled && route.fast_funds && route.card_schemes.contains(&scheme))
     }
 
-    fn pair_views(&self, user: &User, ground: &Ground) -> Result<Vec<PairView>, WalletError> {
+    fn pair_views(&self, book: &PriceBook, user: &User, ground: &Ground) -> Result<Vec<PairView>, WalletError> {
         let mut views = Vec::new();
-        for pair in &self.book.pairs {
-            let priced = match self.priced(user, *pair, DEFAULT_SCHEME, ground.now) {
+        for pair in &book.pairs {
+            let priced = match self.priced(book, user, *pair, DEFAULT_SCHEME, ground.now) {
                 Ok(priced) => priced,
                 Err(WalletError::RatesUnavailable(_)) => continue,
                 Err(error) => return Err(error),
@@ -176,57 +185,56 @@ impl Wallet {
         Ok(views)
     }
 
-    /// The limits of one offer to a card: the offer's own, narrowed by what the rolling sums have left.
-    fn range(
-        &self,
-        user: &User,
-        priced: &Priced,
-        card_sums: &Sums,
-        ground: &Ground,
-    ) -> Result<OfferLimits, WalletError> {
-        let rules = &self.book.limits;
-        let customer_key = ground.customer_id.map(|id| (user.tenant, Subject::Customer(id)));
-        let customer_sums = sums(customer_key.and_then(|key| ground.usages.get(&key)), ground.now)?;
-        let mut left = room(card_sums, &rules.card);
-        // A level that may not pay sees the limits that it would have; the offer says what is missing.
-        if let Some(limits) = rules.customer_limits(ground.kyc_level) {
-            left = least(left, room(&customer_sums, &limits));
-        }
-        let Some(left) = left else { return Ok(priced.limits) };
-        let target = priced.terms.target;
-        let fits = exact::div(left, priced.reference_price.value(), target.scale, Rounding::Down)
-            .map_err(|error| WalletError::Internal(error.to_string()))?;
-        let most = Money::new(fits.min(priced.limits.target_max.amount()), target)
-            .map_err(|error| WalletError::Internal(error.to_string()))?;
-        priced.terms.limits(priced.limits.target_min, most).map_err(|error| WalletError::Internal(error.to_string()))
-    }
-
     /// What spending everything comes to, within the limits; zero if it comes to nothing.
     fn all_of(&self, priced: &Priced, range: &OfferLimits, ground: &Ground) -> Result<Decimal, WalletError> {
         let balance = Money::new(ground.balance(priced.terms.source.code), priced.terms.source)
             .map_err(|error| WalletError::Internal(error.to_string()))?;
         Ok(priced.terms.all_amount(&balance, &range.source_max).map_or(Decimal::ZERO, |all| all.amount()))
     }
+}
 
-    /// The fees of the first pair, as the published contract shows one set for all. An offer itemises its own.
-    fn fees_view(&self, user: &User) -> FeesView {
-        let Some(pair) = self.book.pairs.iter().next() else { return FeesView::default() };
-        let spread = self.book.spreads.get(&user.partner_code, *pair).value();
-        let mut view = FeesView { rate: percent(spread), ..FeesView::default() };
-        let tariff = self.book.fees.tariff(&user.partner_code, user.tenant.mode, *pair, DEFAULT_SCHEME);
-        let Some(schedule) = tariff.schedule_for(Decimal::ONE) else { return view };
-        for rule in schedule.rules() {
-            let by_percent = rule.percent.unwrap_or_default();
-            match rule.kind {
-                FeeKind::Transaction => view.transaction_fee += by_percent,
-                FeeKind::Fixed => view.fix_fee += rule.fixed_target.unwrap_or_default(),
-                FeeKind::Additional => view.additional_fee += by_percent,
-                FeeKind::NetworkGas => view.network_gas += rule.fixed_source.unwrap_or_default(),
-                FeeKind::Partner => view.partner_fee += by_percent,
-            }
-        }
-        view
+/// The limits of one offer to a card: the offer's own, narrowed by what the rolling sums have left.
+fn range(
+    rules: &LimitRules,
+    user: &User,
+    priced: &Priced,
+    card_sums: &Sums,
+    ground: &Ground,
+) -> Result<OfferLimits, WalletError> {
+    let customer_key = ground.customer_id.map(|id| (user.tenant, Subject::Customer(id)));
+    let customer_sums = sums(customer_key.and_then(|key| ground.usages.get(&key)), ground.now)?;
+    let mut left = room(card_sums, &rules.card);
+    // A level that may not pay sees the limits that it would have; the offer says what is missing.
+    if let Some(limits) = rules.customer_limits(ground.kyc_level) {
+        left = least(left, room(&customer_sums, &limits));
     }
+    let Some(left) = left else { return Ok(priced.limits) };
+    let target = priced.terms.target;
+    let fits = exact::div(left, priced.reference_price.value(), target.scale, Rounding::Down)
+        .map_err(|error| WalletError::Internal(error.to_string()))?;
+    let most = Money::new(fits.min(priced.limits.target_max.amount()), target)
+        .map_err(|error| WalletError::Internal(error.to_string()))?;
+    priced.terms.limits(priced.limits.target_min, most).map_err(|error| WalletError::Internal(error.to_string()))
+}
+
+/// The fees of the first pair, as the published contract shows one set for all. An offer itemises its own.
+fn fees_view(book: &PriceBook, user: &User) -> FeesView {
+    let Some(pair) = book.pairs.iter().next() else { return FeesView::default() };
+    let spread = book.spreads.get(&user.partner_code, *pair).value();
+    let mut view = FeesView { rate: percent(spread), ..FeesView::default() };
+    let tariff = book.fees.tariff(&user.partner_code, user.tenant.mode, *pair, DEFAULT_SCHEME);
+    let Some(schedule) = tariff.schedule_for(Decimal::ONE) else { return view };
+    for rule in schedule.rules() {
+        let by_percent = rule.percent.unwrap_or_default();
+        match rule.kind {
+            FeeKind::Transaction => view.transaction_fee += by_percent,
+            FeeKind::Fixed => view.fix_fee += rule.fixed_target.unwrap_or_default(),
+            FeeKind::Additional => view.additional_fee += by_percent,
+            FeeKind::NetworkGas => view.network_gas += rule.fixed_source.unwrap_or_default(),
+            FeeKind::Partner => view.partner_fee += by_percent,
+        }
+    }
+    view
 }
 
 /// A fraction in percent.

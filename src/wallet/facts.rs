@@ -11,8 +11,8 @@ use crate::domain::ids::Mode;
 use crate::domain::limit::{LimitRules, PeriodLimits, Sums, UsageWindow};
 use crate::domain::money::Money;
 use crate::domain::offer::{
-    BillingAddress, CardFacts, CardState, ExecutionFacts, LimitFacts, OfferLimits, PricingError, RouteFact, RuleResult,
-    Terms,
+    BillingAddress, CardFacts, CardState, ExecutionFacts, LimitFacts, OfferLimits, PriceBook, PricingError, RouteFact,
+    RuleResult, Terms,
 };
 use crate::domain::rate::{Pair, Price, Rate, Spread};
 use crate::domain::routing::{Route, any_route_carries};
@@ -33,13 +33,13 @@ pub(super) struct Priced {
 
 impl Wallet {
     /// The assets of an offered pair, by their codes as a caller wrote them.
-    pub(super) fn pair(&self, from: &str, to: &str) -> Result<(Pair, Asset, Asset), WalletError> {
+    pub(super) fn pair(&self, book: &PriceBook, from: &str, to: &str) -> Result<(Pair, Asset, Asset), WalletError> {
         let refused = || WalletError::PairNotSupported { from: clipped(from), to: clipped(to) };
         let pair = Pair {
             from: from.parse::<AssetCode>().map_err(|_| refused())?,
             to: to.parse::<AssetCode>().map_err(|_| refused())?,
         };
-        let (source, target) = self.book.pair_assets(pair).map_err(|_| refused())?;
+        let (source, target) = book.pair_assets(pair).map_err(|_| refused())?;
         Ok((pair, source, target))
     }
 
@@ -59,7 +59,8 @@ impl Wallet {
         currency: Asset,
         now: DateTime<Utc>,
     ) -> Result<Option<BoardPrice>, WalletError> {
-        let reference = self.book.limits.reference;
+        // The same for everybody: limits that name another one are refused.
+        let reference = self.house.limits.reference;
         if currency == reference {
             return Ok(None);
         }
@@ -70,6 +71,7 @@ impl Wallet {
     /// Prices a pair for a card's scheme at the board's price.
     pub(super) fn priced(
         &self,
+        book: &PriceBook,
         user: &User,
         pair: Pair,
         scheme: CardScheme,
@@ -77,13 +79,12 @@ impl Wallet {
     ) -> Result<Priced, WalletError> {
         let mode = user.tenant.mode;
         let board = self.board_price(mode, pair, now)?;
-        let terms = self
-            .book
+        let terms = book
             .terms(&user.partner_code, mode, pair, scheme, price(board.price)?)
             .map_err(|error| pricing_error(&error, "amount"))?;
         let reference_board = self.reference_board(mode, terms.target, now)?;
         let reference_price = price(reference_board.as_ref().map_or(Decimal::ONE, |board| board.price))?;
-        let limits = offer_limits(&self.book.limits, &terms, reference_price)?;
+        let limits = offer_limits(&book.limits, &terms, reference_price)?;
         Ok(Priced { terms, limits, reference_price, board, reference_board })
     }
 
@@ -122,7 +123,7 @@ impl Wallet {
         let target_min = money(offer.amount_to_min, target)?;
         let target_max = money(offer.amount_to_max, target)?;
         let limits = source_limits(source, &rate, target_min, target_max)?;
-        let rules = &self.book.limits;
+        let rules = around.limits;
         let none = PeriodLimits { day: None, month: None, year: Some(Decimal::ZERO) };
         Ok(ExecutionFacts {
             now: around.now,
@@ -153,7 +154,7 @@ impl Wallet {
 
     pub(super) fn offer_assets(&self, offer: &Offer) -> Result<(Asset, Asset), WalletError> {
         let of = |code: AssetCode| {
-            self.book.assets.get(code).ok_or_else(|| WalletError::Internal(format!("{code} is no longer configured")))
+            self.house.assets.get(code).ok_or_else(|| WalletError::Internal(format!("{code} is no longer configured")))
         };
         Ok((of(offer.currency_from)?, of(offer.currency_to)?))
     }
@@ -169,6 +170,8 @@ pub(super) struct Around<'a> {
     pub customer_sums: Sums,
     pub card_sums: Sums,
     pub partner_sums: Vec<Sums>,
+    /// The limits in force of the user's partner.
+    pub limits: &'a LimitRules,
     /// What velocity rules and block lists say.
     pub rules: Vec<RuleResult>,
     pub balance: Decimal,

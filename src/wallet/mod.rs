@@ -25,6 +25,7 @@ use chrono::{DateTime, Utc};
 use crate::config::wallet::WalletSettings;
 use crate::domain::ids::{CustomerId, Mode, Tenant};
 use crate::domain::offer::PriceBook;
+use crate::domain::terms::TermsInForce;
 use crate::gateway::Gateway;
 use crate::rates::Rates;
 use crate::store::customers;
@@ -34,7 +35,8 @@ pub use error::WalletError;
 pub struct Wallet {
     pub gateway: Arc<Gateway>,
     pub rates: Arc<Rates>,
-    pub book: PriceBook,
+    /// What partners are priced and limited by as far as their own terms leave it: see [`Wallet::terms`].
+    pub house: PriceBook,
     pub settings: WalletSettings,
     pub cards: cards::CardPolicy,
     pub acceptances: accept::Acceptances,
@@ -55,6 +57,11 @@ pub struct User {
 impl Wallet {
     pub fn now(&self) -> DateTime<Utc> {
         self.gateway.clock.now()
+    }
+
+    /// What the user's partner is priced and limited by now.
+    async fn terms(&self, user: &User) -> Result<Arc<TermsInForce>, WalletError> {
+        Ok(self.gateway.terms_in_force(user.tenant).await?)
     }
 
     /// How long a pay waits for its end unless asked to wait less.

@@ -14,9 +14,9 @@ use crate::domain::block::BlockKind;
 use crate::domain::exact::{AmountError, parse_amount};
 use crate::domain::fee::FeeItem;
 use crate::domain::ids::{CardId, OfferId};
-use crate::domain::limit::Sums;
+use crate::domain::limit::{LimitRules, Sums};
 use crate::domain::money::Money;
-use crate::domain::offer::{OfferEvent, OfferStatus, Quote, RefusalCode, RuleResult, check_execution};
+use crate::domain::offer::{OfferEvent, OfferStatus, PriceBook, Quote, RefusalCode, RuleResult, check_execution};
 use crate::store::limits::{self, Subject};
 use crate::store::offers::{self, Offer, Pricing};
 use crate::store::standing::{self, Standing};
@@ -46,23 +46,25 @@ impl Wallet {
         card_id: CardId,
     ) -> Result<OfferView, WalletError> {
         let now = self.now();
-        let (pair, source, target) = self.pair(&input.currency_from, &input.currency_to)?;
+        let in_force = self.terms(user).await?;
+        let book = &in_force.book;
+        let (pair, source, target) = self.pair(book, &input.currency_from, &input.currency_to)?;
         let wish = Wish::parse(&input, source, target)?;
         let mut conn = self.gateway.db.get().await?;
         let standing = standing::find(&mut conn, user.tenant, &user.reference, card_id, source.code, now)
             .await?
             .filter(|standing| !standing.card.is_hidden)
             .ok_or(WalletError::NotFound("card"))?;
-        let priced = self.priced(user, pair, standing.card.scheme, now)?;
-        let pricing = self.pricing(&priced, &wish, now)?;
+        let priced = self.priced(book, user, pair, standing.card.scheme, now)?;
+        let pricing = self.pricing(book, &priced, &wish, now)?;
         for _ in 0..DRAWS_MAX {
             let id = OfferId::draw(|| rand::rng().next_u64());
             if offers::insert(&conn, user.tenant, id, standing.customer_id, card_id, &pricing).await? {
                 let offer = quoted(user, id, standing.customer_id, card_id, 1, pricing);
-                let looked_up = self.look_up(&mut conn, user, &offer, &standing, now).await?;
+                let looked_up = self.look_up(&mut conn, book, user, &offer, &standing, now).await?;
                 // Given back first: what follows may need one itself.
                 drop(conn);
-                return self.view(user, &offer, &standing, looked_up, now).await;
+                return self.view(book, user, &offer, &standing, looked_up, now).await;
             }
         }
         Err(WalletError::Internal("no free offer id was drawn".to_owned()))
@@ -71,7 +73,9 @@ impl Wallet {
     /// Prices an open offer anew: its version rises and its clock restarts.
     pub async fn update_offer(&self, user: &User, id: OfferId, input: OfferInput) -> Result<OfferView, WalletError> {
         let now = self.now();
-        let (pair, source, target) = self.pair(&input.currency_from, &input.currency_to)?;
+        let in_force = self.terms(user).await?;
+        let book = &in_force.book;
+        let (pair, source, target) = self.pair(book, &input.currency_from, &input.currency_to)?;
         let wish = Wish::parse(&input, source, target)?;
         let mut conn = self.gateway.db.get().await?;
         let before =
@@ -80,8 +84,8 @@ impl Wallet {
         let standing = standing::find(&mut conn, user.tenant, &user.reference, before.card_id, source.code, now)
             .await?
             .ok_or(WalletError::NotFound("card"))?;
-        let priced = self.priced(user, pair, standing.card.scheme, now)?;
-        let pricing = self.pricing(&priced, &wish, now)?;
+        let priced = self.priced(book, user, pair, standing.card.scheme, now)?;
+        let pricing = self.pricing(book, &priced, &wish, now)?;
         // The write holds only for the version that was looked at: a pay or another update in between refuses it.
         if !offers::reprice(&conn, user.tenant, id, before.version, &pricing).await? {
             let current =
@@ -90,37 +94,40 @@ impl Wallet {
             return Err(WalletError::VersionConflict { current: current.version });
         }
         let offer = quoted(user, id, before.customer_id, before.card_id, before.version + 1, pricing);
-        let looked_up = self.look_up(&mut conn, user, &offer, &standing, now).await?;
+        let looked_up = self.look_up(&mut conn, book, user, &offer, &standing, now).await?;
         drop(conn);
-        self.view(user, &offer, &standing, looked_up, now).await
+        self.view(book, user, &offer, &standing, looked_up, now).await
     }
 
     /// The offer as it stands.
     pub async fn offer(&self, user: &User, id: OfferId) -> Result<OfferView, WalletError> {
         let now = self.now();
+        let in_force = self.terms(user).await?;
+        let book = &in_force.book;
         let mut conn = self.gateway.db.get().await?;
         let offer =
             offers::find(&conn, user.tenant, &user.reference, id).await?.ok_or(WalletError::NotFound("offer"))?;
         let standing = standing::find(&mut conn, user.tenant, &user.reference, offer.card_id, offer.currency_from, now)
             .await?
             .ok_or(WalletError::NotFound("card"))?;
-        let looked_up = self.look_up(&mut conn, user, &offer, &standing, now).await?;
+        let looked_up = self.look_up(&mut conn, book, user, &offer, &standing, now).await?;
         drop(conn);
-        self.view(user, &offer, &standing, looked_up, now).await
+        self.view(book, user, &offer, &standing, looked_up, now).await
     }
 
     /// What only some installations look up for an offer: nothing where there are neither partner limits nor rules.
     async fn look_up(
         &self,
         conn: &mut diesel_async::AsyncPgConnection,
+        book: &PriceBook,
         user: &User,
         offer: &Offer,
         standing: &Standing,
         now: DateTime<Utc>,
     ) -> Result<LookedUp, WalletError> {
-        let partner_sums = self.partner_sums(conn, user, now).await?;
+        let partner_sums = partner_sums(conn, book, user, now).await?;
         let kyc_level = self.kyc_level(user, standing.kyc_level);
-        let judged = Judged { user, offer, card: &standing.card, kyc_level };
+        let judged = Judged { book, user, offer, card: &standing.card, kyc_level };
         let rules = match offer.status {
             OfferStatus::Quoted => {
                 let counts = self.velocity_counts(conn, &[judged], now).await?;
@@ -132,22 +139,13 @@ impl Wallet {
         Ok(LookedUp { partner_sums, rules })
     }
 
-    /// The partner's rolling sums, read without a lock; not read at all where the partner has no limits.
-    async fn partner_sums(
+    fn pricing(
         &self,
-        conn: &mut diesel_async::AsyncPgConnection,
-        user: &User,
+        book: &PriceBook,
+        priced: &Priced,
+        wish: &Wish,
         now: DateTime<Utc>,
-    ) -> Result<Vec<Sums>, WalletError> {
-        if !has_partner_limits(self) {
-            return Ok(Vec::new());
-        }
-        let stripes: Vec<_> = (0..STRIPES).map(|n| (user.tenant, Subject::Partner(n))).collect();
-        let usages = limits::read(conn, &stripes).await?;
-        stripes.iter().map(|key| sums(usages.get(key), now)).collect()
-    }
-
-    fn pricing(&self, priced: &Priced, wish: &Wish, now: DateTime<Utc>) -> Result<Pricing, WalletError> {
+    ) -> Result<Pricing, WalletError> {
         let quote = match wish {
             Wish::Source(amount) => {
                 priced.terms.price_by_source(amount).map_err(|error| pricing_error(&error, "amount"))?
@@ -157,12 +155,11 @@ impl Wallet {
             }
         };
         expect_something_arrives(&quote, priced)?;
-        let counted = self
-            .book
+        let counted = book
             .limits
             .counted(&quote.amount_to, priced.reference_price)
             .map_err(|_| WalletError::not_valid("amount", "is too large"))?;
-        let ttl = TimeDelta::from_std(self.book.offer_ttl).unwrap_or(TimeDelta::seconds(20));
+        let ttl = TimeDelta::from_std(self.house.offer_ttl).unwrap_or(TimeDelta::seconds(20));
         let json = |value: serde_json::Result<serde_json::Value>| {
             value.map_err(|error| WalletError::Internal(error.to_string()))
         };
@@ -184,12 +181,14 @@ impl Wallet {
                 "board": json(serde_json::to_value(&priced.board))?,
                 // What its limits were counted by, for who asks later why it was refused or let through.
                 "reference": {
-                    "currency": self.book.limits.reference.code,
+                    "currency": book.limits.reference.code,
                     "price": priced.reference_price.value().to_string(),
                     "board": json(serde_json::to_value(&priced.reference_board))?,
                 },
                 "fee_schedule": quote.schedule_id,
                 "fee_schedule_version": quote.schedule_version,
+                // By which version of the partner's own terms it was priced and limited; null: by the house's.
+                "terms_version": book.terms_version,
             }),
             quoted_at: now,
             expires_at: now + ttl,
@@ -198,6 +197,7 @@ impl Wallet {
 
     async fn view(
         &self,
+        book: &PriceBook,
         user: &User,
         offer: &Offer,
         standing: &Standing,
@@ -221,6 +221,7 @@ impl Wallet {
             customer_sums: sums(Some(&standing.customer_usage), now)?,
             card_sums: sums(Some(&standing.card_usage), now)?,
             partner_sums: looked_up.partner_sums,
+            limits: &book.limits,
             rules,
             balance: standing.balance,
             routes: snapshot.routes(user.tenant.mode),
@@ -324,9 +325,24 @@ fn expect_open(offer: &Offer, now: DateTime<Utc>) -> Result<(), WalletError> {
     if now >= offer.expires_at { Err(WalletError::Refused(RefusalCode::OfferExpired.into())) } else { Ok(()) }
 }
 
-pub(super) fn has_partner_limits(wallet: &Wallet) -> bool {
-    let limits = &wallet.book.limits.partner;
+pub(super) fn has_partner_limits(rules: &LimitRules) -> bool {
+    let limits = &rules.partner;
     limits.day.is_some() || limits.month.is_some() || limits.year.is_some()
+}
+
+/// The partner's rolling sums, read without a lock; not read at all where the partner has no limits.
+async fn partner_sums(
+    conn: &mut diesel_async::AsyncPgConnection,
+    book: &PriceBook,
+    user: &User,
+    now: DateTime<Utc>,
+) -> Result<Vec<Sums>, WalletError> {
+    if !has_partner_limits(&book.limits) {
+        return Ok(Vec::new());
+    }
+    let stripes: Vec<_> = (0..STRIPES).map(|n| (user.tenant, Subject::Partner(n))).collect();
+    let usages = limits::read(conn, &stripes).await?;
+    stripes.iter().map(|key| sums(usages.get(key), now)).collect()
 }
 
 fn fee_view(item: &FeeItem, source: Asset) -> FeeView {

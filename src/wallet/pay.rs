@@ -12,8 +12,8 @@ use crate::domain::exact;
 use crate::domain::ids::{OfferId, PayoutRequestId};
 use crate::domain::offer::{OfferStatus, SettlementRest};
 use crate::domain::payout_request::RequestStatus;
-use crate::gateway::settle;
 use crate::gateway::waiters::Waiter;
+use crate::gateway::{GatewayError, settle};
 use crate::store::offers::{self, Offer};
 
 impl Wallet {
@@ -35,6 +35,7 @@ impl Wallet {
             Answer::Version { current } => Err(WalletError::VersionConflict { current }),
             Answer::Refused(refusal) => Err(WalletError::Refused(refusal)),
             Answer::Unscreened => Err(WalletError::ScreeningUnavailable),
+            Answer::NoTerms => Err(GatewayError::TermsUnavailable(user.tenant).into()),
             Answer::Accepted(request_id) if request_id == pay.request_id => {
                 self.end_of(user, offer_id, waiter, deadline).await
             }
@@ -106,7 +107,7 @@ impl Wallet {
         };
         if status == PayStatus::Partial {
             let internal = |error: String| WalletError::Internal(format!("offer {}: {error}", offer.id));
-            let taken = settle::settlement_of(&self.book.assets, offer)?
+            let taken = settle::settlement_of(&self.house.assets, offer)?
                 .settle(Default::default(), offer.amount_to_processed, SettlementRest::Released)
                 .map_err(|error| internal(error.to_string()))?;
             let fees = taken

@@ -8,7 +8,7 @@ use diesel_async::AsyncPgConnection;
 
 use super::{User, Wallet, WalletError};
 use crate::domain::ids::Tenant;
-use crate::domain::offer::RuleResult;
+use crate::domain::offer::{PriceBook, RuleResult};
 use crate::domain::rate::Pair;
 use crate::domain::velocity::{Counted, VelocityFacts, VelocityRule, VelocitySubject};
 use crate::store::limits::Subject;
@@ -22,6 +22,8 @@ pub(super) struct VelocityCounts(BTreeMap<(usize, Tenant, Whose), Counted>);
 /// An offer as the rules look at it.
 #[derive(Clone, Copy)]
 pub(super) struct Judged<'a> {
+    /// What the user's partner goes by.
+    pub book: &'a PriceBook,
     pub user: &'a User,
     pub offer: &'a Offer,
     pub card: &'a OfferCard,
@@ -53,10 +55,10 @@ impl Judged<'_> {
 }
 
 impl Wallet {
-    fn rules_on<'a>(&'a self, judged: Judged<'a>) -> impl Iterator<Item = (usize, &'a VelocityRule)> {
+    fn rules_on<'a>(&self, judged: Judged<'a>) -> impl Iterator<Item = (usize, &'a VelocityRule)> {
         let facts = judged.facts();
         let judges = |rule: &VelocityRule| rule.judges(&facts);
-        let found: Vec<_> = self.book.limits.velocity.iter().enumerate().filter(|(_, rule)| judges(rule)).collect();
+        let found: Vec<_> = judged.book.limits.velocity.iter().enumerate().filter(|(_, rule)| judges(rule)).collect();
         found.into_iter()
     }
 
@@ -107,7 +109,7 @@ impl Wallet {
         judged: Judged<'_>,
         counts: &VelocityCounts,
     ) -> Result<Vec<RuleResult>, WalletError> {
-        let (tenant, reference) = (judged.offer.tenant(), self.book.limits.reference);
+        let (tenant, reference) = (judged.offer.tenant(), judged.book.limits.reference);
         self.rules_on(judged)
             .map(|(n, rule)| {
                 // What wasn't counted can't be judged: never taken for nothing.
@@ -122,7 +124,7 @@ impl Wallet {
     /// The offer was accepted: what the next pays of the same batch meet.
     pub(super) fn count_accepted(&self, judged: Judged<'_>, counts: &mut VelocityCounts) -> Result<(), WalletError> {
         let facts = judged.facts();
-        for (n, rule) in self.book.limits.velocity.iter().enumerate().filter(|(_, rule)| rule.counts(&facts)) {
+        for (n, rule) in judged.book.limits.velocity.iter().enumerate().filter(|(_, rule)| rule.counts(&facts)) {
             let key = (n, judged.offer.tenant(), judged.whose(rule)?);
             if let Some(counted) = counts.0.get_mut(&key) {
                 *counted = counted.with(judged.offer.amount_reference);

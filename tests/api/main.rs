@@ -27,6 +27,7 @@ mod origins;
 mod pay;
 mod slow;
 mod tenants;
+mod terms;
 mod too_often;
 mod v1;
 mod world;

@@ -152,7 +152,7 @@ impl World {
     /// Waits until the board has prices of the clock's now.
     pub async fn rates_ready(&self) {
         let board = self.app.rates.board(Mode::Test).unwrap();
-        let pairs: Vec<_> = self.app.wallet.book.pairs.iter().copied().collect();
+        let pairs: Vec<_> = self.app.wallet.house.pairs.iter().copied().collect();
         for _ in 0..500 {
             if board.is_ready(&pairs, self.clock.now()) {
                 return;

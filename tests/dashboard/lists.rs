@@ -24,6 +24,7 @@ async fn pages(world: &World, browser: &Browser) -> Vec<String> {
         "/staff",
         "/staff/new",
         "/schemes",
+        "/partners",
         "/balances",
         "/audit",
         "/audit/check",
@@ -67,7 +68,7 @@ async fn pages(world: &World, browser: &Browser) -> Vec<String> {
 }
 
 /// Files with lists.
-const FILES: [&str; 16] = [
+const FILES: [&str; 17] = [
     "balances",
     "offers",
     "requests",
@@ -82,6 +83,7 @@ const FILES: [&str; 16] = [
     "keys",
     "audit",
     "schemes",
+    "partners",
     "approvals",
     "staff",
 ];

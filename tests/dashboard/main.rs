@@ -20,4 +20,5 @@ mod searches;
 mod sessions;
 #[path = "../support/mod.rs"]
 mod support;
+mod terms;
 mod world;

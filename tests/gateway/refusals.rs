@@ -65,6 +65,7 @@ async fn a_resend_that_is_turned_away_at_the_door_says_nothing_of_the_first_send
             amount: first.payout.amount,
             currency: first.payout.currency,
             description: None,
+            statement_descriptor: None,
             resend: 0,
         };
         let to = landfall::providers::provider::Destination { card: None, billing: None, fields: Default::default() };

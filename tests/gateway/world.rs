@@ -231,8 +231,8 @@ impl World {
 
     /// Every invariant, held against the database as it is now.
     pub async fn verify(&self) -> landfall::verify::Report {
-        let (vault, assets) = (&self.app.vault, &self.app.wallet.book.assets);
-        landfall::verify::run(&self.app.db, vault, assets, self.app.clock.now()).await.unwrap()
+        let (vault, house) = (&self.app.vault, &self.app.wallet.house);
+        landfall::verify::run(&self.app.db, vault, house, self.app.clock.now()).await.unwrap()
     }
 
     /// Ends the test: whatever happened, every invariant holds over the whole database.

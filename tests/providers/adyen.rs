@@ -699,3 +699,14 @@ async fn a_report_is_read_page_by_page() {
         ["createdSince", "createdUntil", "category", "sortOrder"].map(|name| seen.asked(name).unwrap().to_owned());
     assert_eq!(asked, ["2026-03-01T12:00:00Z", "2026-03-01T12:00:01Z", "card", "asc"]);
 }
+
+#[tokio::test]
+async fn a_statement_descriptor_is_the_transfers_description_and_the_same_in_a_resend() {
+    let subject = Subject::new();
+    let order = PayoutOrder { statement_descriptor: Some("ACME Payouts-24".to_owned()), ..order() };
+    subject.send(&order, &card("GRACE HOPPER")).await;
+    subject.send(&PayoutOrder { resend: 1, ..order }, &card("GRACE HOPPER")).await;
+    let seen: Vec<_> = subject.stage.seen().into_iter().filter(|seen| seen.method == "POST").collect();
+    assert_eq!(seen[0].json()["description"], "ACME Payouts-24");
+    assert_eq!((seen.len(), &seen[0].body), (2, &seen[1].body));
+}

@@ -650,3 +650,16 @@ async fn a_webhook_that_is_not_about_a_payout_of_ours_says_nothing() {
         assert!(told.len() == 1 && told[0].reference == "po_1" && is_unknown(&told[0].outcome), "{told:?}");
     }
 }
+
+#[tokio::test]
+async fn a_statement_descriptor_takes_the_place_of_the_accounts_and_is_the_same_in_a_resend() {
+    let mut subject = CheckoutSubject::new();
+    subject.account.settings.insert("billing_descriptor".to_owned(), "Landfall payout".to_owned());
+    let order = subject.order(Situation::PendingThenPaid);
+    let order = PayoutOrder { statement_descriptor: Some("ACME Payouts-24".to_owned()), ..order };
+    subject.send(&order).await;
+    subject.send(&PayoutOrder { resend: 1, ..order }).await;
+    let sent: Vec<_> = subject.stage.seen().into_iter().filter(|seen| seen.method == "POST").collect();
+    assert_eq!(sent[0].json()["billing_descriptor"], json!({"reference": "ACME Payouts-24"}));
+    assert!(sent.iter().all(|seen| seen.body == sent[0].body));
+}

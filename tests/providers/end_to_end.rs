@@ -135,6 +135,7 @@ impl Joined {
             amount: payout.amount,
             currency: payout.currency,
             description: None,
+            statement_descriptor: None,
             resend: 0,
         };
         self.way.subject.times_paid(&order)

@@ -101,6 +101,7 @@ pub fn order(reference_length_max: usize, amount: Decimal, currency: &str) -> Pa
         amount,
         currency: currency.parse().unwrap(),
         description: Some("Payout".to_owned()),
+        statement_descriptor: None,
         resend: 0,
     }
 }

@@ -635,3 +635,39 @@ async fn wrong_credentials_are_told_as_such() {
     let nowhere = nowhere.check_credentials(&account).await;
     assert!(matches!(nowhere, Err(ProviderError::Unavailable(_))));
 }
+
+const DESCRIPTOR: &str = "ACME Payouts-24";
+
+#[tokio::test]
+async fn a_statement_descriptor_stands_beside_the_accounts_address() {
+    let mut subject = TabapaySubject::new();
+    let order = PayoutOrder { statement_descriptor: Some(DESCRIPTOR.to_owned()), ..order() };
+    subject.send(&order).await;
+    let without = subject.stage.seen().pop().unwrap().json();
+    assert!(without.get("softDescriptor").is_none(), "TabaPay takes none without an address");
+    for (name, value) in [
+        ("descriptor_line", "1 Main St."),
+        ("descriptor_city", "San Francisco"),
+        ("descriptor_state", "CA"),
+        ("descriptor_county", "075"),
+        ("descriptor_zipcode", "94103"),
+        ("descriptor_country", "840"),
+    ] {
+        // Half of an address is nothing that is sent.
+        if name != "descriptor_line" && name != "descriptor_country" {
+            let broken = subject.provider.send(&subject.account, &order, &to("GRACE HOPPER")).await;
+            assert!(matches!(broken, Outcome::NotSent { .. }), "{broken:?}");
+        }
+        subject.account.settings.insert(name.to_owned(), value.to_owned());
+    }
+    let order = PayoutOrder { reference: "0h5jx3k9qz7abcd".to_owned(), ..order };
+    subject.provider.send(&subject.account, &order, &to("GRACE HOPPER")).await;
+    assert_eq!(
+        subject.stage.seen().pop().unwrap().json()["softDescriptor"],
+        json!({"name": DESCRIPTOR, "address": {"line1": "1 Main St.", "city": "San Francisco", "state": "CA", "county": "075",
+            "zipcode": "94103", "country": "840"}})
+    );
+    let order = PayoutOrder { reference: "0h5jx3k9qz7abce".to_owned(), statement_descriptor: None, ..order };
+    subject.provider.send(&subject.account, &order, &to("GRACE HOPPER")).await;
+    assert!(subject.stage.seen().pop().unwrap().json().get("softDescriptor").is_none(), "nobody has a word for it");
+}

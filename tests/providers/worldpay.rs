@@ -563,3 +563,20 @@ async fn a_schema_names_each_setting_and_credential_that_is_read() {
     let names: Vec<_> = subject.provider.credentials_schema().iter().map(|field| field.name).collect();
     assert_eq!(names, [USERNAME, PASSWORD]);
 }
+
+#[tokio::test]
+async fn a_statement_descriptor_is_the_first_line_and_the_same_in_a_resend() {
+    let subject = Subject::new();
+    let (order, to) = subject.order(Situation::Paid);
+    let order = PayoutOrder { statement_descriptor: Some("ACME Payouts-24".to_owned()), ..order };
+    subject.send(&subject.account, &order, &to).await;
+    subject.send(&subject.account, &PayoutOrder { resend: 1, ..order.clone() }, &to).await;
+    let seen = subject.orders_seen();
+    assert_eq!(seen[0].json()["instruction"]["narrative"], json!({"line1": "ACME Payouts-24", "line2": "OPTIONAL"}));
+    assert!(seen.iter().all(|one| one.body == seen[0].body));
+    // What isn't as Worldpay takes it is sent in no other form.
+    let odd = PayoutOrder { statement_descriptor: Some("ACME_1".to_owned()), ..order };
+    let outcome = subject.send(&subject.account, &odd, &to).await;
+    assert!(matches!(outcome, Outcome::NotSent { is_unfit: true, .. }), "{outcome:?}");
+    assert_eq!(subject.orders_seen().len(), seen.len());
+}

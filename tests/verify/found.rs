@@ -12,3 +12,4 @@ mod partners;
 mod payouts;
 mod reconciliation;
 mod tenants;
+mod terms;

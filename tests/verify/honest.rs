@@ -35,8 +35,8 @@ async fn an_empty_database_passes() {
 async fn a_database_without_tables_is_an_error_and_not_clean() {
     let world = World::new().await;
     let empty = TestDb::empty().await;
-    let (vault, assets) = (&world.app.vault, &world.app.wallet.book.assets);
-    assert!(landfall::verify::run(&empty.db(), vault, assets, world.app.clock.now()).await.is_err());
+    let (vault, house) = (&world.app.vault, &world.app.wallet.house);
+    assert!(landfall::verify::run(&empty.db(), vault, house, world.app.clock.now()).await.is_err());
 }
 
 #[tokio::test(flavor = "multi_thread")]

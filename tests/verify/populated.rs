@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use landfall::domain::ids::CardId;
+use landfall::domain::ids::{CardId, Mode};
 use landfall::gateway::access::Scope;
 use landfall::gateway::access::audit::Author;
 use landfall::gateway::access::keys::{KeyChange, NewKey};
@@ -11,6 +11,8 @@ use landfall::gateway::cases::{CaseClosing, CaseEnd};
 use landfall::gateway::moderation::Decider;
 use landfall::gateway::reconciliation::Wanted;
 use landfall::gateway::requests::{NewRequest, RequestOptions};
+use landfall::gateway::terms::NewTerms;
+use landfall::gateway::webhooks::endpoints::NewEndpoint;
 use landfall::providers::provider::{Outcome, ProviderIds, ReportRow, ReportedStatus};
 use landfall::store::cases;
 use landfall::wallet::User;
@@ -32,6 +34,26 @@ async fn pay(world: &World, user: &User, card: CardId, amount_to: &str) -> Accep
         landfall::wallet::accept::Answer::Accepted(request_id) => Accepted { user: user.clone(), offer, request_id },
         other => panic!("not accepted: {other:?}"),
     }
+}
+
+/// Two versions of the partner's terms, by which nothing is priced otherwise.
+async fn terms(world: &World) {
+    let user = world.app.wallet.user("demo", Mode::Test, "terms", None).await.unwrap();
+    let author = Author::new(user.tenant, "cli:ada".to_owned(), None);
+    for follows in 0..2 {
+        let document = serde_json::json!({"statement_descriptor": format!("DEMO {follows}")});
+        let new = NewTerms { document, reason: "agreed".to_owned(), follows };
+        world.app.gateway.set_terms(&author, &new).await.unwrap();
+    }
+}
+
+/// An address that is to be told of what happens from now on; nobody tells it.
+async fn webhooks(world: &World) {
+    let user = world.app.wallet.user("demo", Mode::Test, "webhooks", None).await.unwrap();
+    let author = Author::new(user.tenant, "cli:ada".to_owned(), None);
+    let url = "https://partner.example/hooks".to_owned();
+    let new = NewEndpoint { url, description: String::new(), types: Vec::new() };
+    world.app.gateway.create_endpoint(&author, new).await.unwrap();
 }
 
 pub async fn world() -> World {
@@ -84,10 +106,11 @@ pub async fn world() -> World {
     world.step().await;
     world.offer(&bob, card, "100").await;
     prefunded(&world).await;
+    keys(&world, alice.tenant).await;
+    webhooks(&world).await;
     let card = world.card(&alice, PAID).await;
     // Ready, and not dispatched yet.
     pay(&world, &alice, card, "33").await;
-    keys(&world, alice.tenant).await;
     unmatched(&world).await;
     world
 }
@@ -148,6 +171,7 @@ async fn keys(world: &World, tenant: landfall::domain::ids::Tenant) {
     let (first, _) = gateway.make_key(&author, false, new("first")).await.unwrap();
     let change = KeyChange { name: Some("first, renamed".to_owned()), ..KeyChange::default() };
     gateway.change_key(&author, first.id, change).await.unwrap();
+    terms(world).await;
     gateway.make_key(&author, false, new("second")).await.unwrap();
     gateway.revoke_key(&author, first.id).await.unwrap();
 }

@@ -108,8 +108,8 @@ impl Original {
         let app = &self.world.app;
         let db = copy.db();
         let vault = open_vault(&app.settings, &app.clock, &db).await.unwrap();
-        let (assets, now) = (&app.wallet.book.assets, app.clock.now());
-        landfall::verify::run_with_anchors(&db, &vault, assets, now, anchors).await.unwrap()
+        let (house, now) = (&app.wallet.house, app.clock.now());
+        landfall::verify::run_with_anchors(&db, &vault, house, now, anchors).await.unwrap()
     }
 
     /// Each of `cases` is found by its check, in its row.

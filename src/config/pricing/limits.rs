@@ -88,7 +88,7 @@ impl LimitSettings {
 }
 
 impl PeriodLimitSettings {
-    fn read(&self, key: &str, scale: u8, reader: &mut Reader<'_>) -> PeriodLimits {
+    pub(super) fn read(&self, key: &str, scale: u8, reader: &mut Reader<'_>) -> PeriodLimits {
         let mut limit =
             |name: &str, text: &Option<ExactText>| reader.optional(format!("{key}.{name}"), text.as_ref(), scale);
         let limits = PeriodLimits {

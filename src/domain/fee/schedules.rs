@@ -39,13 +39,23 @@ impl FeeSchedules {
         &self.entries
     }
 
+    /// The schedules of a partner in a mode, in the order in which they are tried.
+    pub fn of_partner<'a>(&'a self, partner: &'a str, mode: Mode) -> impl Iterator<Item = &'a FeeSchedule> {
+        self.entries_of(partner, mode).map(|entry| &*entry.schedule)
+    }
+
+    fn entries_of<'a>(&'a self, partner: &'a str, mode: Mode) -> impl Iterator<Item = &'a ScheduleEntry> {
+        let is_for = move |entry: &&ScheduleEntry| {
+            entry.partner.as_deref().is_none_or(|code| code == partner)
+                && entry.mode.is_none_or(|entry_mode| entry_mode == mode)
+        };
+        self.entries.iter().filter(is_for)
+    }
+
     /// The schedules that may apply to payouts of this kind, before the amount is known.
     pub fn tariff(&self, partner: &str, mode: Mode, pair: Pair, scheme: CardScheme) -> FeeTariff {
         let schedules = self
-            .entries
-            .iter()
-            .filter(|entry| entry.partner.as_deref().is_none_or(|code| code == partner))
-            .filter(|entry| entry.mode.is_none_or(|entry_mode| entry_mode == mode))
+            .entries_of(partner, mode)
             .filter(|entry| entry.schedule.conditions().fit(pair, scheme))
             .map(|entry| Arc::clone(&entry.schedule))
             .collect();

@@ -24,6 +24,8 @@ pub struct PriceBook {
     pub offer_ttl: Duration,
     /// How long the prices of `/data` hold.
     pub data_ttl: Duration,
+    /// Which version of a partner's terms made it; `None`: it is the house's.
+    pub terms_version: Option<u32>,
 }
 
 /// The spread of a partner and a pair: the most specific one that is set.

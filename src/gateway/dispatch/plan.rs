@@ -315,8 +315,7 @@ impl Gateway {
             claimed: true,
         });
         let card = ground.card_of(row);
-        let description = row.description.clone();
-        let task = SendTask::new(payout.clone(), card, &row.fields, description, 1, ground.lease_until);
+        let task = SendTask::new(payout.clone(), card, row, 1, ground.lease_until);
         plan.tasks.push(task.permitted(permit));
         Ok(())
     }

@@ -86,9 +86,15 @@ impl Gateway {
     ) -> Result<Vec<Answer>, Refusal> {
         let now = self.clock.now();
         let tenant = caller.tenant;
+        // Before a connection is held: this may need one itself.
+        let terms = match self.terms_in_force(tenant).await {
+            Ok(terms) => Some(terms),
+            Err(GatewayError::TermsUnavailable(_)) => None,
+            Err(error) => return Err(error.into()),
+        };
         let ground = {
             let mut conn = self.db.get().await?;
-            self.submission_ground(&mut conn, tenant, asked).await?
+            self.submission_ground(&mut conn, tenant, asked, terms).await?
         };
         let mut answers: Vec<Option<Answer>> = Vec::with_capacity(asked.len());
         let mut prepared: Vec<(usize, Prepared)> = Vec::new();

@@ -2,6 +2,7 @@
 //! the requests that stand under their references already.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
 
 use diesel_async::AsyncPgConnection;
 use serde_json::Value;
@@ -14,6 +15,7 @@ use crate::domain::ids::{CardId, Mode, PayoutPointId, RouteId, Tenant};
 use crate::domain::payout_point::PointOptions;
 use crate::domain::payout_request::Funding;
 use crate::domain::service::Service;
+use crate::domain::terms::TermsInForce;
 use crate::store::cards::{self, Card};
 use crate::store::requests::PayoutRequest;
 use crate::store::submissions::{self, SubmissionPoint, SubmissionRoute, SubmissionService};
@@ -41,9 +43,16 @@ pub(super) struct Ground {
     pub card_owners: HashMap<CardId, String>,
     /// By reference.
     pub existing: BTreeMap<String, PayoutRequest>,
+    /// What the partner goes by; `None`: that can't be told, and nothing new is taken.
+    pub terms: Option<Arc<TermsInForce>>,
 }
 
 impl Ground {
+    /// What the card holder reads of a new request.
+    pub fn descriptor(&self) -> Option<String> {
+        self.terms.as_ref()?.descriptor.as_ref().map(ToString::to_string)
+    }
+
     /// A reference's request, if there is one already.
     pub fn existing_of(&self, ask: &NewRequest) -> Option<&PayoutRequest> {
         self.existing.get(&ask.known_as()?)
@@ -56,6 +65,7 @@ impl Gateway {
         conn: &mut AsyncPgConnection,
         tenant: Tenant,
         asked: &[NewRequest],
+        terms: Option<Arc<TermsInForce>>,
     ) -> Result<Ground, GatewayError> {
         let distinct = |texts: BTreeSet<String>| texts.into_iter().collect::<Vec<_>>();
         let points: BTreeSet<PayoutPointId> = asked.iter().map(|ask| ask.point_id).collect();
@@ -103,6 +113,7 @@ impl Gateway {
             cards: found.into_iter().map(|card| (card.id, card)).collect(),
             card_owners,
             existing: existing.into_iter().map(|row| (row.reference_id.clone(), row)).collect(),
+            terms,
         })
     }
 

@@ -50,6 +50,9 @@ impl Gateway {
         if !problems.0.is_empty() {
             return Err(Refusal::Invalid(problems.0));
         }
+        if ground.terms.is_none() {
+            return Err(GatewayError::TermsUnavailable(tenant).into());
+        }
         if !point.enabled {
             return Err(Refusal::conflict("POINT_DISABLED", "the payout point is disabled"));
         }
@@ -180,6 +183,7 @@ impl Gateway {
         terms.batch_id = ask.batch.map(|(batch, _)| batch);
         terms.batch_row = ask.batch.map(|(_, row)| row);
         terms.body_mac = Some(ask.body_mac(&self.vault).to_vec());
+        terms.statement_descriptor = ground.descriptor();
         PayoutRequest {
             partner_id: ground.tenant.partner_id,
             mode: ground.tenant.mode,

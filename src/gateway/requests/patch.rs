@@ -73,7 +73,8 @@ impl Gateway {
             let found = requests::find(&conn, tenant, id).await?;
             let row = found.ok_or(Refusal::NotFound { what: "payout request" })?;
             let asked = [NewRequest::new(row.point_id, row.service.clone())];
-            self.submission_ground(&mut conn, tenant, &asked).await?
+            // What the card holder reads was settled when it came in.
+            self.submission_ground(&mut conn, tenant, &asked, None).await?
         };
         let actor = caller.actor();
         let row = sealed_again(&self.vault, tenant, || {

@@ -8,22 +8,27 @@ use rust_decimal::Decimal;
 use secrecy::SecretString;
 use serde_json::Value;
 
-use super::{AccountState, EarlierContext, ExchangeState, PointState, SchemeState, ServiceState, Snapshot};
+use super::{AccountState, EarlierContext, ExchangeState, PointState, SchemeState, ServiceState, Snapshot, TermsState};
 use crate::config::gateway::HOUSE;
 use crate::domain::asset::{AssetCode, Assets};
 use crate::domain::ids::Tenant;
 use crate::domain::routing::{BreakerGate, Route, Scheme, SchemeRef};
 use crate::domain::service::{Service, ServiceField};
+use crate::domain::terms::TermsInForce;
 use crate::gateway::GatewayError;
 use crate::gateway::manage::credentials;
+use crate::gateway::terms::stored_terms;
 use crate::providers::provider::AccountContext;
 use crate::providers::registry::ProviderRegistry;
+use crate::store::partner_terms::{CurrentVersion, TermsVersion};
 use crate::store::points::Point;
 use crate::store::pool::Db;
 use crate::store::provider_accounts::ProviderAccount;
 use crate::store::routes::RouteRow;
 use crate::store::services::ServiceRow;
-use crate::store::{exchange_schemes, partners, payout_schemes, points, provider_accounts, routes, services};
+use crate::store::{
+    exchange_schemes, partner_terms, partners, payout_schemes, points, provider_accounts, routes, services,
+};
 use crate::vault::Vault;
 
 pub(super) struct Reader<'a> {
@@ -32,13 +37,14 @@ pub(super) struct Reader<'a> {
     /// From configuration, by account code: they serve the house's accounts that have none sealed.
     pub credentials: &'a BTreeMap<String, BTreeMap<String, SecretString>>,
     pub vault: Option<&'a Vault>,
+    pub house_terms: Option<&'a Arc<TermsInForce>>,
     pub previous: &'a Snapshot,
 }
 
 impl Reader<'_> {
     pub async fn read(&self, db: &Db, now: DateTime<Utc>) -> Result<Snapshot, GatewayError> {
         let mut conn = db.get().await?;
-        let mut snapshot = Snapshot { read_at: now, ..Snapshot::default() };
+        let mut snapshot = Snapshot { read_at: now, house_terms: self.house_terms.cloned(), ..Snapshot::default() };
         for partner in partners::all(&mut conn).await? {
             if partner.code == HOUSE {
                 snapshot.house = partner.id;
@@ -46,7 +52,7 @@ impl Reader<'_> {
             snapshot.partners.insert(partner.code, partner.id);
         }
         // Sent one behind the other without waiting: one round trip for all.
-        let (accounts, all_routes, all_points, all_services, schemes, exchanges) = tokio::try_join!(
+        let (accounts, all_routes, all_points, all_services, schemes, exchanges, terms) = tokio::try_join!(
             biased;
             provider_accounts::all(&conn),
             routes::all(&conn),
@@ -54,14 +60,17 @@ impl Reader<'_> {
             services::all(&conn),
             payout_schemes::all(&conn),
             exchange_schemes::all(&conn),
+            partner_terms::current(&conn),
         )?;
         let moved = schemes.iter().filter(|scheme| self.kept_scheme(scheme).is_none()).map(|scheme| scheme.id);
         let moved_exchanges =
             exchanges.iter().filter(|scheme| self.kept_exchange(scheme).is_none()).map(|scheme| scheme.id);
-        let (bodies, exchange_bodies) = tokio::try_join!(
+        let moved_terms = terms.iter().filter(|terms| self.kept_terms(terms).is_none()).cloned().collect();
+        let (bodies, exchange_bodies, terms_bodies) = tokio::try_join!(
             biased;
             payout_schemes::current_bodies(&conn, moved.collect()),
             exchange_schemes::current_bodies(&conn, moved_exchanges.collect()),
+            partner_terms::of_versions(&conn, moved_terms),
         )?;
         // Opening credentials may ask the key provider: no connection is held meanwhile.
         drop(conn);
@@ -110,7 +119,43 @@ impl Reader<'_> {
             });
             snapshot.exchange_schemes.extend(state.map(|state| (scheme.id, state)));
         }
+        for current in terms {
+            let tenant = Tenant { partner_id: current.partner_id, mode: current.mode };
+            let stored = terms_bodies.iter().find(|stored| stored.tenant() == tenant);
+            let state = match (self.kept_terms(&current), stored) {
+                (Some(kept), _) => kept.clone(),
+                (None, Some(stored)) => self.terms_state(&snapshot, stored),
+                // Never taken for the house's; read again the next time.
+                (None, None) => TermsState { version: 0, in_force: None },
+            };
+            snapshot.terms.insert(tenant, state);
+        }
         Ok(snapshot)
+    }
+
+    /// What was made of that very version before, whether or not it could be read.
+    fn kept_terms(&self, current: &CurrentVersion) -> Option<&TermsState> {
+        let tenant = Tenant { partner_id: current.partner_id, mode: current.mode };
+        self.previous.terms.get(&tenant).filter(|state| state.version == current.version)
+    }
+
+    fn terms_state(&self, snapshot: &Snapshot, stored: &TermsVersion) -> TermsState {
+        // A partner that was made while this was read is known the next time.
+        let unknown = TermsState { version: 0, in_force: None };
+        let Some(partner) = snapshot.partner_code(stored.partner_id) else { return unknown };
+        let Some(house) = self.house_terms else { return unknown };
+        let in_force = match stored_terms(&house.book, partner, stored) {
+            Ok(terms) => {
+                let version = u32::try_from(stored.version).unwrap_or(0);
+                Some(TermsInForce::of(&house.book, partner, version, &terms))
+            }
+            Err(problems) => {
+                let (mode, version) = (stored.mode, stored.version);
+                tracing::error!(partner, %mode, version, %problems, "a partner's terms can't be read: it is refused until it has others");
+                None
+            }
+        };
+        TermsState { version: stored.version, in_force }
     }
 
     fn kept_scheme(&self, scheme: &payout_schemes::Scheme) -> Option<&Arc<SchemeState>> {

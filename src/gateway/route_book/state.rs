@@ -12,6 +12,7 @@ use crate::domain::ids::{ExchangeSchemeId, PayoutPointId, PayoutSchemeId, Provid
 use crate::domain::payout_point::PointOptions;
 use crate::domain::payout_request::Funding;
 use crate::domain::routing::{Known, KnownRoute, Scheme, SchemeRef};
+use crate::domain::terms::TermsInForce;
 use crate::providers::provider::AccountContext;
 
 /// A payout point.
@@ -90,6 +91,14 @@ pub struct ExchangeState {
     pub code: String,
     pub version: i32,
     pub body: Value,
+}
+
+/// The terms in force of a partner in a mode.
+#[derive(Clone, Debug)]
+pub struct TermsState {
+    pub version: i32,
+    /// `None`: they can't be read.
+    pub in_force: Option<Arc<TermsInForce>>,
 }
 
 /// What the bodies of an owner's payout schemes may refer to.

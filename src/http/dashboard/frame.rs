@@ -18,6 +18,7 @@ pub enum Section {
     Moderation,
     Approvals,
     Schemes,
+    Partners,
     Accounts,
     Rates,
     Webhooks,
@@ -45,6 +46,7 @@ impl Section {
             Section::Staff => "staff",
             Section::Audit => "audit",
             Section::Schemes => "schemes",
+            Section::Partners => "partners",
         }
     }
 }

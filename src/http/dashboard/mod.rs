@@ -36,6 +36,7 @@ mod moderation;
 mod offer;
 mod offers;
 mod overview;
+mod partners;
 mod parts;
 mod payout;
 mod payouts;
@@ -66,6 +67,7 @@ use crate::staff::manage::{KEEPS_KEYS, MANAGES};
 use crate::staff::moderation::DECIDES;
 use crate::staff::people::KEEPS_STAFF;
 use crate::staff::schemes::ROUTES;
+use crate::staff::terms::TERMS;
 pub use error::PageError;
 
 /// The largest form that is taken, in bytes: two texts of a thousand characters in any script fit, percent-encoded.
@@ -134,6 +136,7 @@ pub fn addresses() -> Vec<Address> {
 fn table() -> Vec<(Address, Route)> {
     use Access::{Anybody, Staff};
     let (view, decide, route_it) = (Staff(Role::Viewer), Staff(DECIDES), Staff(ROUTES));
+    let change_terms = Staff(TERMS);
     let (manage, keep_keys, keep_staff) = (Staff(MANAGES), Staff(KEEPS_KEYS), Staff(KEEPS_STAFF));
     let get = |path, access, route: Route| (Address { method: Method::GET, path, access }, route.method(Method::GET));
     let post =
@@ -167,6 +170,12 @@ fn table() -> Vec<(Address, Route)> {
         get("/{mode}/schemes/{partner}/{id}/versions/{version}", view, web::to(schemes::one::version)),
         get("/{mode}/schemes/{partner}/{id}/edit", route_it, web::to(schemes::edit::page)),
         post("/{mode}/schemes/{partner}/{id}/edit", route_it, web::to(schemes::edit::submit)),
+        get("/{mode}/partners", view, web::to(list::page::<partners::list::Partners>)),
+        get("/{mode}/partners.csv", view, web::to(list::file::<partners::list::Partners>)),
+        get("/{mode}/partners/{id}", view, web::to(partners::one::page)),
+        get("/{mode}/partners/{id}/versions/{version}", view, web::to(partners::one::version)),
+        get("/{mode}/partners/{id}/edit", change_terms, web::to(partners::edit::page)),
+        post("/{mode}/partners/{id}/edit", change_terms, web::to(partners::edit::submit)),
         get("/{mode}/search", view, web::to(search::page)),
         post("/{mode}/search", view, web::to(search::submit)),
         get("/{mode}/offers", view, web::to(list::page::<offers::Offers>)),

@@ -144,6 +144,9 @@ codes! {
     /// Nobody can tell now whether the payout may be made. Nothing was changed.
     ScreeningUnavailable = "SCREENING_UNAVAILABLE", 314, Payout, SERVICE_UNAVAILABLE,
         Advice::again("After `Retry-After`, while the offer holds; then ask for a new one.");
+    /// What the partner is priced and limited by can't be read: nothing is offered or paid until somebody has mended it.
+    TermsUnavailable = "TERMS_UNAVAILABLE", 315, Payout, SERVICE_UNAVAILABLE,
+        Advice::again("After `Retry-After`. If it stays, ask: the terms of the app's partner can't be read.");
 }
 
 impl Code {
@@ -153,7 +156,7 @@ impl Code {
             Code::ServiceUnavailable | Code::RequestInProgress => Some(1),
             Code::RatesUnavailable => Some(2),
             Code::TooManyRequests | Code::ScreeningUnavailable => Some(5),
-            Code::NoRoute => Some(10),
+            Code::NoRoute | Code::TermsUnavailable => Some(10),
             _ => None,
         }
     }

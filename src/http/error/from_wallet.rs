@@ -78,6 +78,8 @@ impl From<GatewayError> for ApiError {
     fn from(error: GatewayError) -> Self {
         match error {
             GatewayError::Db(error) => error.into(),
+            // Said once already, where they were read.
+            GatewayError::TermsUnavailable(_) => Self::new(Code::TermsUnavailable),
             GatewayError::Signing(error) if error.may_pass() => {
                 tracing::warn!(%error, "request refused");
                 Self::new(Code::ServiceUnavailable)

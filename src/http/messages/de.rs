@@ -39,6 +39,7 @@ pub const fn message(code: Code) -> &'static str {
         Code::CustomerBlocked => "Auszahlungen sind für Sie gesperrt. Bitte wenden Sie sich an den Support.",
         Code::RatesUnavailable => "Zurzeit gibt es keinen Kurs. Bitte versuchen Sie es noch einmal.",
         Code::ScreeningUnavailable => "Die Auszahlung kann gerade nicht geprüft werden. Bitte versuchen Sie es erneut.",
+        Code::TermsUnavailable => "Auszahlungen sind gerade nicht möglich. Bitte versuchen Sie es später erneut.",
         Code::NoRoute => "Die Auszahlung ist zurzeit nicht möglich. Bitte versuchen Sie es später noch einmal.",
         Code::CallbackNotVerified => "Die Rückmeldung konnte nicht überprüft werden.",
     }

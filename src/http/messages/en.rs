@@ -39,6 +39,7 @@ pub const fn message(code: Code) -> &'static str {
         Code::CustomerBlocked => "Payouts are blocked for you. Please contact support.",
         Code::RatesUnavailable => "There is no rate at the moment. Please try again.",
         Code::ScreeningUnavailable => "The payout can't be checked right now. Please try again.",
+        Code::TermsUnavailable => "Payouts aren't available right now. Please try again later.",
         Code::NoRoute => "The payout can't be made at the moment. Please try again later.",
         Code::CallbackNotVerified => "The callback could not be verified.",
     }

@@ -39,6 +39,7 @@ pub const fn message(code: Code) -> &'static str {
         Code::CustomerBlocked => "Los pagos están bloqueados para usted. Contacte con el servicio de atención.",
         Code::RatesUnavailable => "No hay cotización en este momento. Inténtelo de nuevo.",
         Code::ScreeningUnavailable => "El pago no se puede comprobar en este momento. Inténtelo de nuevo.",
+        Code::TermsUnavailable => "Los pagos no están disponibles en este momento. Inténtelo de nuevo más tarde.",
         Code::NoRoute => "El pago no se puede realizar en este momento. Inténtelo más tarde.",
         Code::CallbackNotVerified => "No se ha podido verificar la notificación.",
     }

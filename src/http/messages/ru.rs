@@ -39,6 +39,7 @@ pub const fn message(code: Code) -> &'static str {
         Code::CustomerBlocked => "Выплаты для вас заблокированы. Обратитесь в службу поддержки.",
         Code::RatesUnavailable => "Сейчас курс недоступен. Попробуйте ещё раз.",
         Code::ScreeningUnavailable => "Сейчас выплату невозможно проверить. Попробуйте ещё раз.",
+        Code::TermsUnavailable => "Выплаты сейчас недоступны. Попробуйте позже.",
         Code::NoRoute => "Сейчас выплата невозможна. Попробуйте позже.",
         Code::CallbackNotVerified => "Не удалось проверить уведомление.",
     }

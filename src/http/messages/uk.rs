@@ -39,6 +39,7 @@ pub const fn message(code: Code) -> &'static str {
         Code::CustomerBlocked => "Виплати для вас заблоковано. Зверніться до служби підтримки.",
         Code::RatesUnavailable => "Наразі курс недоступний. Спробуйте ще раз.",
         Code::ScreeningUnavailable => "Наразі виплату неможливо перевірити. Спробуйте ще раз.",
+        Code::TermsUnavailable => "Виплати зараз недоступні. Спробуйте пізніше.",
         Code::NoRoute => "Наразі виплата неможлива. Спробуйте пізніше.",
         Code::CallbackNotVerified => "Не вдалося перевірити сповіщення.",
     }

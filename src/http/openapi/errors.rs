@@ -27,17 +27,30 @@ const OF_BODIES: [Code; 2] = [Code::RequestTooLarge, Code::RequestTimeout];
 /// Of every call with an idempotency key.
 const OF_KEYS: [Code; 2] = [Code::IdempotencyMismatch, Code::RequestInProgress];
 /// Of every call that prices.
-const OF_PRICES: [Code; 5] =
-    [Code::NotFound, Code::PairNotSupported, Code::AmountTooSmall, Code::AmountTooLarge, Code::RatesUnavailable];
+const OF_PRICES: [Code; 6] = [
+    Code::NotFound,
+    Code::PairNotSupported,
+    Code::AmountTooSmall,
+    Code::AmountTooLarge,
+    Code::RatesUnavailable,
+    Code::TermsUnavailable,
+];
 
 /// The codes of an operation. Health and metrics ask for nothing that could be wrong.
 fn codes(operation_id: &str) -> Vec<Code> {
     let own: &[&[Code]] = match operation_id {
-        "addCard" => &[&OF_ALL, &OF_BODIES, &OF_KEYS, &[Code::CardNotSupported, Code::CardExpired, Code::TooManyCards]],
-        "setCardBillingAddress" => &[&OF_ALL, &OF_BODIES, &OF_KEYS, &[Code::NotFound]],
+        "addCard" => &[
+            &OF_ALL,
+            &OF_BODIES,
+            &OF_KEYS,
+            &[Code::CardNotSupported, Code::CardExpired, Code::TooManyCards, Code::TermsUnavailable],
+        ],
+        "setCardBillingAddress" => &[&OF_ALL, &OF_BODIES, &OF_KEYS, &[Code::NotFound, Code::TermsUnavailable]],
         "deleteCard" => &[&OF_ALL, &OF_BODIES, &OF_KEYS, &[Code::NotFound]],
-        "getPayoutData" | "getHistory" | "getBalances" => &[&OF_ALL],
-        "getOffer" | "getPay" | "getPayEvents" => &[&OF_ALL, &[Code::NotFound]],
+        "getHistory" | "getBalances" => &[&OF_ALL],
+        "getPayoutData" => &[&OF_ALL, &[Code::TermsUnavailable]],
+        "getOffer" => &[&OF_ALL, &[Code::NotFound, Code::TermsUnavailable]],
+        "getPay" | "getPayEvents" => &[&OF_ALL, &[Code::NotFound]],
         "createOffer" => &[&OF_ALL, &OF_BODIES, &OF_KEYS, &OF_PRICES],
         "updateOffer" => {
             &[&OF_ALL, &OF_BODIES, &OF_KEYS, &OF_PRICES, &[Code::OfferExpired, Code::OfferAlreadyExecuted]]
@@ -63,6 +76,7 @@ fn codes(operation_id: &str) -> Vec<Code> {
                 Code::InsufficientFunds,
                 Code::NoRoute,
                 Code::ScreeningUnavailable,
+                Code::TermsUnavailable,
             ],
         ],
         "getLiveness" | "getReadiness" | "getMetrics" => &[&[Code::HeadersTooLarge]],

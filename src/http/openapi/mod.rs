@@ -122,6 +122,7 @@ there stays as it is; what is to go is marked as deprecated first ([`docs/change
         v1::batches::create, v1::batches::list, v1::batches::get, v1::batches::items, v1::batches::problems,
         v1::batches::process, v1::batches::terminate,
         v1::partner_accounts::balances, v1::partner_accounts::statement, v1::partner_accounts::credit,
+        v1::partner_terms::get,
         v1::events::list,
         v1::webhooks::endpoints::create, v1::webhooks::endpoints::list, v1::webhooks::endpoints::get, v1::webhooks::endpoints::change,
         v1::webhooks::endpoints::delete, v1::webhooks::endpoints::rotate_secret, v1::webhooks::endpoints::ping,

@@ -97,6 +97,6 @@ fn idempotency_key() -> Parameter {
         "Idempotency-Key",
         "Makes the request safe to send again for 24 hours: 1 to 255 visible ASCII characters, one key a request.",
         "8e03978e-40d5-43dd-bc93-6894a57f9324",
-        text().min_length(Some(1)).max_length(Some(255)),
+        text().min_length(Some(1)).max_length(Some(255)).pattern(Some("^[!-~]+$")),
     )
 }

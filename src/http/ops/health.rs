@@ -73,7 +73,7 @@ impl Probe {
     pub fn rates(wallet: &Arc<Wallet>, modes: &[Mode]) -> Self {
         let (wallet, modes) = (Arc::clone(wallet), modes.to_vec());
         Self::new("rates", move || {
-            let pairs: Vec<Pair> = wallet.book.pairs.iter().copied().collect();
+            let pairs: Vec<Pair> = wallet.house.pairs.iter().copied().collect();
             let mut without: Vec<String> = Vec::new();
             for mode in &modes {
                 match wallet.rates.board(*mode) {

@@ -97,7 +97,7 @@ fn watched_rates(wallet: &Wallet) -> Vec<WatchedRates> {
     let now = wallet.now();
     let watched = |mode| {
         let board = wallet.rates.board(mode)?;
-        let priced = wallet.book.pairs.iter().map(|pair| (*pair, board.price(*pair, now).is_ok())).collect();
+        let priced = wallet.house.pairs.iter().map(|pair| (*pair, board.price(*pair, now).is_ok())).collect();
         Some(WatchedRates { mode, sources: board.health(), heard: board.heard(now), priced })
     };
     [Mode::Test, Mode::Live].into_iter().filter_map(watched).collect()

@@ -290,6 +290,12 @@ pub const CODES: &[CodeRow] = &[
         "Try again in a moment",
         again("After `Retry-After`, under the same `reference_id` or `Idempotency-Key`.").but_money_may_have_moved(),
     ),
+    row(
+        "TERMS_UNAVAILABLE",
+        503,
+        "The partner's terms can't be read, and nothing new is taken until they can",
+        again("After `Retry-After`, under the same `reference_id` or `Idempotency-Key`. If it stays, ask."),
+    ),
 ];
 
 pub fn find(code: &str) -> Option<&'static CodeRow> {

@@ -20,6 +20,7 @@ pub mod numbered;
 pub mod openapi;
 pub mod operations;
 pub mod partner_accounts;
+pub mod partner_terms;
 pub mod payout_requests;
 pub mod payouts;
 pub mod reader;
@@ -47,6 +48,7 @@ pub fn routes(cfg: &mut web::ServiceConfig) {
     payouts::routes(cfg);
     batches::routes(cfg);
     partner_accounts::routes(cfg);
+    partner_terms::routes(cfg);
     events::routes(cfg);
     webhooks::routes(cfg);
     reports::routes(cfg);

@@ -13,8 +13,8 @@ use super::codes_of_requests;
 use super::list::{FILTER_CHARS_MAX, SIZE_DEFAULT, SIZE_MAX};
 use super::media::Media;
 use super::{
-    api_keys, approvals, batches, credits, customers, events, gateway, operations, owns, partner_accounts, payouts,
-    reports, request_view, sandbox, tokens, webhooks,
+    api_keys, approvals, batches, credits, customers, events, gateway, operations, owns, partner_accounts,
+    partner_terms, payouts, reports, request_view, sandbox, tokens, webhooks,
 };
 use crate::domain::ids;
 use crate::gateway::access::Scope;
@@ -54,7 +54,7 @@ pub fn complete(path: &str, operation: &mut Operation) {
     if is_write && !path.ends_with("/simulate") {
         let what =
             "Makes the request safe to send again for 24 hours: 1 to 255 visible ASCII characters, one key a request.";
-        let key = text().min_length(Some(1)).max_length(Some(255));
+        let key = text().min_length(Some(1)).max_length(Some(255)).pattern(Some("^[!-~]+$"));
         added.push(parameter("Idempotency-Key", ParameterIn::Header, what, key));
     }
     let what = "For a key that was made with `signing_required`: `t=<seconds>,body=<SHA-256>,v1=<HMAC-SHA256>`, as docs/partners.md says.";
@@ -166,6 +166,7 @@ pub fn resource(of: &str) -> Option<(&'static [&'static str], String)> {
         "Event" => (&[events::KIND], id(ids::EventId::PREFIX)),
         "PartnerAccount" => (&[partner_accounts::KIND], "USD".to_owned()),
         "PartnerCredit" => (&[partner_accounts::CREDIT_KIND], "top-up-1".to_owned()),
+        "PartnerTerms" => (&[partner_terms::KIND], "test".to_owned()),
         "Payout" if of == "NewPayoutRequest" => (&[request_view::KIND], id(ids::PayoutRequestId::PREFIX)),
         "Payout" | "SinglePayout" => (&[payouts::KIND], id(ids::PayoutId::PREFIX)),
         "PayoutPoint" => (&[gateway::points::KIND], id(ids::PayoutPointId::PREFIX)),

@@ -65,6 +65,7 @@ const OF_PROVIDERS: Codes =
 const OF_EXCHANGE: Codes = &["UNKNOWN_SOURCE", "SAME_CURRENCY", "DUPLICATE_PAIR", "SAME_SOURCE", "SUPERFLUOUS"];
 /// Of what is to be paid out, whoever carries it.
 const OF_PAYOUTS: Codes = &[
+    "TERMS_UNAVAILABLE",
     "UNKNOWN_POINT",
     "POINT_DISABLED",
     "SERVICE_REQUIRED",
@@ -142,6 +143,7 @@ fn own(operation_id: &str) -> &'static [Codes] {
                 "INVALID_CHARACTERS",
             ],
         ],
+        "getPartnerTerms" => &[&["TERMS_UNAVAILABLE"]],
         "createPayoutPoint" => &[OF_DOCUMENTS, OF_STAGED, OF_POINTS, &["CODE_TAKEN"]],
         "changePayoutPoint" => &[OF_DOCUMENTS, OF_CHANGES, OF_VERSIONS, OF_STAGED, OF_POINTS],
         "createPayoutRoute" => &[OF_DOCUMENTS, OF_STAGED, OF_ROUTES, &["CODE_TAKEN"]],

@@ -19,6 +19,7 @@ fn order(resend: u32) -> PayoutOrder {
         amount: Decimal::new(10_000, 2),
         currency: "USD".parse().unwrap(),
         description: None,
+        statement_descriptor: None,
         resend,
     }
 }

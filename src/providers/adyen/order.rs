@@ -36,7 +36,11 @@ pub fn body(order: &PayoutOrder, to: &Destination, balance_account_id: &str) -> 
         state_or_province: address.state,
         country: address.country,
     };
-    let description = order.description.as_deref().map(description).filter(|text| !text.is_empty());
+    // What banks show of a transfer: the partner's word for it as it is, and else what the request says, as far as Adyen takes it.
+    let description = match &order.statement_descriptor {
+        Some(descriptor) => Some(descriptor.clone()),
+        None => order.description.as_deref().map(description).filter(|text| !text.is_empty()),
+    };
     let transfer = wire::TransferInfo {
         amount: wire::AmountToSend { currency: order.currency.as_str(), value },
         balance_account_id,

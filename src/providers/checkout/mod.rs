@@ -108,7 +108,11 @@ impl CheckoutProvider {
             amount,
             currency: order.currency.as_str(),
             reference: &order.reference,
-            billing_descriptor: terms.billing_descriptor.map(|reference| wire::BillingDescriptor { reference }),
+            billing_descriptor: order
+                .statement_descriptor
+                .as_deref()
+                .or(terms.billing_descriptor)
+                .map(|reference| wire::BillingDescriptor { reference }),
             sender: terms.sender,
             instruction: wire::Instruction { purpose: terms.purpose, funds_transfer_type: terms.funds_transfer_type },
             processing_channel_id: terms.processing_channel,

@@ -11,6 +11,7 @@ fn order(resend: u32) -> PayoutOrder {
         amount: Decimal::new(1000, 2),
         currency: "EUR".parse().unwrap(),
         description: None,
+        statement_descriptor: None,
         resend,
     }
 }

@@ -19,6 +19,7 @@ fn order(resend: u32) -> PayoutOrder {
         amount: dec!(0.25),
         currency: "USD".parse().unwrap(),
         description: None,
+        statement_descriptor: None,
         resend,
     }
 }

@@ -42,6 +42,12 @@ pub const SENDER_CITY: &str = "sender_city";
 pub const SENDER_STATE: &str = "sender_state";
 pub const SENDER_ZIPCODE: &str = "sender_zipcode";
 pub const SENDER_COUNTRY: &str = "sender_country";
+pub const DESCRIPTOR_LINE: &str = "descriptor_line";
+pub const DESCRIPTOR_CITY: &str = "descriptor_city";
+pub const DESCRIPTOR_STATE: &str = "descriptor_state";
+pub const DESCRIPTOR_COUNTY: &str = "descriptor_county";
+pub const DESCRIPTOR_ZIPCODE: &str = "descriptor_zipcode";
+pub const DESCRIPTOR_COUNTRY: &str = "descriptor_country";
 
 /// The specification's `referenceID`.
 const REFERENCE_LENGTH_MAX: usize = 15;
@@ -132,6 +138,7 @@ impl TabapayProvider {
             currency,
             amount,
             memo: order.description.as_deref().and_then(memo),
+            soft_descriptor: soft_descriptor(account, order)?,
         };
         // Without white space: TabaPay refuses a body that isn't packed.
         Ok(self.request(account, "POST", "/transactions")?.with_body(JSON, remote::json(&create)?))
@@ -171,6 +178,51 @@ fn sender(account: &AccountContext) -> Result<Option<wire::Sender<'_>>, Unwritte
         Some(first) => Ok(Some(wire::Sender { name: wire::Name { first, last: None }, address })),
         None if address.is_empty() => Ok(None),
         None => Err(Unwritten("the sender has an address and no name")),
+    }
+}
+
+/// What the card holder reads, where the partner has a word for it and the account an address: TabaPay takes neither without the other, and
+/// shows what it has agreed with the client where there is none.
+fn soft_descriptor<'a>(
+    account: &'a AccountContext,
+    order: &'a PayoutOrder,
+) -> Result<Option<wire::SoftDescriptor<'a>>, Unwritten> {
+    let address = descriptor_address(account)?;
+    let Some((name, address)) = order.statement_descriptor.as_deref().zip(address) else { return Ok(None) };
+    if name.is_empty() || !is_of(name, b" _-") {
+        return Err(Unwritten("the statement descriptor isn't one that TabaPay takes"));
+    }
+    Ok(Some(wire::SoftDescriptor { name, address }))
+}
+
+/// Where whoever pays is, for the card networks. Half of an address is refused.
+fn descriptor_address(account: &AccountContext) -> Result<Option<wire::DescriptorAddress<'_>>, Unwritten> {
+    let text = |name: &str, more: &[u8]| match account.setting(name) {
+        Some(value) if value.len() > SENDER_CHARS_MAX || !is_of(value, more) => {
+            Err(Unwritten("a setting of the descriptor has characters that TabaPay doesn't take, or too many"))
+        }
+        value => Ok(value),
+    };
+    let country = account.setting(DESCRIPTOR_COUNTRY);
+    if country.is_some_and(|country| country.len() != 3 || !country.bytes().all(|b| b.is_ascii_digit())) {
+        return Err(Unwritten("descriptor_country isn't the three digits of a country"));
+    }
+    let parts = (
+        text(DESCRIPTOR_LINE, b" ._-")?,
+        text(DESCRIPTOR_CITY, b" _-")?,
+        text(DESCRIPTOR_STATE, b" _-")?,
+        text(DESCRIPTOR_COUNTY, b" _-")?,
+        text(DESCRIPTOR_ZIPCODE, b" _-")?,
+    );
+    match parts {
+        (Some(line1), Some(city), Some(state), Some(county), Some(zipcode)) => {
+            if county.len() != 3 {
+                return Err(Unwritten("descriptor_county isn't the three characters of a county"));
+            }
+            Ok(Some(wire::DescriptorAddress { line1, city, state, county, zipcode, country }))
+        }
+        (None, None, None, None, None) if country.is_none() => Ok(None),
+        _ => Err(Unwritten("the descriptor's address lacks a line, a city, a state, a county or a zip code")),
     }
 }
 
@@ -221,7 +273,7 @@ impl Provider for TabapayProvider {
     }
 
     fn settings_schema(&self) -> Option<&[SettingField]> {
-        const FIELDS: [SettingField; 10] = [
+        const FIELDS: [SettingField; 16] = [
             SettingField::required(
                 CLIENT_ID,
                 "The ClientID in TabaPay's credentials file: 22 characters, followed by the SubClientID where TabaPay says so.",
@@ -248,6 +300,15 @@ impl Provider for TabapayProvider {
                 SENDER_COUNTRY,
                 "The country of who pays, as its ISO 3166-1 number: 840 for the USA, 124 for Canada.",
             ),
+            SettingField::optional(
+                DESCRIPTOR_LINE,
+                "The street and number that stand beside a partner's statement descriptor. With it the other parts are required.",
+            ),
+            SettingField::optional(DESCRIPTOR_CITY, "The city beside a statement descriptor."),
+            SettingField::optional(DESCRIPTOR_STATE, "The state beside it; it has to go with the zip code."),
+            SettingField::optional(DESCRIPTOR_COUNTY, "The county beside it: three characters."),
+            SettingField::optional(DESCRIPTOR_ZIPCODE, "The zip code beside it."),
+            SettingField::optional(DESCRIPTOR_COUNTRY, "The country beside it, as its ISO 3166-1 number. None: 840."),
             SettingField::FAST_FUNDS,
             SettingField::card_schemes(&["VISA", "MASTERCARD", "DISCOVER"]),
         ];
@@ -296,6 +357,7 @@ impl Provider for TabapayProvider {
     async fn check_credentials(&self, account: &AccountContext) -> Result<(), ProviderError> {
         settlement_account_id(account)?;
         sender(account)?;
+        descriptor_address(account)?;
         self.remote.fetch(self.request(account, "GET", ""), map::checked).await
     }
 }

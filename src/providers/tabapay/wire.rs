@@ -22,6 +22,28 @@ pub struct CreateTransaction<'a> {
     pub amount: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub memo: Option<String>,
+    /// What the card holder reads.
+    #[serde(rename = "softDescriptor", skip_serializing_if = "Option::is_none")]
+    pub soft_descriptor: Option<SoftDescriptor<'a>>,
+}
+
+#[derive(Serialize)]
+pub struct SoftDescriptor<'a> {
+    pub name: &'a str,
+    pub address: DescriptorAddress<'a>,
+}
+
+/// Every part but the country is required.
+#[derive(Serialize)]
+pub struct DescriptorAddress<'a> {
+    pub line1: &'a str,
+    pub city: &'a str,
+    pub state: &'a str,
+    pub county: &'a str,
+    pub zipcode: &'a str,
+    /// The ISO 3166-1 number. Without it TabaPay takes `840`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub country: Option<&'a str>,
 }
 
 #[derive(Serialize)]

@@ -91,6 +91,7 @@ fn order(reference: &str, amount: &str) -> PayoutOrder {
         amount: amount.parse().unwrap(),
         currency: "EUR".parse().unwrap(),
         description: None,
+        statement_descriptor: None,
         resend: 0,
     }
 }

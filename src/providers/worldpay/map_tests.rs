@@ -15,6 +15,7 @@ fn order() -> PayoutOrder {
         amount: dec!(3.00),
         currency: "GBP".parse().unwrap(),
         description: None,
+        statement_descriptor: None,
         resend: 0,
     }
 }

@@ -132,7 +132,7 @@ impl WorldpayProvider {
                     billing_address: address.as_ref().map(holder::Address::written),
                     ..instrument(card, holder.as_ref().map(|name| name.as_str()))
                 },
-                narrative: wire::Narrative { line1: narrative(account)?, line2: second_line(order) },
+                narrative: wire::Narrative { line1: first_line(account, order)?, line2: second_line(order) },
                 routing: match method {
                     Method::Basic => None,
                     Method::FastAccess => routing(account)?,
@@ -185,6 +185,15 @@ fn narrative(account: &AccountContext) -> Result<&str, Unwritten> {
     account.setting(NARRATIVE).filter(|text| is_narrative(text)).ok_or(Unwritten(
         "the setting `narrative` is missing, or isn't 1 to 24 letters, digits, spaces, hyphens, full stops and commas",
     ))
+}
+
+/// Who pays: the partner's own word for it, and else the account's.
+fn first_line<'a>(account: &'a AccountContext, order: &'a PayoutOrder) -> Result<&'a str, Unwritten> {
+    match order.statement_descriptor.as_deref() {
+        Some(text) if is_narrative(text) => Ok(text),
+        Some(_) => Err(Unwritten("the statement descriptor isn't one that Worldpay takes")),
+        None => narrative(account),
+    }
 }
 
 /// What was written with the order, if it fits as it is: half of it on a statement would be worse than nothing.

@@ -17,6 +17,7 @@ pub mod payouts;
 pub mod reconciliation;
 pub mod tables;
 pub mod tenants;
+pub mod terms;
 
 use diesel::QueryResult;
 use diesel_async::{AsyncPgConnection, SimpleAsyncConnection};

@@ -243,7 +243,7 @@ impl Stage {
 
     /// What a stranger must not find in a list.
     pub fn owned(&self) -> impl Iterator<Item = &str> {
-        let common = ["{partner}", "{mode}", "versions", "payout-services", "provider-callbacks"];
+        let common = ["{partner}", "{mode}", "partners", "versions", "payout-services", "provider-callbacks"];
         self.ids.iter().filter(move |(kind, _)| !common.contains(*kind)).map(|(_, id)| id.as_str())
     }
 
@@ -296,6 +296,7 @@ impl Stage {
     async fn partners_objects(&mut self) {
         let world = &self.world;
         let partner = world.holder(&self.keys.all, "");
+        world.terms("demo", Mode::Test, json!({})).await;
         partner.funded("USD", "100").await;
         let wallet_point = world.point().await;
         let paid = partner.asked(sample(&wallet_point)).await;
@@ -419,6 +420,7 @@ impl Stage {
             ("{mode}", "test".to_owned()),
             ("{partner}", "demo".to_owned()),
             ("versions", "1".to_owned()),
+            ("partners", "demo".to_owned()),
             ("api-keys", text(&key)),
             ("keys", text(&key)),
             ("customers", text(&customer)),

@@ -30,8 +30,8 @@ impl World {
 
     /// Every invariant holds over the whole database.
     pub async fn verified(&self) {
-        let (vault, assets) = (&self.app.vault, &self.app.wallet.book.assets);
-        let report = landfall::verify::run(&self.app.db, vault, assets, self.app.clock.now()).await.unwrap();
+        let (vault, house) = (&self.app.vault, &self.app.wallet.house);
+        let report = landfall::verify::run(&self.app.db, vault, house, self.app.clock.now()).await.unwrap();
         assert!(report.is_clean(), "{report}");
     }
 }

@@ -14,7 +14,7 @@ use super::json::pretty;
 use super::one::Head;
 use super::replay::ReplayView;
 use super::tree::{Drawing, Tree};
-use super::{href, scheme_at};
+use super::{href, not_json, scheme_at};
 use crate::gateway::access::Problem;
 use crate::http::dashboard::approvals;
 use crate::http::dashboard::error::PageError;
@@ -202,11 +202,6 @@ fn refused(done: Result<(), SchemeError>, said: &mut Said) -> Result<(), PageErr
         Err(error) => return Err(error.into()),
     }
     Ok(())
-}
-
-/// Where a text stops being JSON.
-fn not_json(error: &serde_json::Error) -> String {
-    format!("This isn't JSON. It ends being so in line {}, at character {}.", error.line(), error.column())
 }
 
 fn show(

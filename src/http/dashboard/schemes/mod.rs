@@ -4,13 +4,13 @@
 //! The editor keeps nothing here: its draft travels in its form, so that it works without a script, in two tabs, and over any node. What is
 //! sound and what a draft would do is told by the gateway.
 
-mod diff;
+pub(super) mod diff;
 mod draft;
 mod draft_form;
 pub mod drafted;
 pub mod edit;
-mod fields;
-mod json;
+pub(super) mod fields;
+pub(super) mod json;
 pub mod list;
 pub mod new;
 pub mod one;
@@ -41,6 +41,11 @@ async fn scheme_at(desk: &Desk, (mode, partner, id): (&str, &str, &str)) -> Resu
     let mode = served(desk, mode)?;
     let id: PayoutSchemeId = id.parse().map_err(|_| PageError::NotFound)?;
     Ok((mode, desk.scheme(mode, partner, id).await?))
+}
+
+/// Where a text stops being JSON.
+pub(super) fn not_json(error: &serde_json::Error) -> String {
+    format!("This isn't JSON. It ends being so in line {}, at character {}.", error.line(), error.column())
 }
 
 /// Where a scheme's page is.
