@@ -12,7 +12,7 @@ use secrecy::{ExposeSecret, SecretString};
 
 use super::{RandomError, Staff, StaffError};
 use crate::domain::ids::Mode;
-use crate::domain::staff::{Email, PASSWORDS_REMEMBERED, Role, is_password_length};
+use crate::domain::staff::{Email, PASSWORDS_REMEMBERED, Role, has_letters_and_digits, is_password_length};
 use crate::store::retry::transaction;
 use crate::store::staff;
 
@@ -129,7 +129,17 @@ fn read(path: &Path) -> std::io::Result<SecretString> {
     Ok(SecretString::from(password))
 }
 
+/// One with letters and digits, as one that is chosen has to be (PCI DSS 8.3.6).
 pub(super) fn random_password() -> Result<SecretString, RandomError> {
+    loop {
+        let password = drawn()?;
+        if has_letters_and_digits(password.expose_secret()) {
+            return Ok(password);
+        }
+    }
+}
+
+fn drawn() -> Result<SecretString, RandomError> {
     let mut bytes = [0_u8; PASSWORD_LETTERS];
     SysRng.try_fill_bytes(&mut bytes).map_err(|_| RandomError)?;
     let mut password = String::with_capacity(PASSWORD_LETTERS + PASSWORD_LETTERS / GROUP);
@@ -157,6 +167,14 @@ mod tests {
         assert_eq!(made.expose_secret().len(), 29);
         assert_eq!(read_or_make(&path).unwrap().expose_secret(), made.expose_secret());
         assert_eq!(std::fs::read_dir(path.parent().unwrap()).unwrap().count(), 1, "nothing else lies beside it");
+    }
+
+    /// One in a thousand that are drawn has letters alone.
+    #[test]
+    fn what_is_drawn_has_letters_and_digits() {
+        for _ in 0..20_000 {
+            assert!(has_letters_and_digits(random_password().unwrap().expose_secret()));
+        }
     }
 
     #[test]
