@@ -10,7 +10,7 @@ use secrecy::SecretString;
 use serde::de::IgnoredAny;
 use uuid::Uuid;
 
-use super::assert_tells_no_number;
+use super::{assert_tells_no_number, debug_text};
 use crate::clock::Clock;
 use crate::config::providers::ProvidersSettings;
 use crate::domain::card::{BillingAddress, CardDetails, CardExpiry, HolderName, Pan};
@@ -165,13 +165,13 @@ fn without_ids(outcome: Outcome) -> Outcome {
 /// What any outcome must be, whatever was answered.
 fn check(code: &str, outcome: Outcome, sent: Sent<'_>, status: u16, body: &[u8], asked: Decimal) {
     let outcome = &echo::without_number(outcome, sent);
-    let told = format!("{outcome:?}");
+    let told = debug_text(outcome);
     if matches!(sent, Sent::NotKnown) {
         assert_tells_no_number("an outcome", &told);
     } else {
         // Another number may be the provider's id.
         assert!(!told.contains(NUMBER), "the number that was sent is kept");
-        assert_tells_no_number("an outcome", &format!("{:?}", without_ids(outcome.clone())));
+        assert_tells_no_number("an outcome", &debug_text(&without_ids(outcome.clone())));
     }
     match outcome {
         Outcome::Processed { amount, ids } => {

@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use secrecy::SecretString;
 use uuid::Uuid;
 
-use super::assert_tells_no_number;
+use super::{assert_tells_no_number, debug_text};
 use crate::config::providers::ProvidersSettings;
 use crate::domain::ids::{Mode, ProviderAccountId};
 use crate::providers::adyen::{AdyenProvider, signature as adyen};
@@ -73,7 +73,7 @@ pub(super) fn callback(data: &[u8]) {
                 assert!(is_signed, "{} believes what isn't signed", provider.code());
                 for told in told {
                     let kept = echo::without_number(told.outcome, Sent::NotKnown);
-                    assert_tells_no_number("a callback's outcome", &format!("{kept:?}"));
+                    assert_tells_no_number("a callback's outcome", &debug_text(&kept));
                 }
             }
             Err(CallbackError::NotVerified { references }) => {

@@ -52,7 +52,32 @@ pub fn run(name: &str, data: &[u8]) {
     }
 }
 
+/// A value as `Debug` writes it, but with NUL as `\u{0}`: its `\0` would lend a digit to the digits behind it.
+pub(crate) fn debug_text(value: &impl std::fmt::Debug) -> String {
+    let written = format!("{value:?}");
+    let mut text = String::with_capacity(written.len());
+    let mut chars = written.chars();
+    while let Some(c) = chars.next() {
+        text.push(c);
+        match (c, if c == '\\' { chars.next() } else { None }) {
+            ('\\', Some('0')) => text.push_str("u{0}"),
+            (_, escaped) => text.extend(escaped),
+        }
+    }
+    text
+}
+
 /// What is told must hold no card number, whatever came in.
 pub(crate) fn assert_tells_no_number(what: &str, told: &str) {
     assert_eq!(strike_numbers(told), told, "{what} tells a card number");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_nul_lends_no_digit_and_all_else_is_as_debug_writes_it() {
+        assert_eq!(debug_text(&"a\u{0}63\\0\n\"é\u{7f}"), r#""a\u{0}63\\0\n\"é\u{7f}""#);
+    }
 }

@@ -15,17 +15,17 @@ use super::v1::request_body;
 use super::v4::cards::{AddCardRequest, BillingAddressRequest};
 use super::v4::offers::{CreateOfferRequest, UpdateOfferRequest};
 use crate::domain::ids::Mode;
-use crate::fuzz::assert_tells_no_number;
+use crate::fuzz::{assert_tells_no_number, debug_text};
 
 const LIST: &str = "/v1/payouts|-created";
 
 /// A refusal is shown to the caller, and logged.
 fn check<T>(read: Result<T, ApiError>) -> Option<T> {
-    read.inspect_err(|error| assert_tells_no_number("a refusal", &format!("{error} {error:?}"))).ok()
+    read.inspect_err(|error| assert_tells_no_number("a refusal", &format!("{error} {}", debug_text(error)))).ok()
 }
 
 fn check_v1<T>(read: Result<T, V1Error>) -> Option<T> {
-    read.inspect_err(|error| assert_tells_no_number("a refusal", &format!("{error} {error:?}"))).ok()
+    read.inspect_err(|error| assert_tells_no_number("a refusal", &format!("{error} {}", debug_text(error)))).ok()
 }
 
 /// A card and an address, as wallets send them.
