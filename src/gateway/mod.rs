@@ -151,6 +151,13 @@ impl From<diesel::result::Error> for GatewayError {
 
 crate::transaction_error!(GatewayError::Db);
 
+impl GatewayError {
+    /// Whether a provider doesn't answer now, and may later.
+    pub fn is_provider_away(&self) -> bool {
+        matches!(self, GatewayError::Provider(ProviderError::Unavailable(_)))
+    }
+}
+
 impl Gateway {
     /// Changes to be gathered.
     fn changes(&self) -> complete::Changes {

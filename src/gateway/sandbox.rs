@@ -11,8 +11,7 @@ use serde_json::json;
 use super::access::audit::{self, Action, Author};
 use super::access::{Caller, Refusal};
 use super::{Gateway, GatewayError};
-use crate::domain::ids::{CardId, Mode, OfferId, PayoutRequestId};
-use crate::domain::payout::PayoutStatus;
+use crate::domain::ids::{CardId, Mode, OfferId, PayoutRequestId, Tenant};
 use crate::providers::provider::ProviderError;
 pub use crate::providers::test::table::{ON_DEMAND, OnDemand};
 use crate::store::error::DbError;
@@ -93,19 +92,18 @@ impl Gateway {
         if tenant.mode != Mode::Test {
             return Err(Refusal::NotFound { what: kind });
         }
-        let conn = self.db.get().await.map_err(GatewayError::from)?;
-        let request_id = match what {
-            Returning::Offer(id) => sandbox::request_of_offer(&conn, tenant, id).await,
-            Returning::Request(id) => sandbox::request(&conn, tenant, id).await,
+        let of_it: Vec<_> = {
+            let conn = self.db.get().await.map_err(GatewayError::from)?;
+            let request_id = match what {
+                Returning::Offer(id) => sandbox::request_of_offer(&conn, tenant, id).await,
+                Returning::Request(id) => sandbox::request(&conn, tenant, id).await,
+            };
+            let found = request_id.map_err(DbError::from)?.ok_or(Refusal::NotFound { what: kind })?;
+            found.into_iter().map(|id| (tenant, id)).collect()
         };
-        let request_id = request_id.map_err(DbError::from)?.ok_or(Refusal::NotFound { what: kind })?;
-        let of_it: Vec<_> = request_id.into_iter().map(|id| (tenant, id)).collect();
-        let mut paid = payouts::of_requests(&conn, &of_it).await.map_err(DbError::from)?;
-        drop(conn);
-        paid.retain(|payout| matches!(payout.status, PayoutStatus::Processed | PayoutStatus::LateProcessed));
         let now = self.clock.now();
         let mut returned = Vec::new();
-        for payout in paid {
+        for payout in self.out_there(&of_it).await? {
             if self.give_back(&payout).await? {
                 returned.push(payout);
             }
@@ -114,11 +112,7 @@ impl Gateway {
             let why = format!("nothing of the {kind} is paid by a test provider, or it came back already");
             return Err(Refusal::conflict("NOT_PAID", why));
         }
-        let mut reports = Vec::new();
-        for payout in &returned {
-            reports.extend(self.inquire(payout).await);
-        }
-        self.complete(&reports).await?;
+        // Before Landfall's own books say it: after that the same call finds nothing to do.
         transaction(&self.db, async |conn| {
             let payouts: Vec<String> = returned.iter().map(|payout| payout.id.to_string()).collect();
             let action = Action {
@@ -131,7 +125,25 @@ impl Gateway {
             Ok::<_, Refusal>(audit::record(conn, &Author::from(caller), action, now).await?)
         })
         .await?;
+        let mut reports = Vec::new();
+        for payout in &returned {
+            reports.extend(self.inquire(payout).await);
+        }
+        self.complete(&reports).await?;
+        let is_out = self.out_there(&of_it).await?.iter().any(|left| returned.iter().any(|one| one.id == left.id));
+        if is_out {
+            let why = "the provider couldn't be asked about what came back".to_owned();
+            return Err(GatewayError::Provider(ProviderError::Unavailable(why)).into());
+        }
         Ok(now)
+    }
+
+    /// Payouts of which something that was paid hasn't come back.
+    async fn out_there(&self, requests: &[(Tenant, PayoutRequestId)]) -> Result<Vec<Payout>, GatewayError> {
+        let conn = self.db.get().await?;
+        let mut payouts = payouts::of_requests(&conn, requests).await?;
+        payouts.retain(|payout| !payout.status.is_open() && payout.amount_returned < payout.amount_processed);
+        Ok(payouts)
     }
 
     /// `false`: its provider has nothing to give back, or moves real money.

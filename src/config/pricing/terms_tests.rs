@@ -82,7 +82,7 @@ fn everything_wrong_is_named_at_once() {
             {"pear": "BTC/EUR", "spread": "0.02"},
         ],
         "fee_schedules": [
-            {"id": "a@b", "version": 1, "partner": "other", "mode": "live", "pairs": ["BTC/XXX"], "amount_from": "x", "rules": []},
+            {"id": "a@b", "version": 1, "partner": "other", "mode": "live", "pairs": ["BTC/JPY"], "amount_from": "x", "rules": []},
             {"id": "c", "rules": [{"kind": "transaction", "percent": "101"}]},
             {"id": "c", "rules": [{"kind": "transaction", "min": "2", "max": "1"}], "card_schemes": ["VISA"]},
         ],

@@ -3,8 +3,10 @@
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
+use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
+use tokio::time::Instant;
 
 use super::message;
 use super::secrets::{Secrets, SigningSecret};
@@ -19,8 +21,9 @@ pub use crate::store::webhooks::claims::Places;
 
 /// How long a delivery waits that can't be made ready, such as while the key provider is away.
 const NOT_READY_PAUSE: TimeDelta = TimeDelta::seconds(30);
-/// After so many in a row that can't, none of the rest is tried.
-const FAILURES_MAX: u32 = 3;
+/// How long is spent on readying one by one. What fails by itself fails at once; what takes this long is a database or a key provider that
+/// is away.
+const ONE_BY_ONE_MAX: Duration = Duration::from_secs(5);
 /// How much of a reason is kept.
 const ERROR_CHARS_MAX: usize = 300;
 
@@ -102,29 +105,24 @@ impl Gateway {
         }
     }
 
-    /// One that can't be made ready holds nobody else up: it is given back, and so is the rest once several in a row can't be, since then it
-    /// isn't theirs.
+    /// One that can't be made ready holds nobody else up: it alone is given back, and so is the rest only where time runs out.
     async fn make_each_ready(
         &self,
         claimed: &[ClaimedDelivery],
         now: DateTime<Utc>,
     ) -> Result<Vec<Ready>, GatewayError> {
         let (mut ready, mut unready) = (Vec::new(), Vec::new());
-        let mut failures = 0;
+        let until = Instant::now() + ONE_BY_ONE_MAX;
         for delivery in claimed {
-            if failures == FAILURES_MAX {
+            if Instant::now() > until {
                 unready.push(delivery);
                 continue;
             }
             match self.make_ready(vec![delivery.clone()], now).await {
-                Ok(one) => {
-                    ready.extend(one);
-                    failures = 0;
-                }
+                Ok(one) => ready.extend(one),
                 Err(error) => {
                     tracing::warn!(%error, endpoint = %delivery.endpoint_id, message = %delivery.message_id, "a webhook can't be made ready");
                     unready.push(delivery);
-                    failures += 1;
                 }
             }
         }

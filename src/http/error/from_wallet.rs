@@ -84,6 +84,10 @@ impl From<GatewayError> for ApiError {
                 tracing::warn!(%error, "request refused");
                 Self::new(Code::ServiceUnavailable)
             }
+            error if error.is_provider_away() => {
+                tracing::warn!(%error, "request refused");
+                Self::new(Code::ServiceUnavailable)
+            }
             error => Self::internal(&error),
         }
     }
