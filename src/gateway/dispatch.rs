@@ -21,10 +21,9 @@ use super::route_book::Snapshot;
 use super::{Gateway, GatewayError, breakers, progress};
 use crate::domain::ids::PayoutRequestId;
 use crate::domain::payout_request::RequestStatus;
-use crate::store::error::DbError;
 use crate::store::jobs::{self, ClaimedJob, JobKind};
 use crate::store::requests::{self, PayoutRequest};
-use crate::store::retry::{TransactionError, transaction};
+use crate::store::retry::transaction;
 use crate::store::{deposit_accounts, events, payouts, route_statistics};
 use progress::Next;
 
@@ -59,23 +58,6 @@ struct Claims {
     lease_until: DateTime<Utc>,
     /// Whether the snapshot was read again for them: what it doesn't have isn't there.
     reread: bool,
-}
-
-/// Whether the database is to blame, and not one of the requests.
-fn is_of_the_database(error: &GatewayError) -> bool {
-    match error.db_error() {
-        None | Some(DbError::Conflict(_) | DbError::Refused(_) | DbError::Held(_) | DbError::Other(_)) => false,
-        Some(
-            DbError::Unavailable(_)
-            | DbError::Timeout(_)
-            | DbError::Collision(_)
-            | DbError::RetriesExhausted { .. }
-            | DbError::CommitUnknown(_)
-            | DbError::ReadOnly(_)
-            | DbError::Full(_)
-            | DbError::Aborted,
-        ) => true,
-    }
 }
 
 impl Gateway {
@@ -144,7 +126,7 @@ impl Gateway {
             Ok(written) => return Ok((written, None)),
             Err(error) => error,
         };
-        if claims.jobs.len() == 1 || is_of_the_database(&error) {
+        if claims.jobs.len() == 1 || error.is_of_the_database() {
             return Err(error);
         }
         tracing::warn!(%error, requests = claims.jobs.len(), "a batch could not be dispatched; one by one now");

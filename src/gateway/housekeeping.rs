@@ -15,28 +15,55 @@ use crate::store::{
 /// How much one step takes.
 const BITE: i64 = 1_000;
 
+/// What the steps of a round came to.
+#[derive(Default)]
+struct Round {
+    failed: Option<GatewayError>,
+}
+
+impl Round {
+    /// Goes on where a step fails by what it works on, such as one row that can't be read: it must keep no other step from its work, nor
+    /// another tenant from what is due to it. Without the database no step would get anywhere.
+    fn step<T>(&mut self, name: &'static str, done: Result<T, GatewayError>) -> Result<(), GatewayError> {
+        match done {
+            Err(error) if error.is_of_the_database() => return Err(error),
+            Err(error) => {
+                tracing::error!(%error, step = name, "a step of housekeeping failed");
+                self.failed.get_or_insert(error);
+            }
+            Ok(_) => {}
+        }
+        Ok(())
+    }
+}
+
 impl Gateway {
     /// One round of everything.
+    ///
+    /// # Errors
+    /// The first step's that failed, once all others are done; at once if it is the database's.
     pub async fn keep_house(&self) -> Result<(), GatewayError> {
-        self.fold_deltas().await?;
-        self.sample_balances().await?;
-        self.expire_offers().await?;
-        self.expire_requests().await?;
-        self.destroy_request_cards().await?;
-        self.forget_old_keys().await?;
-        self.forget_old_counts().await?;
-        self.forget_callback_keys().await?;
-        self.keep_accounts_watched().await?;
-        self.screen_cards().await?;
-        self.destroy_deleted_numbers().await?;
+        let mut round = Round::default();
+        round.step("fold deltas", self.fold_deltas().await)?;
+        round.step("sample balances", self.sample_balances().await)?;
+        round.step("expire offers", self.expire_offers().await)?;
+        round.step("expire requests", self.expire_requests().await)?;
+        round.step("destroy request cards", self.destroy_request_cards().await)?;
+        round.step("forget old keys", self.forget_old_keys().await)?;
+        round.step("forget old counts", self.forget_old_counts().await)?;
+        round.step("forget callback keys", self.forget_callback_keys().await)?;
+        round.step("keep accounts watched", self.keep_accounts_watched().await)?;
+        round.step("screen cards", self.screen_cards().await)?;
+        round.step("destroy deleted numbers", self.destroy_deleted_numbers().await)?;
         // Not the house's fault where the key provider is away.
         if let Err(error) = self.rotate_aged().await {
             tracing::warn!(%error, "a data key that is too old could not be followed by the next");
         }
-        self.destroy_leftovers().await?;
-        self.key_callbacks(BITE).await?;
-        self.disable_failing_endpoints().await?;
-        self.retain_when_due().await
+        round.step("destroy leftovers", self.destroy_leftovers().await)?;
+        round.step("key callbacks", self.key_callbacks(BITE).await)?;
+        round.step("disable failing endpoints", self.disable_failing_endpoints().await)?;
+        round.step("retention", self.retain_when_due().await)?;
+        round.failed.map_or(Ok(()), Err)
     }
 
     /// Gathers what batches added to the house's accounts.

@@ -66,6 +66,7 @@ use crate::domain::payout_request::{RequestStatus, RequestTransitionError};
 use crate::providers::provider::ProviderError;
 use crate::providers::registry::ProviderRegistry;
 use crate::store::error::DbError;
+use crate::store::retry::TransactionError;
 use crate::vault::Vault;
 use secrecy::SecretString;
 
@@ -152,6 +153,23 @@ impl From<diesel::result::Error> for GatewayError {
 crate::transaction_error!(GatewayError::Db);
 
 impl GatewayError {
+    /// Whether the database is to blame, and nothing of what was to be done.
+    fn is_of_the_database(&self) -> bool {
+        match self.db_error() {
+            None | Some(DbError::Conflict(_) | DbError::Refused(_) | DbError::Held(_) | DbError::Other(_)) => false,
+            Some(
+                DbError::Unavailable(_)
+                | DbError::Timeout(_)
+                | DbError::Collision(_)
+                | DbError::RetriesExhausted { .. }
+                | DbError::CommitUnknown(_)
+                | DbError::ReadOnly(_)
+                | DbError::Full(_)
+                | DbError::Aborted,
+            ) => true,
+        }
+    }
+
     /// Whether a provider doesn't answer now, and may later.
     pub fn is_provider_away(&self) -> bool {
         matches!(self, GatewayError::Provider(ProviderError::Unavailable(_)))

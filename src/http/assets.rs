@@ -1,7 +1,7 @@
 //! Files that are compiled in and served as they are. Their addresses carry a hash of their content, so browsers may keep them for good.
 
-use actix_web::HttpResponse;
 use actix_web::http::header::{CACHE_CONTROL, CONTENT_TYPE};
+use actix_web::{HttpRequest, HttpResponse};
 use sha2::{Digest, Sha256};
 
 pub const ICON: &str = include_str!("../../web/assets/icon.svg");
@@ -29,11 +29,14 @@ impl Asset {
         hex::encode(&Sha256::digest(self.content.as_bytes())[..6])
     }
 
-    /// To be kept for a year: another content has another address.
-    pub fn answer(&self) -> HttpResponse {
+    /// To be kept for a year where it was asked for by its hash: another content has another address. Beside a newer node this one may be
+    /// asked for what it doesn't have; what it has instead must not be kept under that address.
+    pub fn answer(&self, request: &HttpRequest) -> HttpResponse {
+        let is_asked_for = request.query_string().strip_prefix("v=") == Some(self.hash().as_str());
+        let kept = if is_asked_for { "public, max-age=31536000, immutable" } else { "public, no-cache" };
         HttpResponse::Ok()
             .insert_header((CONTENT_TYPE, self.media_type))
-            .insert_header((CACHE_CONTROL, "public, max-age=31536000, immutable"))
+            .insert_header((CACHE_CONTROL, kept))
             .body(self.content)
     }
 }

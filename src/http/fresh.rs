@@ -2,6 +2,7 @@
 //! changed, without a body. A cache may keep such an answer for its one user, and asks each time.
 
 use actix_web::http::header::{CACHE_CONTROL, CONTENT_TYPE, ETAG, IF_NONE_MATCH, VARY};
+use actix_web::web::Bytes;
 use actix_web::{HttpRequest, HttpResponse};
 use sha2::{Digest, Sha256};
 
@@ -28,13 +29,32 @@ pub fn answer(request: &HttpRequest, whose: &str, media_type: &str, json: String
     if is_known { response.finish() } else { response.insert_header((CONTENT_TYPE, media_type)).body(json) }
 }
 
-/// The same of what is there for everybody: any cache may keep it, and asks each time.
-pub fn public(request: &HttpRequest, media_type: &str, body: &'static str) -> HttpResponse {
-    let tag = hash("", media_type, body);
-    let is_known = is_known(request, &tag);
-    let mut response = if is_known { HttpResponse::NotModified() } else { HttpResponse::Ok() };
-    response.insert_header((ETAG, tag)).insert_header((CACHE_CONTROL, "public, no-cache"));
-    if is_known { response.finish() } else { response.insert_header((CONTENT_TYPE, media_type)).body(body) }
+/// What is there for everybody, and stays as it is while the process lives: any cache may keep it, and asks each time.
+pub struct Public {
+    media_type: &'static str,
+    body: Bytes,
+    tag: String,
+}
+
+impl Public {
+    pub fn new(media_type: &'static str, body: String) -> Self {
+        Self { media_type, tag: hash("", media_type, &body), body: body.into() }
+    }
+
+    #[cfg(test)]
+    pub fn text(&self) -> &str {
+        std::str::from_utf8(&self.body).unwrap()
+    }
+
+    pub fn answer(&self, request: &HttpRequest) -> HttpResponse {
+        let is_known = is_known(request, &self.tag);
+        let mut response = if is_known { HttpResponse::NotModified() } else { HttpResponse::Ok() };
+        response.insert_header((ETAG, self.tag.as_str())).insert_header((CACHE_CONTROL, "public, no-cache"));
+        if is_known {
+            return response.finish();
+        }
+        response.insert_header((CONTENT_TYPE, self.media_type)).body(self.body.clone())
+    }
 }
 
 fn is_known(request: &HttpRequest, tag: &str) -> bool {

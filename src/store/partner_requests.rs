@@ -32,6 +32,15 @@ statement! {
 }
 
 statement! {
+    struct LockOneExpired {
+        now: DateTime<Utc> as Timestamptz, id: PayoutRequestId as SqlUuid, partner_id: PartnerId as SqlUuid, mode: Mode as Text,
+    } => RequestSql
+      = concat!("SELECT ", request_columns!(), " FROM payout_request r \
+         WHERE r.final_at IS NULL AND r.expires_at <= ? AND r.stop_requested IS NULL AND r.id = ? AND r.partner_id = ? AND r.mode = ? \
+         FOR UPDATE SKIP LOCKED")
+}
+
+statement! {
     struct LockOfBatch {
         batch_id: BatchId as SqlUuid, partner_id: PartnerId as SqlUuid, mode: Mode as Text, status: Option<RequestStatus> as Nullable<Text>,
         after: i32 as Integer, size: i64 as BigInt,
@@ -268,6 +277,16 @@ pub async fn lock_expired(
     batch_size: i64,
 ) -> QueryResult<Vec<PayoutRequest>> {
     LockExpired { now, batch_size }.load(&mut &*conn).await
+}
+
+/// The same of one request.
+pub async fn lock_one_expired(
+    conn: &AsyncPgConnection,
+    now: DateTime<Utc>,
+    tenant: Tenant,
+    id: PayoutRequestId,
+) -> QueryResult<Vec<PayoutRequest>> {
+    LockOneExpired { now, id, partner_id: tenant.partner_id, mode: tenant.mode }.load(&mut &*conn).await
 }
 
 /// Locks a batch's items after `after` in the order of their rows, those of one status if it is given.

@@ -31,6 +31,11 @@ async fn the_description_is_served_as_it_stands_at_the_root() {
     let yaml = world.get("/openapi.yaml").await;
     assert_eq!((yaml.status, yaml.header("content-type")), (200, Some("application/yaml")));
     assert_eq!(yaml.text, include_str!("../../openapi.yaml"));
+    assert_eq!(yaml.header("cache-control"), Some("public, no-cache"));
+    let again =
+        world.client.get(format!("{}/openapi.yaml", world.url)).header("If-None-Match", yaml.header("etag").unwrap());
+    let again = again.send().await.unwrap();
+    assert_eq!((again.status().as_u16(), again.text().await.unwrap().as_str()), (304, ""));
     let page = world.get("/docs/api").await;
     assert_eq!(page.status, 200);
     assert!(page.text.contains("swagger-ui-bundle.js"));
@@ -66,6 +71,11 @@ async fn the_documentation_is_pages_without_scripts_that_are_kept_until_they_cha
         let asset = world.get(href).await;
         assert_eq!(asset.status, 200, "{href}");
         assert!(asset.header("cache-control").unwrap().contains("immutable"), "{href}");
+        // A newer node's page may ask an older node: what that has instead isn't kept under the new one's address.
+        for other in [href.split('?').next().unwrap().to_owned(), format!("{href}0")] {
+            let asset = world.get(&other).await;
+            assert_eq!((asset.status, asset.header("cache-control")), (200, Some("public, no-cache")), "{other}");
+        }
     }
     let picture = world.get("/docs/images/money.svg").await;
     assert_eq!((picture.status, picture.header("content-type")), (200, Some("image/svg+xml")));
@@ -85,6 +95,11 @@ async fn the_documentation_is_pages_without_scripts_that_are_kept_until_they_cha
     ] {
         assert_eq!(world.get(path).await.status, 404, "{path}");
     }
+    // Whoever mistypes an address reads a page, with the list of those that there are.
+    let missing = world.get("/docs/webhoks").await;
+    assert_eq!((missing.status, missing.header("content-type")), (404, Some("text/html; charset=utf-8")));
+    assert!(missing.text.contains("There is no such page") && missing.text.contains("href=\"/docs/webhooks\""));
+    assert_eq!(missing.header("content-security-policy"), Some(policy));
     world.stop().await;
 }
 

@@ -128,7 +128,8 @@ impl Gateway {
             let told = &told;
             // A page at a time: what was asked for anew stays so, whatever becomes of the rest.
             count += transaction(&self.db, async |conn| {
-                Ok::<_, Refusal>(deliveries::replay(conn, tenant, id, told, what.all, now).await?)
+                let when = deliveries::When { now, later: now + self.webhooks.lease() };
+                Ok::<_, Refusal>(deliveries::replay(conn, tenant, id, told, what.all, when).await?)
             })
             .await?;
             looked_at += page.len();

@@ -217,7 +217,10 @@ impl Gateway {
             }
             let mut after = before.clone();
             let EndpointChange { url, description, types, enabled } = change.clone();
-            after.url = url.or(after.url);
+            if url.is_some() && url != before.url {
+                // What the address before it did says nothing of this one.
+                (after.url, after.failing_since) = (url, None);
+            }
             after.description = description.unwrap_or(after.description);
             if let Some(types) = types {
                 after.types = types.iter().map(Wanted::to_string).collect();
@@ -304,11 +307,17 @@ impl Gateway {
         .await
     }
 
-    pub(super) async fn disable_gone(&self, tenant: Tenant, id: WebhookEndpointId) -> Result<(), GatewayError> {
+    /// `url` has said that it is gone; meanwhile the endpoint may have another.
+    pub(super) async fn disable_gone(
+        &self,
+        tenant: Tenant,
+        id: WebhookEndpointId,
+        url: &str,
+    ) -> Result<(), GatewayError> {
         transaction(&self.db, async |conn| {
             let now = self.clock.now();
             let found = endpoints::lock(conn, tenant, id).await?;
-            match found.filter(|row| row.disabled_at.is_none() && row.kind == KIND_URL) {
+            match found.filter(|row| row.disabled_at.is_none() && row.url.as_deref() == Some(url)) {
                 Some(row) => disable(conn, &row, "gone", now).await,
                 None => Ok(()),
             }

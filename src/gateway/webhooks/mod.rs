@@ -10,6 +10,7 @@ pub mod telling;
 use std::collections::HashSet;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use chrono::TimeDelta;
 use reqwest::Url;
 
 use crate::config::webhooks::WebhookSettings;
@@ -27,11 +28,24 @@ pub fn is_receiver(text: &str, mode: Mode) -> bool {
     let Ok(url) = Url::parse(text) else { return false };
     let scheme = url.scheme() == "https" || (url.scheme() == "http" && mode == Mode::Test);
     scheme
+        && is_written_out(text)
         && text.len() <= URL_CHARS_MAX
         && url.host_str().is_some()
         && url.username().is_empty()
         && url.password().is_none()
         && url.fragment().is_none()
+}
+
+/// Whether scheme and host stand there as they are meant. `https:host`, `https:\\host` and `https:///host` parse as well, but it is the text
+/// that is kept, shown, and taken apart by statements.
+fn is_written_out(text: &str) -> bool {
+    let behind = |scheme: &str| {
+        let (head, rest) = text.split_at_checked(scheme.len())?;
+        head.eq_ignore_ascii_case(scheme).then_some(rest)
+    };
+    let rest = behind("https://").or_else(|| behind("http://"));
+    rest.is_some_and(|rest| !rest.starts_with('/'))
+        && !text.chars().any(|c| c == '\\' || c.is_whitespace() || c.is_control())
 }
 
 /// What the use cases of webhooks need of the process.
@@ -61,6 +75,11 @@ impl Webhooks {
         }
     }
 
+    /// How long a claimed delivery is its claimer's.
+    fn lease(&self) -> TimeDelta {
+        TimeDelta::from_std(self.settings.lease()).unwrap_or(TimeDelta::minutes(1))
+    }
+
     fn has_callbacks(&self, tenant: Tenant) -> bool {
         self.with_callbacks.lock().unwrap_or_else(PoisonError::into_inner).contains(&tenant)
     }
@@ -84,6 +103,17 @@ mod tests {
             ("https://partner.example/#part", false, false),
             ("partner.example/callbacks", false, false),
             ("https://", false, false),
+            ("HTTPS://Partner.Example", true, true),
+            ("http://a", true, false),
+            ("https://bücher.example/callbacks", true, true),
+            ("http:ab", false, false),
+            ("https:partner.example", false, false),
+            ("https:/partner.example", false, false),
+            ("https:///partner.example", false, false),
+            ("https:\\\\partner.example", false, false),
+            ("https://partner.example\\callbacks", false, false),
+            (" https://partner.example/", false, false),
+            ("https://partner.example/a\tb", false, false),
         ] {
             assert_eq!((is_receiver(url, Mode::Test), is_receiver(url, Mode::Live)), (test, live), "{url}");
         }

@@ -91,10 +91,9 @@ impl Gateway {
     /// Claims what is due and makes it ready to be sent.
     pub async fn claim_deliveries(&self, places: Places) -> Result<Vec<Ready>, GatewayError> {
         let now = self.clock.now();
-        let lease = TimeDelta::from_std(self.webhooks.settings.lease()).unwrap_or(TimeDelta::minutes(1));
         let claimed = {
             let conn = self.db.get().await?;
-            claims::claim(&conn, places, now, now + lease).await?
+            claims::claim(&conn, places, now, now + self.webhooks.lease()).await?
         };
         match self.make_ready(claimed.clone(), now).await {
             Ok(ready) => Ok(ready),
@@ -250,13 +249,13 @@ impl Gateway {
             endpoints::note_arrivals(&conn, arrived).await?;
             endpoints::note_failures(&conn, failing, self.clock.now()).await?;
         }
-        let gone: BTreeSet<(Tenant, WebhookEndpointId)> = tried
+        let gone: BTreeSet<(Tenant, WebhookEndpointId, &str)> = tried
             .iter()
             .filter(|tried| tried.is_gone())
-            .map(|tried| (tried.claimed.tenant(), tried.claimed.endpoint_id))
+            .map(|tried| (tried.claimed.tenant(), tried.claimed.endpoint_id, tried.claimed.url.as_str()))
             .collect();
-        for (tenant, id) in gone {
-            self.disable_gone(tenant, id).await?;
+        for (tenant, id, url) in gone {
+            self.disable_gone(tenant, id, url).await?;
         }
         Ok(())
     }

@@ -2,7 +2,7 @@
 
 use std::sync::LazyLock;
 
-use actix_web::HttpResponse;
+use actix_web::{HttpRequest, HttpResponse};
 
 use crate::http::assets::{self, Asset};
 
@@ -23,14 +23,14 @@ const ICON: Asset = Asset::new("/dashboard/assets/icon.svg", "image/svg+xml", as
 pub static STYLE_SHEET_HREF: LazyLock<String> = LazyLock::new(|| STYLE_SHEET.href());
 pub static SCRIPT_HREF: LazyLock<String> = LazyLock::new(|| SCRIPT.href());
 
-pub async fn style_sheet() -> HttpResponse {
-    STYLE_SHEET.answer()
+pub async fn style_sheet(request: HttpRequest) -> HttpResponse {
+    STYLE_SHEET.answer(&request)
 }
 
-pub async fn script() -> HttpResponse {
-    SCRIPT.answer()
+pub async fn script(request: HttpRequest) -> HttpResponse {
+    SCRIPT.answer(&request)
 }
 
-pub async fn icon() -> HttpResponse {
-    ICON.answer()
+pub async fn icon(request: HttpRequest) -> HttpResponse {
+    ICON.answer(&request)
 }

@@ -8,12 +8,11 @@ mod site;
 #[cfg(test)]
 mod tests;
 
-use actix_web::http::header::{CONTENT_SECURITY_POLICY, HeaderValue};
+use actix_web::http::header::{CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderValue};
 use actix_web::middleware::DefaultHeaders;
 use actix_web::{HttpRequest, HttpResponse, web};
 
 use crate::http::error::{ApiError, Code};
-use crate::http::fresh;
 use crate::http::routes::resource;
 
 /// Our own style sheet and pictures, and nothing else.
@@ -39,30 +38,33 @@ fn policy() -> DefaultHeaders {
     DefaultHeaders::new().add((CONTENT_SECURITY_POLICY, PAGE_POLICY))
 }
 
-async fn landing(request: HttpRequest) -> Result<HttpResponse, ApiError> {
+async fn landing(request: HttpRequest) -> HttpResponse {
     answer(&request, "")
 }
 
-async fn page(request: HttpRequest, slug: web::Path<String>) -> Result<HttpResponse, ApiError> {
+async fn page(request: HttpRequest, slug: web::Path<String>) -> HttpResponse {
     // The landing page has one name.
-    if slug.is_empty() { Err(ApiError::new(Code::NotFound)) } else { answer(&request, &slug) }
+    if slug.is_empty() { missing() } else { answer(&request, &slug) }
 }
 
-fn answer(request: &HttpRequest, slug: &str) -> Result<HttpResponse, ApiError> {
-    let page = site::SITE.get(slug).ok_or_else(|| ApiError::new(Code::NotFound))?;
-    Ok(fresh::public(request, "text/html; charset=utf-8", page))
+fn answer(request: &HttpRequest, slug: &str) -> HttpResponse {
+    site::SITE.get(slug).map_or_else(missing, |page| page.answer(request))
 }
 
-async fn style_sheet() -> HttpResponse {
-    site::STYLE_SHEET.answer()
+fn missing() -> HttpResponse {
+    HttpResponse::NotFound().insert_header((CONTENT_TYPE, site::HTML)).body(site::MISSING.as_str())
 }
 
-async fn icon() -> HttpResponse {
-    site::ICON.answer()
+async fn style_sheet(request: HttpRequest) -> HttpResponse {
+    site::STYLE_SHEET.answer(&request)
 }
 
-async fn picture(name: web::Path<String>) -> Result<HttpResponse, ApiError> {
-    let mut answer = site::picture(&name).ok_or_else(|| ApiError::new(Code::NotFound))?.answer();
+async fn icon(request: HttpRequest) -> HttpResponse {
+    site::ICON.answer(&request)
+}
+
+async fn picture(request: HttpRequest, name: web::Path<String>) -> Result<HttpResponse, ApiError> {
+    let mut answer = site::picture(&name).ok_or_else(|| ApiError::new(Code::NotFound))?.answer(&request);
     answer.headers_mut().insert(CONTENT_SECURITY_POLICY, HeaderValue::from_static(PICTURE_POLICY));
     Ok(answer)
 }

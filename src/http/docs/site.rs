@@ -8,6 +8,9 @@ use askama::Template;
 use super::list::{GROUPS, PICTURES, Picture, Source, address, address_of, sources};
 use super::markdown::{Addresses, Heading, Rendered, render};
 use crate::http::assets::{self, Asset};
+use crate::http::fresh::Public;
+
+pub const HTML: &str = "text/html; charset=utf-8";
 
 /// The dashboard's colours and letters, and what these pages need beside them.
 pub static STYLE_SHEET: Asset = Asset::new(
@@ -18,11 +21,17 @@ pub static STYLE_SHEET: Asset = Asset::new(
 pub static ICON: Asset = Asset::new("/docs/assets/icon.svg", "image/svg+xml", assets::ICON);
 
 /// All pages by their slugs.
-pub static SITE: LazyLock<BTreeMap<&'static str, String>> = LazyLock::new(|| {
+pub static SITE: LazyLock<BTreeMap<&'static str, Public>> = LazyLock::new(|| {
     let pages: Vec<(&Source, Rendered)> =
         sources().map(|source| (source, render(source.text, source.file, &OfSite))).collect();
-    let whole = |n: usize| whole(&pages, n);
+    let whole = |n: usize| Public::new(HTML, whole(&pages[n].1, Some(pages[n].0), pages.get(n + 1).map(|next| next.0)));
     pages.iter().enumerate().map(|(n, (source, _))| (source.slug, whole(n))).collect()
+});
+
+/// For whoever mistypes an address: what pages there are.
+pub static MISSING: LazyLock<String> = LazyLock::new(|| {
+    let text = "# There is no such page\n\nThe address may be mistyped, or a page has another name now. All pages are in the list.";
+    whole(&render(text, "docs/README.md", &OfSite), None, None)
 });
 
 /// A picture by its file's name.
@@ -71,12 +80,13 @@ struct Whole<'a> {
     /// Made by [`render`], which escapes.
     content: &'a str,
     next: Option<Entry>,
-    canonical: String,
+    canonical: Option<String>,
 }
 
-fn whole(pages: &[(&Source, Rendered)], n: usize) -> String {
-    let (source, rendered) = &pages[n];
-    let entry = |of: &Source| Entry { name: of.name, address: address(of.slug), is_here: of.slug == source.slug };
+/// `here` is the page itself, if it is one of the list.
+fn whole(rendered: &Rendered, here: Option<&Source>, next: Option<&Source>) -> String {
+    let is_here = |slug: &str| here.is_some_and(|here| here.slug == slug);
+    let entry = |of: &Source| Entry { name: of.name, address: address(of.slug), is_here: is_here(of.slug) };
     let page = Whole {
         title: &rendered.title,
         style_sheet: STYLE_SHEET.href(),
@@ -87,8 +97,8 @@ fn whole(pages: &[(&Source, Rendered)], n: usize) -> String {
             .collect(),
         sections: rendered.headings.iter().filter(|heading| heading.level == 2).collect(),
         content: &rendered.html,
-        next: pages.get(n + 1).map(|(next, _)| entry(next)),
-        canonical: address(source.slug),
+        next: next.map(entry),
+        canonical: here.map(|here| address(here.slug)),
     };
     // Writing to a String doesn't fail.
     page.render().unwrap_or_default()

@@ -86,8 +86,9 @@ fn every_link_in_the_repository_leads_to_a_file_and_to_a_heading_of_it() {
 #[test]
 fn every_link_of_the_site_leads_to_what_is_served() {
     let ids: BTreeMap<String, BTreeSet<String>> =
-        SITE.iter().map(|(slug, html)| (super::list::address(slug), attributes(html, "id"))).collect();
-    for (slug, html) in SITE.iter() {
+        SITE.iter().map(|(slug, page)| (super::list::address(slug), attributes(page.text(), "id"))).collect();
+    for (slug, page) in SITE.iter() {
+        let html = page.text();
         for link in attributes(html, "href").into_iter().chain(attributes(html, "src")) {
             let (path, fragment) = link.split_once('#').unwrap_or((&link, ""));
             let path = path.split('?').next().unwrap();
@@ -108,7 +109,8 @@ fn every_link_of_the_site_leads_to_what_is_served() {
 #[test]
 fn pages_are_whole_and_load_nothing_from_elsewhere() {
     assert_eq!(SITE.len(), sources().count(), "two pages have one name");
-    for (slug, html) in SITE.iter() {
+    for (slug, page) in SITE.iter() {
+        let html = page.text();
         assert_eq!(html.matches("<h1").count(), 1, "{slug}");
         for refused in ["<script", "<style", " style=", "src=\"http", "<iframe", " onclick"] {
             // As text it is escaped: only markup has these.

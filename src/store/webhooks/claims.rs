@@ -92,10 +92,11 @@ statement! {
 }
 
 statement! {
+    // The claim is over: given back twice, a delivery's tries would be counted down twice.
     struct GiveBack {
         run_at: DateTime<Utc> as Timestamptz, partner_ids: Vec<PartnerId> as Array<SqlUuid>, modes: Vec<Mode> as Array<Text>,
         endpoint_ids: Vec<WebhookEndpointId> as Array<SqlUuid>, message_ids: Vec<EventId> as Array<SqlUuid>, epochs: Vec<i32> as Array<Integer>,
-    } = "UPDATE webhook_delivery d SET due_at = n.run_at, attempts = d.attempts - 1, tries = d.tries - 1 \
+    } = "UPDATE webhook_delivery d SET due_at = n.run_at, epoch = d.epoch + 1, attempts = d.attempts - 1, tries = d.tries - 1 \
          FROM (SELECT ?::timestamptz AS run_at) n, UNNEST(?::uuid[], ?::text[], ?::uuid[], ?::uuid[], ?::int[]) \
              AS k (partner_id, mode, endpoint_id, message_id, epoch) \
          WHERE (d.message_id, d.endpoint_id, d.partner_id, d.mode) = (k.message_id, k.endpoint_id, k.partner_id, k.mode) \

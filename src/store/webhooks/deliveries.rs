@@ -108,11 +108,12 @@ statement! {
 }
 
 statement! {
-    // The count of tries begins anew, and with it the pauses.
+    // The count of tries begins anew, and with it the pauses. A try that is under way counts no more: what comes of it must not put off
+    // what is asked for now.
     struct Resend {
         now: DateTime<Utc> as Timestamptz, message_id: EventId as SqlUuid, endpoint_id: WebhookEndpointId as SqlUuid,
         partner_id: PartnerId as SqlUuid, mode: Mode as Text,
-    } = "UPDATE webhook_delivery SET state = 'pending', due_at = ?, tries = 0, finished_at = NULL \
+    } = "UPDATE webhook_delivery SET state = 'pending', due_at = ?, tries = 0, finished_at = NULL, epoch = epoch + 1 \
          WHERE message_id = ? AND endpoint_id = ? AND partner_id = ? AND mode = ?"
 }
 
@@ -133,20 +134,23 @@ statement! {
 }
 
 statement! {
-    // What was delivered is told again only where that is asked for; what is under way goes on.
+    // What was delivered is told again only where that is asked for. What waits for a later try is tried now; what is under way, or is
+    // about to be, goes on.
     struct Replay {
         partner_id: PartnerId as SqlUuid, mode: Mode as Text, endpoint_id: WebhookEndpointId as SqlUuid, all: bool as Bool,
-        now: DateTime<Utc> as Timestamptz, message_ids: Vec<EventId> as Array<SqlUuid>, kinds: Vec<String> as Array<Text>,
+        now: DateTime<Utc> as Timestamptz, later: DateTime<Utc> as Timestamptz, message_ids: Vec<EventId> as Array<SqlUuid>, kinds: Vec<String> as Array<Text>,
         request_ids: Vec<PayoutRequestId> as Array<SqlUuid>, sequences: Vec<i32> as Array<Integer>,
-    } = "WITH ask AS (SELECT ?::uuid AS partner_id, ?::text AS mode, ?::uuid AS endpoint_id, ?::bool AS everything, ?::timestamptz AS now) \
+    } = "WITH ask AS (SELECT ?::uuid AS partner_id, ?::text AS mode, ?::uuid AS endpoint_id, ?::bool AS everything, ?::timestamptz AS now, \
+             ?::timestamptz AS later) \
          INSERT INTO webhook_delivery AS d (partner_id, mode, endpoint_id, message_id, type, request_id, sequence, lane, state, due_at, \
              created_at) \
          SELECT a.partner_id, a.mode, a.endpoint_id, k.message_id, k.type, k.request_id, k.sequence, a.endpoint_id::text, 'pending', a.now, \
              a.now \
          FROM ask a, UNNEST(?::uuid[], ?::text[], ?::uuid[], ?::int[]) AS k (message_id, type, request_id, sequence) ORDER BY k.message_id \
          ON CONFLICT (message_id, endpoint_id, partner_id, mode) DO UPDATE \
-             SET state = 'pending', due_at = EXCLUDED.due_at, tries = 0, finished_at = NULL \
-             WHERE d.state = 'failed' OR (d.state = 'delivered' AND (SELECT everything FROM ask))"
+             SET state = 'pending', due_at = EXCLUDED.due_at, tries = 0, finished_at = NULL, epoch = d.epoch + 1 \
+             WHERE d.state = 'failed' OR d.due_at > (SELECT later FROM ask) \
+                 OR (d.state = 'delivered' AND (SELECT everything FROM ask))"
 }
 
 statement! {
@@ -253,6 +257,14 @@ pub struct Replayed {
     pub sequence: i32,
 }
 
+/// When events are told again: `now`, and what would be tried only after `later`, too.
+#[derive(Clone, Copy, Debug)]
+pub struct When {
+    pub now: DateTime<Utc>,
+    /// Beyond all leases: what is due before it is under way, or about to be.
+    pub later: DateTime<Utc>,
+}
+
 /// Makes events due at an endpoint that weren't delivered there, or all of them; answers how many.
 pub async fn replay(
     conn: &AsyncPgConnection,
@@ -260,7 +272,7 @@ pub async fn replay(
     endpoint_id: WebhookEndpointId,
     events: &[Replayed],
     all: bool,
-    now: DateTime<Utc>,
+    when: When,
 ) -> QueryResult<usize> {
     if events.is_empty() {
         return Ok(0);
@@ -270,7 +282,8 @@ pub async fn replay(
         mode: tenant.mode,
         endpoint_id,
         all,
-        now,
+        now: when.now,
+        later: when.later,
         message_ids: events.iter().map(|event| event.message_id).collect(),
         kinds: events.iter().map(|event| event.kind.clone()).collect(),
         request_ids: events.iter().map(|event| event.request_id).collect(),

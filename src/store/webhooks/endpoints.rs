@@ -204,7 +204,7 @@ pub async fn update(conn: &AsyncPgConnection, row: &EndpointRow) -> QueryResult<
     Ok(())
 }
 
-/// Takes an endpoint out of every list. Its row stays until its deliveries are gone.
+/// Takes an endpoint out of every list. Its row stays: deliveries and the audit trail name it.
 pub async fn delete(conn: &AsyncPgConnection, row: &EndpointRow, now: DateTime<Utc>) -> QueryResult<()> {
     Delete { now, id: row.id, partner_id: row.partner_id, mode: row.mode }.execute(&mut &*conn).await?;
     Ok(())

@@ -1,6 +1,7 @@
 //! Webhooks: what partners are told, by whom it is signed, when it is tried again, and who is let alone.
 
 mod endpoints;
+mod meanwhile;
 mod receiver;
 mod told;
 mod tried_again;
