@@ -31,4 +31,5 @@ mod simulate;
 mod slow_providers;
 mod splitting;
 mod sync;
+mod terms;
 mod world;

@@ -62,6 +62,8 @@ struct Script {
     /// Every question so far.
     asked: Vec<Inquiry>,
     sends: HashMap<String, usize>,
+    /// What each order had for the card's statement, in the order in which they came.
+    descriptors: Vec<Option<String>>,
     /// Reports, where somebody wrote down when things were taken.
     book: Vec<(String, ReportRow)>,
     now: Option<DateTime<Utc>>,
@@ -99,6 +101,12 @@ impl Scripted {
         };
         change(&mut capabilities);
         Arc::new(Self { capabilities, script: Mutex::default(), let_go: tokio::sync::Semaphore::new(0) })
+    }
+
+    /// What the sends so far had for the card's statement.
+    #[allow(dead_code, reason = "not all test binaries ask")]
+    pub fn descriptors(&self) -> Vec<Option<String>> {
+        self.script.lock().unwrap().descriptors.clone()
     }
 
     /// What a lane does from now on, once each, before what it always does.
@@ -163,6 +171,7 @@ impl Scripted {
     /// What comes of a send, by the lane's script.
     fn answer(&self, lane: String, order: &PayoutOrder) -> Outcome {
         let mut script = self.script.lock().unwrap();
+        script.descriptors.push(order.statement_descriptor.clone());
         let may_repeat = matches!(self.capabilities.resend, ResendSafety::SameReferenceWithin(_));
         if may_repeat && let Some((_, amount)) = script.paid.get(&order.reference) {
             return processed(*amount);
