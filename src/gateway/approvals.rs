@@ -645,10 +645,10 @@ impl Gateway {
             Configure::ChangeDepositAccount(id) => drop(self.change_deposit_account(caller, id, given).await?),
             Configure::CreateRoute => drop(self.create_route(caller, given).await?),
             Configure::ChangeRoute(id) => drop(self.change_route(caller, id, given).await?),
-            Configure::CreatePayoutScheme => drop(self.create_payout_scheme(caller, given).await?),
-            Configure::PublishPayoutScheme(id) => drop(self.publish_payout_scheme(caller, id, given).await?),
-            Configure::CreateExchangeScheme => drop(self.create_exchange_scheme(caller, given).await?),
-            Configure::PublishExchangeScheme(id) => drop(self.publish_exchange_scheme(caller, id, given).await?),
+            Configure::CreatePayoutScheme => drop(self.create_scheme::<PayoutSchemeId>(caller, given).await?),
+            Configure::PublishPayoutScheme(id) => drop(self.publish_scheme(caller, id, given).await?),
+            Configure::CreateExchangeScheme => drop(self.create_scheme::<ExchangeSchemeId>(caller, given).await?),
+            Configure::PublishExchangeScheme(id) => drop(self.publish_scheme(caller, id, given).await?),
         }
         Ok(())
     }

@@ -9,19 +9,19 @@ use rust_decimal::Decimal;
 use serde_json::{Value, json};
 
 use super::balance_syncs::balance_source;
+use super::manage::schemes::{Scheme, SchemeKind, SchemeVersion};
 use super::{Gateway, GatewayError};
 use crate::config::gateway::{DepositAccountSeed, HOUSE, RouteSeed, SchemeSeed, ServiceSeed, decimal};
-use crate::domain::ids::{
-    DepositAccountId, ExchangeSchemeId, Mode, PartnerId, PayoutSchemeId, ProviderAccountId, Tenant,
-};
+use crate::domain::ids::{DepositAccountId, ExchangeSchemeId, PartnerId, PayoutSchemeId, ProviderAccountId, Tenant};
 use crate::domain::ledger::{self, EntryKind, FiatSide};
 use crate::domain::service::ServiceCode;
 use crate::providers::provider::AccountContext;
 use crate::store::deposit_accounts::BalanceSource;
 use crate::store::retry::transaction;
+use crate::store::schemes::SchemeTable;
 use crate::store::{
-    account_health, balance_syncs, deposit_accounts, entries, exchange_schemes, partners, payout_schemes, points,
-    provider_accounts, reconciliations, routes, services,
+    account_health, balance_syncs, deposit_accounts, entries, partners, points, provider_accounts, reconciliations,
+    routes, services,
 };
 
 /// Who versions of schemes that come from configuration are by.
@@ -81,20 +81,20 @@ impl Gateway {
                 }
             }
             for scheme in &self.settings.payout_schemes {
-                self.seed_payout_scheme(conn, house, scheme).await?;
+                self.seed_scheme::<PayoutSchemeId>(conn, house, scheme).await?;
             }
             for scheme in &self.settings.exchange_rate_schemes {
-                self.seed_exchange_scheme(conn, house, scheme).await?;
+                self.seed_scheme::<ExchangeSchemeId>(conn, house, scheme).await?;
             }
             for point in &self.settings.payout_points {
                 let tenant = Tenant { partner_id: id_of(&point.partner)?, mode: point.mode };
                 let owner = Tenant { partner_id: house, mode: point.mode };
                 let payout_scheme_id = match &point.payout_scheme {
-                    Some(code) => payout_schemes::find_by_code(conn, owner, code).await?.map(|scheme| scheme.id),
+                    Some(code) => PayoutSchemeId::find_by_code(conn, owner, code).await?.map(|scheme| scheme.id),
                     None => None,
                 };
                 let exchange_scheme_id = match &point.exchange_rate_scheme {
-                    Some(code) => exchange_schemes::find_by_code(conn, owner, code).await?.map(|scheme| scheme.id),
+                    Some(code) => ExchangeSchemeId::find_by_code(conn, owner, code).await?.map(|scheme| scheme.id),
                     None => None,
                 };
                 let seed = points::PointSeed {
@@ -117,6 +117,46 @@ impl Gateway {
         // Never without one, though the next reader reads again: what is settled goes by which balances are synced.
         self.snapshot().await?;
         self.routes.forget();
+        Ok(())
+    }
+
+    /// Writes a scheme down: as version 1, or as the next version where configuration changed and nobody has published another since.
+    async fn seed_scheme<Id: SchemeKind>(
+        &self,
+        conn: &AsyncPgConnection,
+        house: PartnerId,
+        seed: &SchemeSeed,
+    ) -> Result<(), GatewayError> {
+        let now = self.clock.now();
+        for &mode in &seed.modes {
+            let owner = Tenant { partner_id: house, mode };
+            let mut version = SchemeVersion {
+                version: 1,
+                body: body_of(seed),
+                comment: None,
+                created_by: AUTHOR.to_owned(),
+                created_at: now,
+            };
+            let Some(known) = Id::find_by_code(conn, owner, &seed.code).await? else {
+                let scheme = Scheme {
+                    partner_id: house,
+                    mode,
+                    id: Id::draw(),
+                    code: seed.code.clone(),
+                    name: seed.name.clone(),
+                    version: 1,
+                    created_at: now,
+                    updated_at: now,
+                };
+                Id::insert(conn, &scheme, &version).await?;
+                continue;
+            };
+            let current = Id::find_version(conn, owner, known.id, known.version).await?;
+            if current.is_some_and(|current| current.created_by == AUTHOR && current.body != version.body) {
+                version.version = known.version.saturating_add(1);
+                Id::publish(conn, owner, known.id, &version).await?;
+            }
+        }
         Ok(())
     }
 
@@ -174,57 +214,6 @@ fn body_of(seed: &SchemeSeed) -> Value {
     // Configuration was checked: what is no JSON was refused at start.
     serde_json::from_str(&seed.body).unwrap_or_default()
 }
-
-/// Writes the function that writes one kind of scheme down: as version 1, or as the next version where configuration changed and
-/// nobody has published another since.
-macro_rules! seed_scheme {
-    ($function:ident, $store:ident, $id:ident) => {
-        impl Gateway {
-            async fn $function(
-                &self,
-                conn: &AsyncPgConnection,
-                house: PartnerId,
-                seed: &SchemeSeed,
-            ) -> Result<(), GatewayError> {
-                let now = self.clock.now();
-                for mode in &seed.modes {
-                    let mode: Mode = *mode;
-                    let owner = Tenant { partner_id: house, mode };
-                    let mut version = $store::SchemeVersion {
-                        version: 1,
-                        body: body_of(seed),
-                        comment: None,
-                        created_by: AUTHOR.to_owned(),
-                        created_at: now,
-                    };
-                    let Some(known) = $store::find_by_code(conn, owner, &seed.code).await? else {
-                        let scheme = $store::Scheme {
-                            partner_id: house,
-                            mode,
-                            id: $id::new(),
-                            code: seed.code.clone(),
-                            name: seed.name.clone(),
-                            version: 1,
-                            created_at: now,
-                            updated_at: now,
-                        };
-                        $store::insert(conn, &scheme, &version).await?;
-                        continue;
-                    };
-                    let current = $store::find_version(conn, owner, known.id, known.version).await?;
-                    if current.is_some_and(|current| current.created_by == AUTHOR && current.body != version.body) {
-                        version.version = known.version.saturating_add(1);
-                        $store::publish(conn, owner, known.id, &version).await?;
-                    }
-                }
-                Ok(())
-            }
-        }
-    };
-}
-
-seed_scheme!(seed_payout_scheme, payout_schemes, PayoutSchemeId);
-seed_scheme!(seed_exchange_scheme, exchange_schemes, ExchangeSchemeId);
 
 fn route_row(route: &RouteSeed) -> routes::RouteSeed {
     // Configuration was checked: what isn't a number was refused at start.

@@ -21,7 +21,7 @@ use crate::store::dashboard::schemes;
 use crate::store::partners;
 
 pub use crate::domain::routing::KnownRoute;
-pub use crate::gateway::manage::payout_schemes::SchemeVersion;
+pub use crate::gateway::manage::schemes::SchemeVersion;
 pub use crate::gateway::route_book::DEFAULT_SCHEME;
 pub use crate::gateway::route_book::SchemeGround;
 pub use crate::gateway::simulate::{Example, NotRouted, REPLAYED_MAX, Replay, Share, Taking};
@@ -143,13 +143,13 @@ impl Desk {
         };
         let tenant = Tenant { partner_id: line.partner_id, mode };
         let onlooker = caller(tenant, partner, String::new(), None);
-        let (_, current) = self.gateway().find_payout_scheme(&onlooker, id).await?;
+        let (_, current) = self.gateway().find_scheme(&onlooker, id).await?;
         let slice = Slice {
             newest_first: true,
             after: (DateTime::<Utc>::MAX_UTC, version_key(i32::MAX)),
             limit: VERSIONS_SHOWN,
         };
-        let versions = self.gateway().list_payout_scheme_versions(&onlooker, id, slice).await?;
+        let versions = self.gateway().list_scheme_versions(&onlooker, id, slice).await?;
         let ground = self.gateway().snapshot().await?.known_to(tenant);
         let is_default = partner == HOUSE && line.code == DEFAULT_SCHEME;
         let needs_second_person = self.gateway().needs_second_person(mode);
@@ -159,13 +159,13 @@ impl Desk {
     /// A version of it, whether it is in force or was.
     pub async fn scheme_version(&self, page: &SchemePage, version: i32) -> Result<SchemeVersion, SchemeError> {
         let onlooker = caller(page.tenant, &page.line.partner, String::new(), None);
-        Ok(self.gateway().find_payout_scheme_version(&onlooker, page.line.id, version).await?)
+        Ok(self.gateway().find_scheme_version(&onlooker, page.line.id, version).await?)
     }
 
     /// Tells what would keep a body from being published.
     pub async fn check_scheme(&self, page: &SchemePage, body: &Value) -> Result<(), SchemeError> {
         let onlooker = caller(page.tenant, &page.line.partner, String::new(), None);
-        self.gateway().check_payout_scheme(&onlooker, page.line.id, body).await.map_err(SchemeError::from)
+        self.gateway().check_scheme(&onlooker, page.line.id, body).await.map_err(SchemeError::from)
     }
 
     /// What a body would have done with the last requests.
@@ -193,7 +193,7 @@ impl Desk {
         if let Some(waits) = self.ask_first(&caller, Configure::PublishPayoutScheme(page.line.id), &given).await? {
             return Ok(Word::Waits(waits));
         }
-        Ok(Word::Done(self.gateway().publish_payout_scheme(&caller, page.line.id, &given).await?))
+        Ok(Word::Done(self.gateway().publish_scheme(&caller, page.line.id, &given).await?))
     }
 
     /// Makes a partner's scheme, or asks for it. `given` is as the API takes it.
@@ -209,7 +209,7 @@ impl Desk {
         if let Some(waits) = self.ask_first(&caller, Configure::CreatePayoutScheme, given).await? {
             return Ok(Word::Waits(waits));
         }
-        let (scheme, _) = self.gateway().create_payout_scheme(&caller, given).await?;
+        let (scheme, _) = self.gateway().create_scheme(&caller, given).await?;
         Ok(Word::Done(scheme.id))
     }
 

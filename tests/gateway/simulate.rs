@@ -21,7 +21,7 @@ fn both(strategy: &str) -> Value {
 async fn default_scheme(world: &World, house: &Caller) -> PayoutSchemeId {
     let body = over("direct", json!(["sandbox-a-card-eur"]));
     let made = given(json!({ "code": "default", "name": "Default", "body": body }));
-    world.app.gateway.create_payout_scheme(house, &made).await.unwrap().0.id
+    world.app.gateway.create_scheme::<PayoutSchemeId>(house, &made).await.unwrap().0.id
 }
 
 /// Requests that were really made and paid.
@@ -118,7 +118,7 @@ async fn a_simulation_decides_as_dispatch_does() {
     let house = caller(&world, "house").await;
     let id = default_scheme(&world, &house).await;
     for strategy in ["optimal", "weight", "balance", "conversion", "cost"] {
-        gateway.publish_payout_scheme(&house, id, &given(json!({ "body": both(strategy) }))).await.unwrap();
+        gateway.publish_scheme(&house, id, &given(json!({ "body": both(strategy) }))).await.unwrap();
         let accepted = world.accepted(strategy, PAID, "70").await;
         let asked = given(json!({ "last": 1 }));
         let [foreseen] =
@@ -147,7 +147,7 @@ async fn a_scheme_is_simulated_by_its_owner_on_its_owners_requests() {
     let route = json!({ "code": "mine", "service": "card_eur", "deposit_account_id": deposit.id.to_string() });
     gateway.create_route(&acme, &given(route)).await.unwrap();
     let own = given(json!({ "name": "Own", "body": over("direct", json!(["mine"])) }));
-    let (own, _) = gateway.create_payout_scheme(&acme, &own).await.unwrap();
+    let (own, _) = gateway.create_scheme::<PayoutSchemeId>(&acme, &own).await.unwrap();
     let own = replay(gateway.simulate_payout_scheme(&acme, own.id, &last).await.unwrap());
     assert_eq!(own.requests, 0, "what goes over the house's accounts is not a partner's to see");
 
@@ -198,7 +198,7 @@ async fn a_card_is_routed_by_who_issued_it() {
     ] });
     let body = json!({ "services": { "card_eur": { "if": is_prepaid,
         "then": direct("sandbox-b-card-eur"), "else": direct("sandbox-a-card-eur") } } });
-    gateway.publish_payout_scheme(&house, id, &given(json!({ "body": body }))).await.unwrap();
+    gateway.publish_scheme(&house, id, &given(json!({ "body": body }))).await.unwrap();
 
     for (user, number, route) in
         [("alice", PAID, "sandbox-b-card-eur"), ("bob", "5555555555554444", "sandbox-a-card-eur")]

@@ -5,7 +5,7 @@
 use std::collections::BTreeSet;
 
 use landfall::config::Settings;
-use landfall::domain::ids::{ApiKeyId, Mode, PayoutRequestId, Tenant};
+use landfall::domain::ids::{ApiKeyId, Mode, PayoutRequestId, PayoutSchemeId, Tenant};
 use landfall::domain::payout::PayoutStatus;
 use landfall::domain::payout_request::RequestStatus;
 use landfall::gateway::access::{Caller, Principal, Scope};
@@ -91,7 +91,7 @@ impl Joined {
         let mut services = serde_json::Map::new();
         services.insert(service, json!({ "strategies": [{ "strategy": "direct", "routes": ["real"] }] }));
         let scheme = json!({ "code": "default", "name": "Default", "body": { "services": services } });
-        gateway.create_payout_scheme(&house, &given(scheme)).await.unwrap();
+        gateway.create_scheme::<PayoutSchemeId>(&house, &given(scheme)).await.unwrap();
         // Where the provider tells the balance, it is asked for first.
         world.advance(1);
         for task in gateway.claim_syncs(10).await.unwrap() {

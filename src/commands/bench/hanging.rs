@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use landfall::app::{App, Database};
 use landfall::config::Settings;
-use landfall::domain::ids::{DepositAccountId, Mode, PayoutPointId};
+use landfall::domain::ids::{DepositAccountId, Mode, PayoutPointId, PayoutSchemeId};
 use landfall::gateway::access::audit::{Author, Gate};
 use landfall::gateway::access::keys::NewKey;
 use landfall::gateway::access::{Caller, Principal, Scope};
@@ -397,7 +397,8 @@ impl Partner {
         let route = json!({"code": CODE, "service": "card_eur", "deposit_account_id": deposit.id.to_string()});
         gateway.create_route(&caller, &given(route)).await.map_err(said)?;
         let body = json!({"services": {"card_eur": {"strategies": [{"strategy": "direct", "routes": [CODE]}]}}});
-        let scheme = gateway.create_payout_scheme(&caller, &given(json!({"name": CODE, "body": body}))).await;
+        let scheme =
+            gateway.create_scheme::<PayoutSchemeId>(&caller, &given(json!({"name": CODE, "body": body}))).await;
         let (scheme, _) = scheme.map_err(said)?;
         let point = json!({"name": CODE, "currencies": ["EUR"], "funding": "own_deposit",
             "payout_scheme_id": scheme.id.to_string()});

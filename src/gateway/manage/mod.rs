@@ -6,13 +6,12 @@
 
 pub mod credentials;
 pub mod deposit_accounts;
-pub mod exchange_schemes;
 pub mod form;
-pub mod payout_schemes;
 pub mod points;
 pub mod provider_accounts;
 pub mod routes;
 pub mod scheme_check;
+pub mod schemes;
 pub mod services;
 
 use std::fmt::Display;

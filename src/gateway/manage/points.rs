@@ -4,14 +4,15 @@ use serde_json::{Value, json};
 
 use super::form::Form;
 use super::{Attributes, code_taken, noted, version_conflict};
-use crate::domain::ids::{Mode, PayoutPointId};
+use crate::domain::ids::{ExchangeSchemeId, Mode, PayoutPointId, PayoutSchemeId};
 use crate::domain::payout_point::{ATTEMPTS, EXPIRES_IN_SECS, PointOptions};
 use crate::domain::payout_request::{Funding, SplitMode};
 use crate::gateway::Gateway;
 use crate::gateway::access::{Caller, Refusal};
 use crate::gateway::webhooks::is_receiver;
 use crate::store::retry::transaction;
-use crate::store::{Slice, exchange_schemes, payout_schemes, points};
+use crate::store::schemes::SchemeTable;
+use crate::store::{Slice, points};
 
 pub use crate::store::points::{Point, PointFilter};
 
@@ -168,12 +169,12 @@ impl Gateway {
         let whose = if point.funding == Funding::OwnDeposit { "of your own" } else { "of the house's" };
         let conn = self.db.get().await?;
         if let Some(id) = point.payout_scheme_id
-            && payout_schemes::find(&conn, owner, id).await?.is_none()
+            && PayoutSchemeId::find(&conn, owner, id).await?.is_none()
         {
             form.add("payout_scheme_id", "UNKNOWN_SCHEME", format!("names no payout scheme {whose}"));
         }
         if let Some(id) = point.exchange_scheme_id
-            && exchange_schemes::find(&conn, owner, id).await?.is_none()
+            && ExchangeSchemeId::find(&conn, owner, id).await?.is_none()
         {
             form.add("exchange_rate_scheme_id", "UNKNOWN_SCHEME", format!("names no exchange-rate scheme {whose}"));
         }

@@ -11,7 +11,7 @@ use serde_json::Value;
 use super::{AccountState, EarlierContext, ExchangeState, PointState, SchemeState, ServiceState, Snapshot, TermsState};
 use crate::config::gateway::HOUSE;
 use crate::domain::asset::{AssetCode, Assets};
-use crate::domain::ids::Tenant;
+use crate::domain::ids::{ExchangeSchemeId, PayoutSchemeId, Tenant};
 use crate::domain::routing::{BreakerGate, Route, Scheme, SchemeRef};
 use crate::domain::service::{Service, ServiceField};
 use crate::domain::terms::TermsInForce;
@@ -25,10 +25,9 @@ use crate::store::points::Point;
 use crate::store::pool::Db;
 use crate::store::provider_accounts::ProviderAccount;
 use crate::store::routes::RouteRow;
+use crate::store::schemes::{self, SchemeTable};
 use crate::store::services::ServiceRow;
-use crate::store::{
-    exchange_schemes, partner_terms, partners, payout_schemes, points, provider_accounts, routes, services,
-};
+use crate::store::{partner_terms, partners, points, provider_accounts, routes, services};
 use crate::vault::Vault;
 
 pub(super) struct Reader<'a> {
@@ -58,8 +57,8 @@ impl Reader<'_> {
             routes::all(&conn),
             points::all(&conn),
             services::all(&conn),
-            payout_schemes::all(&conn),
-            exchange_schemes::all(&conn),
+            PayoutSchemeId::all(&conn),
+            ExchangeSchemeId::all(&conn),
             partner_terms::current(&conn),
         )?;
         let moved = schemes.iter().filter(|scheme| self.kept_scheme(scheme).is_none()).map(|scheme| scheme.id);
@@ -68,8 +67,8 @@ impl Reader<'_> {
         let moved_terms = terms.iter().filter(|terms| self.kept_terms(terms).is_none()).cloned().collect();
         let (bodies, exchange_bodies, terms_bodies) = tokio::try_join!(
             biased;
-            payout_schemes::current_bodies(&conn, moved.collect()),
-            exchange_schemes::current_bodies(&conn, moved_exchanges.collect()),
+            PayoutSchemeId::current_bodies(&conn, moved.collect()),
+            ExchangeSchemeId::current_bodies(&conn, moved_exchanges.collect()),
             partner_terms::of_versions(&conn, moved_terms),
         )?;
         // Opening credentials may ask the key provider: no connection is held meanwhile.
@@ -158,11 +157,11 @@ impl Reader<'_> {
         TermsState { version: stored.version, in_force }
     }
 
-    fn kept_scheme(&self, scheme: &payout_schemes::Scheme) -> Option<&Arc<SchemeState>> {
+    fn kept_scheme(&self, scheme: &schemes::Scheme<PayoutSchemeId>) -> Option<&Arc<SchemeState>> {
         self.previous.payout_schemes.get(&scheme.id).filter(|state| state.version == scheme.version)
     }
 
-    fn kept_exchange(&self, scheme: &exchange_schemes::Scheme) -> Option<&Arc<ExchangeState>> {
+    fn kept_exchange(&self, scheme: &schemes::Scheme<ExchangeSchemeId>) -> Option<&Arc<ExchangeState>> {
         self.previous.exchange_schemes.get(&scheme.id).filter(|state| state.version == scheme.version)
     }
 
@@ -313,8 +312,8 @@ impl Reader<'_> {
 /// A scheme's body was checked when it was saved. A route that was disabled since doesn't make it unreadable.
 fn compiled(
     snapshot: &Snapshot,
-    scheme: &payout_schemes::Scheme,
-    body: &payout_schemes::CurrentBody,
+    scheme: &schemes::Scheme<PayoutSchemeId>,
+    body: &schemes::CurrentBody<PayoutSchemeId>,
 ) -> Option<Arc<Scheme>> {
     let owner = scheme.tenant();
     let known = snapshot.known_to(owner).as_if_enabled();

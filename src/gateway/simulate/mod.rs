@@ -115,7 +115,7 @@ impl Gateway {
         id: PayoutSchemeId,
         given: &Attributes,
     ) -> Result<Simulation, Refusal> {
-        let (known, current) = self.find_payout_scheme(caller, id).await?;
+        let (known, current) = self.find_scheme(caller, id).await?;
         let mut form = Form::create(given, KNOWN, &[]);
         let asked_version = form.integer("version", 1..=i64::from(i32::MAX)).and_then(|n| i32::try_from(n).ok());
         let draft = form.any("body");
@@ -144,7 +144,7 @@ impl Gateway {
             None => {
                 let stored = match asked_version {
                     Some(version) if version != current.version => {
-                        self.find_payout_scheme_version(caller, id, version).await?
+                        self.find_scheme_version(caller, id, version).await?
                     }
                     _ => current,
                 };

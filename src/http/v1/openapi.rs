@@ -10,6 +10,7 @@ use utoipa::openapi::{Ref, RefOr, Required, Response, ResponseBuilder};
 use super::call::SIGNATURE;
 use super::codes::{CODES, CodeRow};
 use super::codes_of_requests;
+use super::gateway::schemes::SchemeResource;
 use super::list::{FILTER_CHARS_MAX, SIZE_DEFAULT, SIZE_MAX};
 use super::media::Media;
 use super::{
@@ -174,10 +175,10 @@ pub fn resource(of: &str) -> Option<(&'static [&'static str], String)> {
         "PayoutRoute" => (&[gateway::routes::KIND], id(ids::RouteId::PREFIX)),
         "PayoutService" => (&[gateway::services::KIND], "card_eur".to_owned()),
         "ProviderAccount" => (&[gateway::provider_accounts::KIND], id(ids::ProviderAccountId::PREFIX)),
-        "PayoutScheme" => (&[gateway::payout_schemes::KIND], id(ids::PayoutSchemeId::PREFIX)),
-        "PayoutSchemeVersion" => (&[gateway::payout_schemes::KIND_VERSION], "1".to_owned()),
-        "ExchangeRateScheme" => (&[gateway::exchange_schemes::KIND], id(ids::ExchangeSchemeId::PREFIX)),
-        "ExchangeRateSchemeVersion" => (&[gateway::exchange_schemes::KIND_VERSION], "1".to_owned()),
+        "PayoutScheme" => (&[ids::PayoutSchemeId::KIND], id(ids::PayoutSchemeId::PREFIX)),
+        "PayoutSchemeVersion" => (&[ids::PayoutSchemeId::KIND_VERSION], "1".to_owned()),
+        "ExchangeRateScheme" => (&[ids::ExchangeSchemeId::KIND], id(ids::ExchangeSchemeId::PREFIX)),
+        "ExchangeRateSchemeVersion" => (&[ids::ExchangeSchemeId::KIND_VERSION], "1".to_owned()),
         "Simulation" => (&[gateway::simulate::KIND], "019aa5f0".to_owned()),
         "StatementLine" => (&[partner_accounts::LINE_KIND], SOME_UUID.to_owned()),
         "Usage" => (&[reports::USAGE_KIND], "2026-11-21.card_eur.EUR.processed.USD".to_owned()),

@@ -1,57 +1,39 @@
 //! `/v1/payout-gateway/exchange-rate-schemes`: at which rates amounts are converted. A version never changes; a new one takes its
 //! place at once.
 
-use std::sync::Arc;
-
 use actix_web::{HttpResponse, web};
 
 use super::schemes::{
-    NewSchemeRequest, NewSchemeVersionRequest, SchemeAttributes, SchemeVersionAttributes, path_version, schema_answer,
-    version_shown,
+    self, NewSchemeRequest, NewSchemeVersionRequest, SchemeAttributes, SchemeResource, SchemeVersionAttributes,
 };
 use crate::domain::exchange::exchange_schema;
-use crate::domain::ids::{ExchangeSchemeId, Mode};
-use crate::gateway::access::Scope;
+use crate::domain::ids::ExchangeSchemeId;
 use crate::gateway::approvals::Configure;
-use crate::gateway::manage::exchange_schemes::{Scheme, SchemeVersion};
-use crate::gateway::manage::version_key;
 use crate::http::routes::resource;
-use crate::http::v1::approvals::configured_later;
 use crate::http::v1::call::PartnerCall;
-use crate::http::v1::document::{Document, ListDocument, RequestDocument, Resource, answer};
+use crate::http::v1::document::{Document, ListDocument, RequestDocument};
 use crate::http::v1::error::V1Error;
 
-pub(in crate::http::v1) const KIND: &str = "exchange-rate-scheme";
-pub(in crate::http::v1) const KIND_VERSION: &str = "exchange-rate-scheme-version";
-const COLLECTION: &str = "/v1/payout-gateway/exchange-rate-schemes";
+impl SchemeResource for ExchangeSchemeId {
+    const KIND: &'static str = "exchange-rate-scheme";
+    const KIND_VERSION: &'static str = "exchange-rate-scheme-version";
+    const COLLECTION: &'static str = "/v1/payout-gateway/exchange-rate-schemes";
+    const CREATING: Configure = Configure::CreateExchangeScheme;
+
+    fn publishing(self) -> Configure {
+        Configure::PublishExchangeScheme(self)
+    }
+}
 
 pub fn routes(cfg: &mut web::ServiceConfig) {
-    let one = "/v1/payout-gateway/exchange-rate-schemes/{id}";
+    let collection = ExchangeSchemeId::COLLECTION;
+    let one = format!("{collection}/{{id}}");
     let [versions, version] = ["versions", "versions/{version}"].map(|rest| format!("{one}/{rest}"));
-    cfg.service(resource(COLLECTION, "GET, POST", [web::get().to(list), web::post().to(create)]))
-        .service(resource(&format!("{COLLECTION}/schema"), "GET", [web::get().to(schema)]))
-        .service(resource(one, "GET", [web::get().to(get)]))
+    cfg.service(resource(collection, "GET, POST", [web::get().to(list), web::post().to(create)]))
+        .service(resource(&format!("{collection}/schema"), "GET", [web::get().to(schema)]))
+        .service(resource(&one, "GET", [web::get().to(get)]))
         .service(resource(&versions, "GET, POST", [web::get().to(versions_list), web::post().to(publish)]))
         .service(resource(&version, "GET", [web::get().to(get_version)]));
-}
-
-fn shown(scheme: Scheme, current: Option<SchemeVersion>) -> Resource<SchemeAttributes> {
-    let (body, comment) = current.map(|version| (version.body, version.comment)).unzip();
-    let attributes = SchemeAttributes {
-        code: scheme.code,
-        name: scheme.name,
-        version: scheme.version,
-        body,
-        comment,
-        test_mode: scheme.mode == Mode::Test,
-        created: scheme.created_at,
-        updated: scheme.updated_at,
-    };
-    Resource::new(KIND, COLLECTION, scheme.id, attributes)
-}
-
-fn of(id: ExchangeSchemeId, version: SchemeVersion) -> Resource<SchemeVersionAttributes> {
-    version_shown(KIND_VERSION, COLLECTION, &id.to_string(), version)
 }
 
 /// Make an exchange-rate scheme with its version 1.
@@ -64,19 +46,7 @@ fn of(id: ExchangeSchemeId, version: SchemeVersion) -> Resource<SchemeVersionAtt
     responses((status = 201, description = "The scheme.", body = Document<SchemeAttributes>, content_type = "application/vnd.api+json"))
 )]
 pub async fn create(call: PartnerCall, payload: web::Payload) -> Result<HttpResponse, V1Error> {
-    call.require(Scope::RoutingWrite)?;
-    call.no_parameters()?;
-    let body = call.body(payload).await?;
-    let given = call.attributes(&body, KIND, None)?;
-    let (gateway, caller) = (Arc::clone(&call.gateway), call.caller.clone());
-    call.write(&body, async move {
-        if let Some(waits) = configured_later(&gateway, &caller, Configure::CreateExchangeScheme, &given).await? {
-            return Ok(waits);
-        }
-        let (scheme, first) = gateway.create_exchange_scheme(&caller, &given).await?;
-        answer(201, &Document::from(shown(scheme, Some(first))))
-    })
-    .await
+    schemes::create::<ExchangeSchemeId>(call, payload).await
 }
 
 /// The exchange-rate schemes, without their bodies.
@@ -88,10 +58,7 @@ pub async fn create(call: PartnerCall, payload: web::Payload) -> Result<HttpResp
     responses((status = 200, description = "A page of schemes.", body = ListDocument<SchemeAttributes>, content_type = "application/vnd.api+json"))
 )]
 pub async fn list(call: PartnerCall) -> Result<HttpResponse, V1Error> {
-    call.require(Scope::RoutingRead)?;
-    let list = call.list(&["code"])?;
-    let schemes = call.gateway.list_exchange_schemes(&call.caller, list.parsed_filter("code")?, list.slice()).await?;
-    call.ok(&list.page(schemes, |scheme| (scheme.created_at, scheme.id.0), |scheme| shown(scheme, None)))
+    schemes::list::<ExchangeSchemeId>(&call).await
 }
 
 /// The published JSON Schema of an exchange-rate scheme's body.
@@ -102,9 +69,7 @@ pub async fn list(call: PartnerCall) -> Result<HttpResponse, V1Error> {
     responses((status = 200, description = "A JSON Schema, draft 2020-12.", body = Object, content_type = "application/schema+json"))
 )]
 pub async fn schema(call: PartnerCall) -> Result<HttpResponse, V1Error> {
-    call.require(Scope::RoutingRead)?;
-    call.no_parameters()?;
-    schema_answer(&exchange_schema())
+    schemes::schema(&call, exchange_schema)
 }
 
 /// One scheme, with its version in force.
@@ -115,11 +80,7 @@ pub async fn schema(call: PartnerCall) -> Result<HttpResponse, V1Error> {
     responses((status = 200, description = "The scheme.", body = Document<SchemeAttributes>, content_type = "application/vnd.api+json"))
 )]
 pub async fn get(call: PartnerCall) -> Result<HttpResponse, V1Error> {
-    call.require(Scope::RoutingRead)?;
-    call.no_parameters()?;
-    let id: ExchangeSchemeId = call.path_id("id")?;
-    let (scheme, current) = call.gateway.find_exchange_scheme(&call.caller, id).await?;
-    call.ok(&Document::from(shown(scheme, Some(current))))
+    schemes::get::<ExchangeSchemeId>(&call).await
 }
 
 /// Publish a version: it is in force at once.
@@ -132,20 +93,7 @@ pub async fn get(call: PartnerCall) -> Result<HttpResponse, V1Error> {
     responses((status = 201, description = "The version.", body = Document<SchemeVersionAttributes>, content_type = "application/vnd.api+json"))
 )]
 pub async fn publish(call: PartnerCall, payload: web::Payload) -> Result<HttpResponse, V1Error> {
-    call.require(Scope::RoutingWrite)?;
-    call.no_parameters()?;
-    let id: ExchangeSchemeId = call.path_id("id")?;
-    let body = call.body(payload).await?;
-    let given = call.attributes(&body, KIND_VERSION, None)?;
-    let (gateway, caller) = (Arc::clone(&call.gateway), call.caller.clone());
-    call.write(&body, async move {
-        if let Some(waits) = configured_later(&gateway, &caller, Configure::PublishExchangeScheme(id), &given).await? {
-            return Ok(waits);
-        }
-        let version = gateway.publish_exchange_scheme(&caller, id, &given).await?;
-        answer(201, &Document::from(of(id, version)))
-    })
-    .await
+    schemes::publish::<ExchangeSchemeId>(call, payload).await
 }
 
 /// The versions of a scheme, the one in force and those before it.
@@ -156,12 +104,7 @@ pub async fn publish(call: PartnerCall, payload: web::Payload) -> Result<HttpRes
     responses((status = 200, description = "A page of versions.", body = ListDocument<SchemeVersionAttributes>, content_type = "application/vnd.api+json"))
 )]
 pub async fn versions_list(call: PartnerCall) -> Result<HttpResponse, V1Error> {
-    call.require(Scope::RoutingRead)?;
-    let id: ExchangeSchemeId = call.path_id("id")?;
-    let list = call.list(&[])?;
-    let versions = call.gateway.list_exchange_scheme_versions(&call.caller, id, list.slice()).await?;
-    let key = |version: &SchemeVersion| (version.created_at, version_key(version.version));
-    call.ok(&list.page(versions, key, |version| of(id, version)))
+    schemes::list_versions::<ExchangeSchemeId>(&call).await
 }
 
 /// One version of a scheme, whether it is in force or was.
@@ -173,9 +116,5 @@ pub async fn versions_list(call: PartnerCall) -> Result<HttpResponse, V1Error> {
     responses((status = 200, description = "The version.", body = Document<SchemeVersionAttributes>, content_type = "application/vnd.api+json"))
 )]
 pub async fn get_version(call: PartnerCall) -> Result<HttpResponse, V1Error> {
-    call.require(Scope::RoutingRead)?;
-    call.no_parameters()?;
-    let id: ExchangeSchemeId = call.path_id("id")?;
-    let version = call.gateway.find_exchange_scheme_version(&call.caller, id, path_version(&call)?).await?;
-    call.ok(&Document::from(of(id, version)))
+    schemes::get_version::<ExchangeSchemeId>(&call).await
 }

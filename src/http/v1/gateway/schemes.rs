@@ -1,15 +1,24 @@
-//! How both kinds of schemes are shown: the scheme with its version in force, and versions.
+//! What both kinds of schemes share: the scheme as it is shown, with its version in force; its versions; and what the operations do.
 
-use actix_web::HttpResponse;
+use std::str::FromStr;
+use std::sync::Arc;
+
 use actix_web::http::header::CONTENT_TYPE;
+use actix_web::{HttpResponse, web};
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 use serde_json::Value;
 use utoipa::ToSchema;
+use uuid::Uuid;
 
-use crate::gateway::manage::payout_schemes::SchemeVersion;
+use crate::domain::ids::Mode;
+use crate::gateway::access::Scope;
+use crate::gateway::approvals::Configure;
+use crate::gateway::manage::schemes::{Scheme, SchemeKind, SchemeVersion};
+use crate::gateway::manage::version_key;
+use crate::http::v1::approvals::configured_later;
 use crate::http::v1::call::PartnerCall;
-use crate::http::v1::document::Resource;
+use crate::http::v1::document::{Document, Resource, answer};
 use crate::http::v1::error::V1Error;
 
 /// A scheme, with its version in force.
@@ -94,13 +103,33 @@ pub struct NewSchemeVersionRequest {
     test_mode: Option<bool>,
 }
 
-/// A version of the scheme `id`, of the type `kind`; `collection` is where schemes stand.
-pub fn version_shown(
-    kind: &'static str,
-    collection: &str,
-    id: &str,
-    version: SchemeVersion,
-) -> Resource<SchemeVersionAttributes> {
+/// A kind of schemes as a resource.
+pub trait SchemeResource: SchemeKind + FromStr + Into<Uuid> {
+    const KIND: &'static str;
+    const KIND_VERSION: &'static str;
+    /// Where its schemes stand.
+    const COLLECTION: &'static str;
+    const CREATING: Configure;
+
+    fn publishing(self) -> Configure;
+}
+
+fn shown<Id: SchemeResource>(scheme: Scheme<Id>, current: Option<SchemeVersion>) -> Resource<SchemeAttributes> {
+    let (body, comment) = current.map(|version| (version.body, version.comment)).unzip();
+    let attributes = SchemeAttributes {
+        code: scheme.code,
+        name: scheme.name,
+        version: scheme.version,
+        body,
+        comment,
+        test_mode: scheme.mode == Mode::Test,
+        created: scheme.created_at,
+        updated: scheme.updated_at,
+    };
+    Resource::new(Id::KIND, Id::COLLECTION, scheme.id, attributes)
+}
+
+fn version_shown<Id: SchemeResource>(id: Id, version: SchemeVersion) -> Resource<SchemeVersionAttributes> {
     let number = version.version;
     let attributes = SchemeVersionAttributes {
         version: number,
@@ -109,19 +138,85 @@ pub fn version_shown(
         created_by: version.created_by,
         created: version.created_at,
     };
-    let mut resource = Resource::new(kind, &format!("{collection}/{id}/versions"), number, attributes);
+    let mut resource =
+        Resource::new(Id::KIND_VERSION, &format!("{}/{id}/versions", Id::COLLECTION), number, attributes);
     resource.id = format!("{id}.{number}");
     resource
 }
 
+pub async fn create<Id: SchemeResource>(call: PartnerCall, payload: web::Payload) -> Result<HttpResponse, V1Error> {
+    call.require(Scope::RoutingWrite)?;
+    call.no_parameters()?;
+    let body = call.body(payload).await?;
+    let given = call.attributes(&body, Id::KIND, None)?;
+    let (gateway, caller) = (Arc::clone(&call.gateway), call.caller.clone());
+    call.write(&body, async move {
+        if let Some(waits) = configured_later(&gateway, &caller, Id::CREATING, &given).await? {
+            return Ok(waits);
+        }
+        let (scheme, first) = gateway.create_scheme::<Id>(&caller, &given).await?;
+        answer(201, &Document::from(shown(scheme, Some(first))))
+    })
+    .await
+}
+
+pub async fn list<Id: SchemeResource>(call: &PartnerCall) -> Result<HttpResponse, V1Error> {
+    call.require(Scope::RoutingRead)?;
+    let list = call.list(&["code"])?;
+    let schemes = call.gateway.list_schemes::<Id>(&call.caller, list.parsed_filter("code")?, list.slice()).await?;
+    call.ok(&list.page(schemes, |scheme| (scheme.created_at, scheme.id.into()), |scheme| shown(scheme, None)))
+}
+
 /// A JSON Schema, which is no JSON:API document.
-pub fn schema_answer(schema: &Value) -> Result<HttpResponse, V1Error> {
-    let json = serde_json::to_string(schema).map_err(|error| V1Error::internal(&error))?;
+pub fn schema(call: &PartnerCall, schema: fn() -> Value) -> Result<HttpResponse, V1Error> {
+    call.require(Scope::RoutingRead)?;
+    call.no_parameters()?;
+    let json = serde_json::to_string(&schema()).map_err(|error| V1Error::internal(&error))?;
     Ok(HttpResponse::Ok().insert_header((CONTENT_TYPE, "application/schema+json")).body(json))
 }
 
-/// A version of the path.
-pub fn path_version(call: &PartnerCall) -> Result<i32, V1Error> {
+pub async fn get<Id: SchemeResource>(call: &PartnerCall) -> Result<HttpResponse, V1Error> {
+    call.require(Scope::RoutingRead)?;
+    call.no_parameters()?;
+    let id: Id = call.path_id("id")?;
+    let (scheme, current) = call.gateway.find_scheme(&call.caller, id).await?;
+    call.ok(&Document::from(shown(scheme, Some(current))))
+}
+
+pub async fn publish<Id: SchemeResource>(call: PartnerCall, payload: web::Payload) -> Result<HttpResponse, V1Error> {
+    call.require(Scope::RoutingWrite)?;
+    call.no_parameters()?;
+    let id: Id = call.path_id("id")?;
+    let body = call.body(payload).await?;
+    let given = call.attributes(&body, Id::KIND_VERSION, None)?;
+    let (gateway, caller) = (Arc::clone(&call.gateway), call.caller.clone());
+    call.write(&body, async move {
+        if let Some(waits) = configured_later(&gateway, &caller, id.publishing(), &given).await? {
+            return Ok(waits);
+        }
+        let version = gateway.publish_scheme(&caller, id, &given).await?;
+        answer(201, &Document::from(version_shown(id, version)))
+    })
+    .await
+}
+
+pub async fn list_versions<Id: SchemeResource>(call: &PartnerCall) -> Result<HttpResponse, V1Error> {
+    call.require(Scope::RoutingRead)?;
+    let id: Id = call.path_id("id")?;
+    let list = call.list(&[])?;
+    let versions = call.gateway.list_scheme_versions(&call.caller, id, list.slice()).await?;
+    let key = |version: &SchemeVersion| (version.created_at, version_key(version.version));
+    call.ok(&list.page(versions, key, |version| version_shown(id, version)))
+}
+
+pub async fn get_version<Id: SchemeResource>(call: &PartnerCall) -> Result<HttpResponse, V1Error> {
+    call.require(Scope::RoutingRead)?;
+    call.no_parameters()?;
+    let id: Id = call.path_id("id")?;
     let version: i32 = call.path_id("version")?;
-    if version < 1 { Err(V1Error::new("NOT_FOUND")) } else { Ok(version) }
+    if version < 1 {
+        return Err(V1Error::new("NOT_FOUND"));
+    }
+    let version = call.gateway.find_scheme_version(&call.caller, id, version).await?;
+    call.ok(&Document::from(version_shown(id, version)))
 }
