@@ -8,14 +8,13 @@ use rust_decimal::Decimal;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::decimal;
+use super::{configure, decimal};
 use crate::domain::exact;
 use crate::domain::ids::{DepositAccountId, Mode};
 use crate::gateway::access::Scope;
 use crate::gateway::approvals::Configure;
 use crate::gateway::manage::deposit_accounts::{DepositAccount, DepositAccountFilter};
 use crate::http::routes::resource;
-use crate::http::v1::approvals::configured_later;
 use crate::http::v1::call::PartnerCall;
 use crate::http::v1::document::{Document, ListDocument, RequestDocument, Resource, answer};
 use crate::http::v1::error::V1Error;
@@ -157,17 +156,8 @@ fn shown(account: DepositAccount) -> Resource<DepositAccountAttributes> {
     responses((status = 201, description = "The deposit account.", body = Document<DepositAccountAttributes>, content_type = "application/vnd.api+json"))
 )]
 pub async fn create(call: PartnerCall, payload: web::Payload) -> Result<HttpResponse, V1Error> {
-    call.require(Scope::RoutingWrite)?;
-    call.no_parameters()?;
-    let body = call.body(payload).await?;
-    let given = call.attributes(&body, KIND, None)?;
-    let (gateway, caller) = (Arc::clone(&call.gateway), call.caller.clone());
-    call.write(&body, async move {
-        if let Some(waits) = configured_later(&gateway, &caller, Configure::CreateDepositAccount, &given).await? {
-            return Ok(waits);
-        }
-        let account = gateway.create_deposit_account(&caller, &given).await?;
-        answer(201, &Document::from(shown(account)))
+    configure::create(call, payload, KIND, Configure::CreateDepositAccount, |gateway, caller, given| async move {
+        gateway.create_deposit_account(&caller, &given).await.map(shown)
     })
     .await
 }
@@ -206,11 +196,7 @@ pub async fn list(call: PartnerCall) -> Result<HttpResponse, V1Error> {
     responses((status = 200, description = "The deposit account.", body = Document<DepositAccountAttributes>, content_type = "application/vnd.api+json"))
 )]
 pub async fn get(call: PartnerCall) -> Result<HttpResponse, V1Error> {
-    call.require(Scope::RoutingRead)?;
-    call.no_parameters()?;
-    let id: DepositAccountId = call.path_id("id")?;
-    let account = call.gateway.find_deposit_account(&call.caller, id).await?;
-    call.ok(&Document::from(shown(account)))
+    configure::one(&call, async |id| Ok(shown(call.gateway.find_deposit_account(&call.caller, id).await?))).await
 }
 
 /// Change a deposit account.
@@ -222,18 +208,8 @@ pub async fn get(call: PartnerCall) -> Result<HttpResponse, V1Error> {
     responses((status = 200, description = "The account as it is now.", body = Document<DepositAccountAttributes>, content_type = "application/vnd.api+json"))
 )]
 pub async fn change(call: PartnerCall, payload: web::Payload) -> Result<HttpResponse, V1Error> {
-    call.require(Scope::RoutingWrite)?;
-    call.no_parameters()?;
-    let id: DepositAccountId = call.path_id("id")?;
-    let body = call.body(payload).await?;
-    let given = call.attributes(&body, KIND, Some(id.to_string()))?;
-    let (gateway, caller) = (Arc::clone(&call.gateway), call.caller.clone());
-    call.write(&body, async move {
-        if let Some(waits) = configured_later(&gateway, &caller, Configure::ChangeDepositAccount(id), &given).await? {
-            return Ok(waits);
-        }
-        let account = gateway.change_deposit_account(&caller, id, &given).await?;
-        answer(200, &Document::from(shown(account)))
+    configure::change(call, payload, KIND, Configure::ChangeDepositAccount, |gateway, caller, id, given| async move {
+        gateway.change_deposit_account(&caller, id, &given).await.map(shown)
     })
     .await
 }

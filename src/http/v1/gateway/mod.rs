@@ -1,5 +1,6 @@
 //! The payout gateway's own resources, `/v1/payout-gateway/`: what payouts go by. What an attribute may be is the use cases' to say.
 
+mod configure;
 pub mod deposit_accounts;
 pub mod exchange_schemes;
 pub mod payout_schemes;

@@ -1,21 +1,19 @@
 //! `/v1/payout-gateway/payout-points`: what payout requests are submitted to.
 
-use std::sync::Arc;
-
 use actix_web::{HttpResponse, web};
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 use serde_json::Value;
 use utoipa::ToSchema;
 
-use crate::domain::ids::{Mode, PayoutPointId};
+use super::configure;
+use crate::domain::ids::Mode;
 use crate::gateway::access::Scope;
 use crate::gateway::approvals::Configure;
 use crate::gateway::manage::points::{Point, PointFilter};
 use crate::http::routes::resource;
-use crate::http::v1::approvals::configured_later;
 use crate::http::v1::call::PartnerCall;
-use crate::http::v1::document::{Document, ListDocument, RequestDocument, Resource, answer};
+use crate::http::v1::document::{Document, ListDocument, RequestDocument, Resource};
 use crate::http::v1::error::V1Error;
 
 pub(in crate::http::v1) const KIND: &str = "payout-point";
@@ -190,17 +188,8 @@ fn shown(point: Point) -> Resource<PayoutPointAttributes> {
     responses((status = 201, description = "The payout point.", body = Document<PayoutPointAttributes>, content_type = "application/vnd.api+json"))
 )]
 pub async fn create(call: PartnerCall, payload: web::Payload) -> Result<HttpResponse, V1Error> {
-    call.require(Scope::RoutingWrite)?;
-    call.no_parameters()?;
-    let body = call.body(payload).await?;
-    let given = call.attributes(&body, KIND, None)?;
-    let (gateway, caller) = (Arc::clone(&call.gateway), call.caller.clone());
-    call.write(&body, async move {
-        if let Some(waits) = configured_later(&gateway, &caller, Configure::CreatePoint, &given).await? {
-            return Ok(waits);
-        }
-        let point = gateway.create_point(&caller, &given).await?;
-        answer(201, &Document::from(shown(point)))
+    configure::create(call, payload, KIND, Configure::CreatePoint, |gateway, caller, given| async move {
+        gateway.create_point(&caller, &given).await.map(shown)
     })
     .await
 }
@@ -239,11 +228,7 @@ pub async fn list(call: PartnerCall) -> Result<HttpResponse, V1Error> {
     responses((status = 200, description = "The payout point.", body = Document<PayoutPointAttributes>, content_type = "application/vnd.api+json"))
 )]
 pub async fn get(call: PartnerCall) -> Result<HttpResponse, V1Error> {
-    call.require(Scope::RoutingRead)?;
-    call.no_parameters()?;
-    let id: PayoutPointId = call.path_id("id")?;
-    let point = call.gateway.find_point(&call.caller, id).await?;
-    call.ok(&Document::from(shown(point)))
+    configure::one(&call, async |id| Ok(shown(call.gateway.find_point(&call.caller, id).await?))).await
 }
 
 /// Change a payout point.
@@ -256,18 +241,8 @@ pub async fn get(call: PartnerCall) -> Result<HttpResponse, V1Error> {
     responses((status = 200, description = "The point as it is now.", body = Document<PayoutPointAttributes>, content_type = "application/vnd.api+json"))
 )]
 pub async fn change(call: PartnerCall, payload: web::Payload) -> Result<HttpResponse, V1Error> {
-    call.require(Scope::RoutingWrite)?;
-    call.no_parameters()?;
-    let id: PayoutPointId = call.path_id("id")?;
-    let body = call.body(payload).await?;
-    let given = call.attributes(&body, KIND, Some(id.to_string()))?;
-    let (gateway, caller) = (Arc::clone(&call.gateway), call.caller.clone());
-    call.write(&body, async move {
-        if let Some(waits) = configured_later(&gateway, &caller, Configure::ChangePoint(id), &given).await? {
-            return Ok(waits);
-        }
-        let point = gateway.change_point(&caller, id, &given).await?;
-        answer(200, &Document::from(shown(point)))
+    configure::change(call, payload, KIND, Configure::ChangePoint, |gateway, caller, id, given| async move {
+        gateway.change_point(&caller, id, &given).await.map(shown)
     })
     .await
 }

@@ -9,12 +9,12 @@ use serde::Serialize;
 use serde_json::Value;
 use utoipa::ToSchema;
 
+use super::configure;
 use crate::domain::ids::{Mode, ProviderAccountId};
 use crate::gateway::access::Scope;
 use crate::gateway::approvals::Configure;
 use crate::gateway::manage::provider_accounts::{ProviderAccount, ProviderAccountFilter};
 use crate::http::routes::resource;
-use crate::http::v1::approvals::configured_later;
 use crate::http::v1::call::PartnerCall;
 use crate::http::v1::document::{Document, ListDocument, RequestDocument, Resource, answer};
 use crate::http::v1::error::V1Error;
@@ -176,17 +176,8 @@ fn shown(account: ProviderAccount) -> Resource<ProviderAccountAttributes> {
     responses((status = 201, description = "The provider account, without its credentials.", body = Document<ProviderAccountAttributes>, content_type = "application/vnd.api+json"))
 )]
 pub async fn create(call: PartnerCall, payload: web::Payload) -> Result<HttpResponse, V1Error> {
-    call.require(Scope::RoutingWrite)?;
-    call.no_parameters()?;
-    let body = call.body(payload).await?;
-    let given = call.attributes(&body, KIND, None)?;
-    let (gateway, caller) = (Arc::clone(&call.gateway), call.caller.clone());
-    call.write(&body, async move {
-        if let Some(waits) = configured_later(&gateway, &caller, Configure::CreateProviderAccount, &given).await? {
-            return Ok(waits);
-        }
-        let account = gateway.create_provider_account(&caller, &given).await?;
-        answer(201, &Document::from(shown(account)))
+    configure::create(call, payload, KIND, Configure::CreateProviderAccount, |gateway, caller, given| async move {
+        gateway.create_provider_account(&caller, &given).await.map(shown)
     })
     .await
 }
@@ -229,11 +220,7 @@ pub async fn list(call: PartnerCall) -> Result<HttpResponse, V1Error> {
     responses((status = 200, description = "The provider account, without its credentials.", body = Document<ProviderAccountAttributes>, content_type = "application/vnd.api+json"))
 )]
 pub async fn get(call: PartnerCall) -> Result<HttpResponse, V1Error> {
-    call.require(Scope::RoutingRead)?;
-    call.no_parameters()?;
-    let id: ProviderAccountId = call.path_id("id")?;
-    let account = call.gateway.find_provider_account(&call.caller, id).await?;
-    call.ok(&Document::from(shown(account)))
+    configure::one(&call, async |id| Ok(shown(call.gateway.find_provider_account(&call.caller, id).await?))).await
 }
 
 /// Change a provider account.
@@ -245,18 +232,8 @@ pub async fn get(call: PartnerCall) -> Result<HttpResponse, V1Error> {
     responses((status = 200, description = "The account as it is now, without its credentials.", body = Document<ProviderAccountAttributes>, content_type = "application/vnd.api+json"))
 )]
 pub async fn change(call: PartnerCall, payload: web::Payload) -> Result<HttpResponse, V1Error> {
-    call.require(Scope::RoutingWrite)?;
-    call.no_parameters()?;
-    let id: ProviderAccountId = call.path_id("id")?;
-    let body = call.body(payload).await?;
-    let given = call.attributes(&body, KIND, Some(id.to_string()))?;
-    let (gateway, caller) = (Arc::clone(&call.gateway), call.caller.clone());
-    call.write(&body, async move {
-        if let Some(waits) = configured_later(&gateway, &caller, Configure::ChangeProviderAccount(id), &given).await? {
-            return Ok(waits);
-        }
-        let account = gateway.change_provider_account(&caller, id, &given).await?;
-        answer(200, &Document::from(shown(account)))
+    configure::change(call, payload, KIND, Configure::ChangeProviderAccount, |gateway, caller, id, given| async move {
+        gateway.change_provider_account(&caller, id, &given).await.map(shown)
     })
     .await
 }

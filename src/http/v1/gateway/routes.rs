@@ -1,21 +1,18 @@
 //! `/v1/payout-gateway/payout-routes`: a service over one of the partner's deposit accounts.
 
-use std::sync::Arc;
-
 use actix_web::{HttpResponse, web};
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::decimal;
-use crate::domain::ids::{Mode, RouteId};
+use super::{configure, decimal};
+use crate::domain::ids::Mode;
 use crate::gateway::access::Scope;
 use crate::gateway::approvals::Configure;
 use crate::gateway::manage::routes::{PayoutRoute, RouteFilter};
 use crate::http::routes::resource;
-use crate::http::v1::approvals::configured_later;
 use crate::http::v1::call::PartnerCall;
-use crate::http::v1::document::{Document, ListDocument, RequestDocument, Resource, answer};
+use crate::http::v1::document::{Document, ListDocument, RequestDocument, Resource};
 use crate::http::v1::error::V1Error;
 
 pub(in crate::http::v1) const KIND: &str = "payout-route";
@@ -185,17 +182,8 @@ fn shown(route: PayoutRoute) -> Resource<PayoutRouteAttributes> {
     responses((status = 201, description = "The payout route.", body = Document<PayoutRouteAttributes>, content_type = "application/vnd.api+json"))
 )]
 pub async fn create(call: PartnerCall, payload: web::Payload) -> Result<HttpResponse, V1Error> {
-    call.require(Scope::RoutingWrite)?;
-    call.no_parameters()?;
-    let body = call.body(payload).await?;
-    let given = call.attributes(&body, KIND, None)?;
-    let (gateway, caller) = (Arc::clone(&call.gateway), call.caller.clone());
-    call.write(&body, async move {
-        if let Some(waits) = configured_later(&gateway, &caller, Configure::CreateRoute, &given).await? {
-            return Ok(waits);
-        }
-        let route = gateway.create_route(&caller, &given).await?;
-        answer(201, &Document::from(shown(route)))
+    configure::create(call, payload, KIND, Configure::CreateRoute, |gateway, caller, given| async move {
+        gateway.create_route(&caller, &given).await.map(shown)
     })
     .await
 }
@@ -234,11 +222,7 @@ pub async fn list(call: PartnerCall) -> Result<HttpResponse, V1Error> {
     responses((status = 200, description = "The payout route.", body = Document<PayoutRouteAttributes>, content_type = "application/vnd.api+json"))
 )]
 pub async fn get(call: PartnerCall) -> Result<HttpResponse, V1Error> {
-    call.require(Scope::RoutingRead)?;
-    call.no_parameters()?;
-    let id: RouteId = call.path_id("id")?;
-    let route = call.gateway.find_route(&call.caller, id).await?;
-    call.ok(&Document::from(shown(route)))
+    configure::one(&call, async |id| Ok(shown(call.gateway.find_route(&call.caller, id).await?))).await
 }
 
 /// Change a payout route.
@@ -250,18 +234,8 @@ pub async fn get(call: PartnerCall) -> Result<HttpResponse, V1Error> {
     responses((status = 200, description = "The route as it is now.", body = Document<PayoutRouteAttributes>, content_type = "application/vnd.api+json"))
 )]
 pub async fn change(call: PartnerCall, payload: web::Payload) -> Result<HttpResponse, V1Error> {
-    call.require(Scope::RoutingWrite)?;
-    call.no_parameters()?;
-    let id: RouteId = call.path_id("id")?;
-    let body = call.body(payload).await?;
-    let given = call.attributes(&body, KIND, Some(id.to_string()))?;
-    let (gateway, caller) = (Arc::clone(&call.gateway), call.caller.clone());
-    call.write(&body, async move {
-        if let Some(waits) = configured_later(&gateway, &caller, Configure::ChangeRoute(id), &given).await? {
-            return Ok(waits);
-        }
-        let route = gateway.change_route(&caller, id, &given).await?;
-        answer(200, &Document::from(shown(route)))
+    configure::change(call, payload, KIND, Configure::ChangeRoute, |gateway, caller, id, given| async move {
+        gateway.change_route(&caller, id, &given).await.map(shown)
     })
     .await
 }

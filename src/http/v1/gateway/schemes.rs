@@ -1,7 +1,6 @@
 //! What both kinds of schemes share: the scheme as it is shown, with its version in force; its versions; and what the operations do.
 
 use std::str::FromStr;
-use std::sync::Arc;
 
 use actix_web::http::header::CONTENT_TYPE;
 use actix_web::{HttpResponse, web};
@@ -11,14 +10,14 @@ use serde_json::Value;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
+use super::configure;
 use crate::domain::ids::Mode;
 use crate::gateway::access::Scope;
 use crate::gateway::approvals::Configure;
 use crate::gateway::manage::schemes::{Scheme, SchemeKind, SchemeVersion};
 use crate::gateway::manage::version_key;
-use crate::http::v1::approvals::configured_later;
 use crate::http::v1::call::PartnerCall;
-use crate::http::v1::document::{Document, Resource, answer};
+use crate::http::v1::document::Resource;
 use crate::http::v1::error::V1Error;
 
 /// A scheme, with its version in force.
@@ -145,17 +144,9 @@ fn version_shown<Id: SchemeResource>(id: Id, version: SchemeVersion) -> Resource
 }
 
 pub async fn create<Id: SchemeResource>(call: PartnerCall, payload: web::Payload) -> Result<HttpResponse, V1Error> {
-    call.require(Scope::RoutingWrite)?;
-    call.no_parameters()?;
-    let body = call.body(payload).await?;
-    let given = call.attributes(&body, Id::KIND, None)?;
-    let (gateway, caller) = (Arc::clone(&call.gateway), call.caller.clone());
-    call.write(&body, async move {
-        if let Some(waits) = configured_later(&gateway, &caller, Id::CREATING, &given).await? {
-            return Ok(waits);
-        }
+    configure::create(call, payload, Id::KIND, Id::CREATING, |gateway, caller, given| async move {
         let (scheme, first) = gateway.create_scheme::<Id>(&caller, &given).await?;
-        answer(201, &Document::from(shown(scheme, Some(first))))
+        Ok(shown(scheme, Some(first)))
     })
     .await
 }
@@ -176,26 +167,17 @@ pub fn schema(call: &PartnerCall, schema: fn() -> Value) -> Result<HttpResponse,
 }
 
 pub async fn get<Id: SchemeResource>(call: &PartnerCall) -> Result<HttpResponse, V1Error> {
-    call.require(Scope::RoutingRead)?;
-    call.no_parameters()?;
-    let id: Id = call.path_id("id")?;
-    let (scheme, current) = call.gateway.find_scheme(&call.caller, id).await?;
-    call.ok(&Document::from(shown(scheme, Some(current))))
+    configure::one(call, async |id: Id| {
+        let (scheme, current) = call.gateway.find_scheme(&call.caller, id).await?;
+        Ok(shown(scheme, Some(current)))
+    })
+    .await
 }
 
 pub async fn publish<Id: SchemeResource>(call: PartnerCall, payload: web::Payload) -> Result<HttpResponse, V1Error> {
-    call.require(Scope::RoutingWrite)?;
-    call.no_parameters()?;
-    let id: Id = call.path_id("id")?;
-    let body = call.body(payload).await?;
-    let given = call.attributes(&body, Id::KIND_VERSION, None)?;
-    let (gateway, caller) = (Arc::clone(&call.gateway), call.caller.clone());
-    call.write(&body, async move {
-        if let Some(waits) = configured_later(&gateway, &caller, id.publishing(), &given).await? {
-            return Ok(waits);
-        }
+    configure::add(call, payload, Id::KIND_VERSION, Id::publishing, |gateway, caller, id, given| async move {
         let version = gateway.publish_scheme(&caller, id, &given).await?;
-        answer(201, &Document::from(version_shown(id, version)))
+        Ok(version_shown(id, version))
     })
     .await
 }
@@ -210,13 +192,13 @@ pub async fn list_versions<Id: SchemeResource>(call: &PartnerCall) -> Result<Htt
 }
 
 pub async fn get_version<Id: SchemeResource>(call: &PartnerCall) -> Result<HttpResponse, V1Error> {
-    call.require(Scope::RoutingRead)?;
-    call.no_parameters()?;
-    let id: Id = call.path_id("id")?;
-    let version: i32 = call.path_id("version")?;
-    if version < 1 {
-        return Err(V1Error::new("NOT_FOUND"));
-    }
-    let version = call.gateway.find_scheme_version(&call.caller, id, version).await?;
-    call.ok(&Document::from(version_shown(id, version)))
+    configure::one(call, async |id: Id| {
+        let version: i32 = call.path_id("version")?;
+        if version < 1 {
+            return Err(V1Error::new("NOT_FOUND"));
+        }
+        let version = call.gateway.find_scheme_version(&call.caller, id, version).await?;
+        Ok(version_shown(id, version))
+    })
+    .await
 }

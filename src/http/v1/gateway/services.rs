@@ -4,7 +4,7 @@ use actix_web::{HttpResponse, web};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::decimal;
+use super::{configure, decimal};
 use crate::domain::ids::Mode;
 use crate::domain::service::{FieldKind, Service, ServiceField};
 use crate::gateway::access::Scope;
@@ -153,9 +153,9 @@ pub async fn list(call: PartnerCall) -> Result<HttpResponse, V1Error> {
     responses((status = 200, description = "The service.", body = Document<PayoutServiceAttributes>, content_type = "application/vnd.api+json"))
 )]
 pub async fn get(call: PartnerCall) -> Result<HttpResponse, V1Error> {
-    call.require(Scope::RoutingRead)?;
-    call.no_parameters()?;
-    let code: String = call.path_id("id")?;
-    let service = call.gateway.find_service(&call.caller, &code).await?;
-    call.ok(&Document::from(shown(&service, call.mode(), call.context.language)))
+    configure::one(&call, async |code: String| {
+        let service = call.gateway.find_service(&call.caller, &code).await?;
+        Ok(shown(&service, call.mode(), call.context.language))
+    })
+    .await
 }
