@@ -162,6 +162,12 @@ pub enum RequestSearch {
     Group(Group),
 }
 
+impl Default for RequestSearch {
+    fn default() -> Self {
+        Self::Group(Group::default())
+    }
+}
+
 /// One line more than a page tells whether there is another.
 pub(super) fn limit(lines_max: usize) -> i64 {
     i64::try_from(lines_max).unwrap_or(i64::MAX).saturating_add(1)

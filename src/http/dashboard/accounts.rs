@@ -9,14 +9,13 @@ use serde_json::Value;
 use super::cell::{At, Cell, Column, Kind, Table};
 use super::detail::{Body, Detail};
 use super::error::PageError;
-use super::form::Form;
 use super::frame::{Frame, Section, served};
-use super::list::{Lines, List, Said, Source, file_of};
+use super::list::{Lines, List, Said, Source, Wanted, file_of};
 use super::parts::{Badge, Tone, html};
 use super::visitor::Visitor;
 use super::{switch, words};
 use crate::domain::asset::Assets;
-use crate::domain::ids::{Mode, ProviderAccountId};
+use crate::domain::ids::ProviderAccountId;
 use crate::staff::books::{AccountRow, Accounts, DepositLine, PointLine, RouteLine};
 use crate::staff::desk::Desk;
 

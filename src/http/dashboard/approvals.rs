@@ -9,11 +9,9 @@ use serde::Deserialize;
 
 use super::cell::{At, Cell, Column, Table};
 use super::error::PageError;
-use super::form;
 use super::frame::{Frame, Section, served};
-use super::list::{Lines, List, Order, Said, Source};
+use super::list::{Lines, List, Order, Said, Source, Wanted};
 use super::parts::{Badge, Moment, Tone, html, outside, raw};
-use super::query::parse_after;
 use super::schemes::drafted::Drafted;
 use super::visitor::{Visitor, check_form, whence};
 use crate::domain::ids::{ApprovalId, Mode};
@@ -82,18 +80,8 @@ impl List for Approvals {
         Column::plain("Ends", |line, _| Cell::moment(line.expires_at)),
     ];
 
-    async fn search(_: &Source, _: Mode, _: &mut form::Form) -> Result<(), PageError> {
-        Ok(())
-    }
-
-    async fn lines(
-        source: &Source,
-        mode: Mode,
-        (): &(),
-        after: Option<&str>,
-        lines_max: usize,
-    ) -> Result<Lines<Approval>, PageError> {
-        Ok(source.desk.waiting_approvals(mode, parse_after(after)?, lines_max).await?.into())
+    async fn lines(source: &Source, wanted: Wanted<'_, ()>) -> Result<Lines<Approval>, PageError> {
+        Ok(source.desk.waiting_approvals(wanted.mode, wanted.after()?, wanted.lines_max).await?.into())
     }
 
     async fn besides(source: &Source, mode: Mode) -> Result<Option<(&'static str, Table)>, PageError> {

@@ -7,7 +7,7 @@ use super::detail::Detail;
 use super::error::PageError;
 use super::form::Form;
 use super::frame::{Frame, Section, served};
-use super::list::{Lines, List, Order, Said, Source};
+use super::list::{Lines, List, Order, Said, Source, Wanted};
 use super::parts::html;
 use super::visitor::Visitor;
 use crate::config::gateway::HOUSE;
@@ -55,15 +55,9 @@ impl List for Audit {
         form.choice("partner", "Whose", std::iter::once(house).chain(each))
     }
 
-    async fn lines(
-        source: &Source,
-        mode: Mode,
-        partner: &String,
-        after: Option<&str>,
-        lines_max: usize,
-    ) -> Result<Lines<TrailLine>, PageError> {
-        let before = after.map(str::parse::<i64>).transpose().map_err(|_| PageError::NotFound)?;
-        let (lines, next) = source.desk.trail(mode, partner, before, lines_max).await?;
+    async fn lines(source: &Source, wanted: Wanted<'_, String>) -> Result<Lines<TrailLine>, PageError> {
+        let before = wanted.after_text.map(str::parse::<i64>).transpose().map_err(|_| PageError::NotFound)?;
+        let (lines, next) = source.desk.trail(wanted.mode, wanted.search, before, wanted.lines_max).await?;
         Ok(Lines { lines, next: next.map(|seq| seq.to_string()) })
     }
 

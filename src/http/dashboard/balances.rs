@@ -10,9 +10,8 @@ use super::detail::{Body, Detail};
 use super::error::PageError;
 use super::form::Form;
 use super::frame::{Frame, Section, served};
-use super::list::{Lines, List, Order, Said, Source};
+use super::list::{Lines, List, Order, Said, Source, Wanted};
 use super::parts::{Amount, html};
-use super::query::parse_after;
 use super::visitor::Visitor;
 use crate::domain::asset::{AssetCode, Assets};
 use crate::domain::ids::{DepositAccountId, Mode};
@@ -59,12 +58,9 @@ impl List for Balances {
 
     async fn lines(
         source: &Source,
-        mode: Mode,
-        search: &Option<DepositAccountId>,
-        after: Option<&str>,
-        lines_max: usize,
+        wanted: Wanted<'_, Option<DepositAccountId>>,
     ) -> Result<Lines<SampleLine>, PageError> {
-        Ok(source.desk.balances(mode, *search, parse_after(after)?, lines_max).await?.into())
+        Ok(source.desk.balances(wanted.mode, *wanted.search, wanted.after()?, wanted.lines_max).await?.into())
     }
 }
 

@@ -4,9 +4,8 @@ use super::cell::{Cell, Column};
 use super::error::PageError;
 use super::form::Form;
 use super::frame::Section;
-use super::list::{Lines, List, Order, Said, Source};
+use super::list::{Lines, List, Order, Said, Source, Wanted};
 use super::parts::{Badge, Tone};
-use super::query::parse_after;
 use crate::domain::ids::Mode;
 use crate::staff::lists::{CustomerRow, CustomerSearch};
 
@@ -52,14 +51,8 @@ impl List for Customers {
         })
     }
 
-    async fn lines(
-        source: &Source,
-        mode: Mode,
-        search: &CustomerSearch,
-        after: Option<&str>,
-        lines_max: usize,
-    ) -> Result<Lines<CustomerRow>, PageError> {
-        Ok(source.desk.customers(mode, search, parse_after(after)?, lines_max).await?.into())
+    async fn lines(source: &Source, wanted: Wanted<'_, CustomerSearch>) -> Result<Lines<CustomerRow>, PageError> {
+        Ok(source.desk.customers(wanted.mode, wanted.search, wanted.after()?, wanted.lines_max).await?.into())
     }
 }
 

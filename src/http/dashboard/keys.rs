@@ -2,12 +2,9 @@
 
 use super::cell::{Cell, Column};
 use super::error::PageError;
-use super::form::Form;
 use super::frame::{Frame, Section};
-use super::list::{Lines, List, Order, Said, Source};
+use super::list::{Lines, List, Order, Said, Source, Wanted};
 use super::parts::{Badge, Tone};
-use super::query::parse_after;
-use crate::domain::ids::Mode;
 use crate::domain::staff::Role;
 use crate::staff::books::KeyLine;
 use crate::staff::manage::KEEPS_KEYS;
@@ -52,18 +49,8 @@ impl List for Keys {
         Column::plain("Made", |key, _| Cell::moment(key.created_at)),
     ];
 
-    async fn search(_: &Source, _: Mode, _: &mut Form) -> Result<(), PageError> {
-        Ok(())
-    }
-
-    async fn lines(
-        source: &Source,
-        mode: Mode,
-        (): &(),
-        after: Option<&str>,
-        lines_max: usize,
-    ) -> Result<Lines<KeyLine>, PageError> {
-        Ok(source.desk.partner_keys(mode, parse_after(after)?, lines_max).await?.into())
+    async fn lines(source: &Source, wanted: Wanted<'_, ()>) -> Result<Lines<KeyLine>, PageError> {
+        Ok(source.desk.partner_keys(wanted.mode, wanted.after()?, wanted.lines_max).await?.into())
     }
 
     fn make(frame: &Frame) -> Option<(String, &'static str)> {

@@ -5,6 +5,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Display;
 use std::io;
+use std::str::FromStr;
 
 use actix_web::http::header::{CONTENT_DISPOSITION, CONTENT_TYPE};
 use actix_web::web::Bytes;
@@ -17,12 +18,12 @@ use super::error::PageError;
 use super::form::{FieldKind, Form};
 use super::frame::{Frame, Section, served};
 use super::parts::html;
-use super::query::after_text;
+use super::query::{after_text, parse_after};
 use super::visitor::{Visitor, whence};
 use crate::domain::ids::Mode;
 use crate::domain::staff::Role;
 use crate::staff::Staff;
-use crate::staff::desk::{Desk, FILE_LINES, PAGE_LINES, Page};
+use crate::staff::desk::{After, Desk, FILE_LINES, PAGE_LINES, Page};
 
 /// The most lines of a file: one that would have more says so at its end.
 const FILE_LINES_MAX: usize = 100_000;
@@ -37,8 +38,8 @@ pub struct Source {
 /// A list. One that has no page of its own is a file: then nothing of what is said around it matters.
 pub trait List: 'static {
     type Line;
-    /// What is looked for.
-    type Search;
+    /// What is looked for; `()`: nothing, and there is no form.
+    type Search: Default;
     const SECTION: Section;
     /// The last part of its address.
     const PATH: &'static str;
@@ -48,15 +49,11 @@ pub trait List: 'static {
     const COLUMNS: &'static [Column<Self::Line>];
 
     /// Makes the fields of the search form, with what was typed in them. Where the form has problems, nothing is read.
-    async fn search(source: &Source, _: Mode, form: &mut Form) -> Result<Self::Search, PageError>;
+    async fn search(_: &Source, _: Mode, _: &mut Form) -> Result<Self::Search, PageError> {
+        Ok(Self::Search::default())
+    }
 
-    async fn lines(
-        source: &Source,
-        mode: Mode,
-        search: &Self::Search,
-        after: Option<&str>,
-        lines_max: usize,
-    ) -> Result<Lines<Self::Line>, PageError>;
+    async fn lines(source: &Source, wanted: Wanted<'_, Self::Search>) -> Result<Lines<Self::Line>, PageError>;
 
     /// What can be done from here, by whoever looks: its address and its name.
     fn make(_: &Frame) -> Option<(String, &'static str)> {
@@ -66,6 +63,22 @@ pub trait List: 'static {
     /// What the first page shows below the list: its caption, and the table.
     async fn besides(_: &Source, _: Mode) -> Result<Option<(&'static str, Table)>, PageError> {
         Ok(None)
+    }
+}
+
+/// Which lines of a list are wanted.
+pub struct Wanted<'a, S> {
+    pub mode: Mode,
+    pub search: &'a S,
+    /// Where they begin, as an address carries it; `None`: with the first.
+    pub after_text: Option<&'a str>,
+    pub lines_max: usize,
+}
+
+impl<S> Wanted<'_, S> {
+    /// Where they begin, in a list that is read by times.
+    pub fn after<Id: FromStr>(&self) -> Result<Option<After<Id>>, PageError> {
+        parse_after(self.after_text)
     }
 }
 
@@ -165,7 +178,8 @@ pub async fn page<L: List>(
     let after = form.asked("after").map(str::to_owned);
     let is_first = after.is_none();
     let found = if form.problems.is_empty() {
-        L::lines(&source, mode, &search, after.as_deref(), PAGE_LINES).await?
+        let wanted = Wanted { mode, search: &search, after_text: after.as_deref(), lines_max: PAGE_LINES };
+        L::lines(&source, wanted).await?
     } else {
         Lines::all(Vec::new())
     };
@@ -206,7 +220,8 @@ pub async fn file<L: List>(
     if !form.problems.is_empty() {
         return Err(PageError::NotFound);
     }
-    let first = L::lines(&source, mode, &search, None, FILE_LINES).await?;
+    let wanted = Wanted { mode, search: &search, after_text: None, lines_max: FILE_LINES };
+    let first = L::lines(&source, wanted).await?;
     source.desk.note_file(&visitor.0.owner, whence(&http).origin(), mode, L::PATH, form.filters()).await?;
     let name = format!("attachment; filename=\"landfall-{mode}-{}.csv\"", L::PATH);
     let begun = Sent::<L> { search, source, mode, next: Some(first), sent: 0, has_header: false };
@@ -241,7 +256,9 @@ impl<L: List> Sent<L> {
         self.sent = self.sent.saturating_add(table.rows.len());
         if let Some(after) = found.next {
             if self.sent < FILE_LINES_MAX {
-                let next = L::lines(&self.source, self.mode, &self.search, Some(&after), FILE_LINES).await;
+                let wanted =
+                    Wanted { mode: self.mode, search: &self.search, after_text: Some(&after), lines_max: FILE_LINES };
+                let next = L::lines(&self.source, wanted).await;
                 self.next = Some(next.map_err(|error| io::Error::other(error.to_string()))?);
             } else {
                 let end = format!("There is more: a file has up to {FILE_LINES_MAX} lines. Narrow the search.");
@@ -266,18 +283,8 @@ macro_rules! file_of {
             const SAID: Said = Said::FILE;
             const COLUMNS: &'static [Column<$line>] = $columns;
 
-            async fn search(_: &Source, _: Mode, _: &mut Form) -> Result<(), PageError> {
-                Ok(())
-            }
-
-            async fn lines(
-                source: &Source,
-                $mode: Mode,
-                (): &(),
-                _: Option<&str>,
-                _: usize,
-            ) -> Result<Lines<$line>, PageError> {
-                let $desk = &source.desk;
+            async fn lines(source: &Source, wanted: Wanted<'_, ()>) -> Result<Lines<$line>, PageError> {
+                let ($desk, $mode) = (&source.desk, wanted.mode);
                 Ok(Lines::all($read))
             }
         }

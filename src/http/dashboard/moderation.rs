@@ -6,15 +6,13 @@ use serde::Deserialize;
 
 use super::cell::{Cell, Column};
 use super::error::PageError;
-use super::form::Form;
 use super::frame::{Frame, Section, served};
-use super::list::{Lines, List, Said, Source};
+use super::list::{Lines, List, Said, Source, Wanted};
 use super::parts::{Amount, Badge, Moment, html, outside, raw, span};
 use super::query::{after_text, parse_after};
 use super::visitor::Visitor;
 use super::words;
 use crate::domain::asset::Assets;
-use crate::domain::ids::Mode;
 use crate::staff::desk::{CaseLine, CaseRequest, Desk, PAGE_LINES, age};
 
 #[derive(Debug, Default, Deserialize)]
@@ -101,18 +99,8 @@ impl List for Waiting {
         }),
     ];
 
-    async fn search(_: &Source, _: Mode, _: &mut Form) -> Result<(), PageError> {
-        Ok(())
-    }
-
-    async fn lines(
-        source: &Source,
-        mode: Mode,
-        (): &(),
-        after: Option<&str>,
-        lines_max: usize,
-    ) -> Result<Lines<CaseLine>, PageError> {
-        Ok(source.desk.waiting(mode, parse_after(after)?, lines_max).await?.0.into())
+    async fn lines(source: &Source, wanted: Wanted<'_, ()>) -> Result<Lines<CaseLine>, PageError> {
+        Ok(source.desk.waiting(wanted.mode, wanted.after()?, wanted.lines_max).await?.0.into())
     }
 }
 

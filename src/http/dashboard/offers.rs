@@ -4,9 +4,8 @@ use super::cell::{Cell, Column};
 use super::error::PageError;
 use super::form::{FieldKind, Form};
 use super::frame::Section;
-use super::list::{Lines, List, Order, Said, Source};
+use super::list::{Lines, List, Order, Said, Source, Wanted};
 use super::parts::CardPart;
-use super::query::parse_after;
 use super::words;
 use crate::domain::ids::Mode;
 use crate::domain::offer::OfferStatus;
@@ -48,14 +47,8 @@ impl List for Offers {
         Ok(read(form))
     }
 
-    async fn lines(
-        source: &Source,
-        mode: Mode,
-        search: &OfferSearch,
-        after: Option<&str>,
-        lines_max: usize,
-    ) -> Result<Lines<OfferLine>, PageError> {
-        Ok(source.desk.offers(mode, search, parse_after(after)?, lines_max).await?.into())
+    async fn lines(source: &Source, wanted: Wanted<'_, OfferSearch>) -> Result<Lines<OfferLine>, PageError> {
+        Ok(source.desk.offers(wanted.mode, wanted.search, wanted.after()?, wanted.lines_max).await?.into())
     }
 }
 

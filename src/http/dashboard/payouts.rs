@@ -4,8 +4,7 @@ use super::cell::{Cell, Column};
 use super::error::PageError;
 use super::form::Form;
 use super::frame::Section;
-use super::list::{Lines, List, Order, Said, Source};
-use super::query::parse_after;
+use super::list::{Lines, List, Order, Said, Source, Wanted};
 use super::words;
 use crate::domain::ids::Mode;
 use crate::staff::desk::Span;
@@ -61,13 +60,8 @@ impl List for Payouts {
         Ok((search, form.span()))
     }
 
-    async fn lines(
-        source: &Source,
-        mode: Mode,
-        (search, span): &(PayoutSearch, Span),
-        after: Option<&str>,
-        lines_max: usize,
-    ) -> Result<Lines<PayoutRow>, PageError> {
-        Ok(source.desk.payouts(mode, search, *span, parse_after(after)?, lines_max).await?.into())
+    async fn lines(source: &Source, wanted: Wanted<'_, (PayoutSearch, Span)>) -> Result<Lines<PayoutRow>, PageError> {
+        let (search, span) = wanted.search;
+        Ok(source.desk.payouts(wanted.mode, search, *span, wanted.after()?, wanted.lines_max).await?.into())
     }
 }

@@ -6,15 +6,13 @@ use rust_decimal::Decimal;
 use super::cell::{At, Cell, Column, Kind, Table};
 use super::detail::Detail;
 use super::error::PageError;
-use super::form::Form;
 use super::frame::{Frame, Section, served};
-use super::list::{Lines, List, Said, Source, file_of};
+use super::list::{Lines, List, Said, Source, Wanted, file_of};
 use super::parts::{Badge, Tone, html, outside, span};
 use super::visitor::Visitor;
 use crate::domain::asset::Assets;
 use crate::domain::exact::{Rounding, mul};
 use crate::domain::fee::{FeeRule, ScheduleEntry};
-use crate::domain::ids::Mode;
 use crate::staff::books::{Prices, Quoted};
 use crate::staff::desk::{Desk, age};
 

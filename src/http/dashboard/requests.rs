@@ -4,9 +4,8 @@ use super::cell::{Cell, Column};
 use super::error::PageError;
 use super::form::Form;
 use super::frame::Section;
-use super::list::{Lines, List, Order, Said, Source};
+use super::list::{Lines, List, Order, Said, Source, Wanted};
 use super::parts::CardPart;
-use super::query::parse_after;
 use super::words;
 use crate::domain::ids::Mode;
 use crate::staff::desk::{Group, RequestLine, RequestSearch, Span};
@@ -72,11 +71,9 @@ impl List for Requests {
 
     async fn lines(
         source: &Source,
-        mode: Mode,
-        (search, span): &(RequestSearch, Span),
-        after: Option<&str>,
-        lines_max: usize,
+        wanted: Wanted<'_, (RequestSearch, Span)>,
     ) -> Result<Lines<RequestLine>, PageError> {
-        Ok(source.desk.requests(mode, search, *span, parse_after(after)?, lines_max).await?.into())
+        let (search, span) = wanted.search;
+        Ok(source.desk.requests(wanted.mode, search, *span, wanted.after()?, wanted.lines_max).await?.into())
     }
 }

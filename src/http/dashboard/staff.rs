@@ -2,11 +2,9 @@
 
 use super::cell::{Cell, Column};
 use super::error::PageError;
-use super::form::Form;
 use super::frame::{Frame, Section};
-use super::list::{Lines, List, Order, Said, Source};
+use super::list::{Lines, List, Order, Said, Source, Wanted};
 use super::parts::{Badge, Tone};
-use crate::domain::ids::Mode;
 use crate::domain::staff::Role;
 use crate::staff::accounts::Listed;
 use crate::staff::people::KEEPS_STAFF;
@@ -44,11 +42,7 @@ impl List for Accounts {
         Column::plain("Made", |row, _| Cell::moment(row.created_at)),
     ];
 
-    async fn search(_: &Source, _: Mode, _: &mut Form) -> Result<(), PageError> {
-        Ok(())
-    }
-
-    async fn lines(source: &Source, _: Mode, (): &(), _: Option<&str>, _: usize) -> Result<Lines<Listed>, PageError> {
+    async fn lines(source: &Source, _: Wanted<'_, ()>) -> Result<Lines<Listed>, PageError> {
         Ok(Lines::all(source.staff.list().await?))
     }
 

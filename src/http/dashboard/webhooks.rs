@@ -7,11 +7,9 @@ use serde::Deserialize;
 use super::cell::{At, Cell, Column, Table};
 use super::detail::{Action, Body, Detail};
 use super::error::PageError;
-use super::form::Form;
 use super::frame::{Frame, Section, served};
-use super::list::{Lines, List, Order, Said, Source};
+use super::list::{Lines, List, Order, Said, Source, Wanted};
 use super::parts::{Badge, Tone, html, outside};
-use super::query::parse_after;
 use super::visitor::{Visitor, check_form, whence};
 use crate::domain::ids::{Mode, WebhookEndpointId};
 use crate::gateway::webhooks::{Attempt, Delivery};
@@ -75,18 +73,8 @@ impl List for Endpoints {
         Column::plain("Made", |line, _| Cell::moment(line.created_at)),
     ];
 
-    async fn search(_: &Source, _: Mode, _: &mut Form) -> Result<(), PageError> {
-        Ok(())
-    }
-
-    async fn lines(
-        source: &Source,
-        mode: Mode,
-        (): &(),
-        after: Option<&str>,
-        lines_max: usize,
-    ) -> Result<Lines<EndpointLine>, PageError> {
-        Ok(source.desk.webhook_endpoints(mode, parse_after(after)?, lines_max).await?.into())
+    async fn lines(source: &Source, wanted: Wanted<'_, ()>) -> Result<Lines<EndpointLine>, PageError> {
+        Ok(source.desk.webhook_endpoints(wanted.mode, wanted.after()?, wanted.lines_max).await?.into())
     }
 }
 

@@ -134,8 +134,9 @@ pub(super) const PLANS: &[(&str, &str)] = &[
 ];
 
 /// Which customers are listed.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum CustomerSearch {
+    #[default]
     All,
     Id(CustomerId),
     /// The partner's own name for its customer, exactly.

@@ -110,8 +110,9 @@ pub(super) const PLANS: &[(&str, &str)] = &[
 ];
 
 /// Which payouts are listed.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum PayoutSearch {
+    #[default]
     All,
     /// Not ended.
     Open,

@@ -1,12 +1,10 @@
 //! The list of partners.
 
 use super::href;
-use crate::domain::ids::Mode;
 use crate::http::dashboard::cell::{Cell, Column};
 use crate::http::dashboard::error::PageError;
-use crate::http::dashboard::form::Form;
 use crate::http::dashboard::frame::Section;
-use crate::http::dashboard::list::{Lines, List, Order, Said, Source};
+use crate::http::dashboard::list::{Lines, List, Order, Said, Source, Wanted};
 use crate::http::dashboard::parts::{Badge, Tone};
 use crate::staff::terms::TermsLine;
 
@@ -40,18 +38,8 @@ impl List for Partners {
         Column::outside("Why", |line, _| line.in_force.as_ref().map_or(Cell::Empty, |terms| Cell::text(&terms.reason))),
     ];
 
-    async fn search(_: &Source, _: Mode, _: &mut Form) -> Result<(), PageError> {
-        Ok(())
-    }
-
-    async fn lines(
-        source: &Source,
-        mode: Mode,
-        (): &(),
-        _: Option<&str>,
-        _: usize,
-    ) -> Result<Lines<TermsLine>, PageError> {
-        Ok(Lines::all(source.desk.terms_lines(mode).await?))
+    async fn lines(source: &Source, wanted: Wanted<'_, ()>) -> Result<Lines<TermsLine>, PageError> {
+        Ok(Lines::all(source.desk.terms_lines(wanted.mode).await?))
     }
 }
 

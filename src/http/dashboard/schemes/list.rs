@@ -1,13 +1,10 @@
 //! The list of payout schemes.
 
 use super::href;
-use crate::domain::ids::Mode;
 use crate::http::dashboard::cell::{Cell, Column};
 use crate::http::dashboard::error::PageError;
-use crate::http::dashboard::form::Form;
 use crate::http::dashboard::frame::{Frame, Section};
-use crate::http::dashboard::list::{Lines, List, Order, Said, Source};
-use crate::http::dashboard::query::parse_after;
+use crate::http::dashboard::list::{Lines, List, Order, Said, Source, Wanted};
 use crate::staff::schemes::SchemeLine;
 
 pub struct Schemes;
@@ -38,18 +35,8 @@ impl List for Schemes {
         Column::number("Payout points", |line, _| Cell::text(line.points.to_string())),
     ];
 
-    async fn search(_: &Source, _: Mode, _: &mut Form) -> Result<(), PageError> {
-        Ok(())
-    }
-
-    async fn lines(
-        source: &Source,
-        mode: Mode,
-        (): &(),
-        after: Option<&str>,
-        lines_max: usize,
-    ) -> Result<Lines<SchemeLine>, PageError> {
-        Ok(source.desk.schemes(mode, parse_after(after)?, lines_max).await?.into())
+    async fn lines(source: &Source, wanted: Wanted<'_, ()>) -> Result<Lines<SchemeLine>, PageError> {
+        Ok(source.desk.schemes(wanted.mode, wanted.after()?, wanted.lines_max).await?.into())
     }
 
     fn make(frame: &Frame) -> Option<(String, &'static str)> {
