@@ -1,7 +1,8 @@
 //! The `tabapay` adapter under the contract, over TCP to TabaPay in small: it answers in the shapes of TabaPay's specification and keeps a
 //! ledger by reference. And the traps of this provider, one by one.
 
-use std::collections::BTreeMap;
+mod ledger;
+
 use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
@@ -22,133 +23,16 @@ use landfall::providers::tabapay::{
 use rust_decimal::dec;
 use serde_json::{Value, json};
 
+use self::ledger::Taba;
 use crate::contract::{Situation, Subject, Wire};
 use crate::end_to_end::home;
 use crate::props::{self, is_unknown, is_unsent, to_nobody, with_secrets, with_settings};
-use crate::stage::{Answer, Seen, Stage};
+use crate::stage::Stage;
 
 const TOKEN: &str = "a bearer token of tests";
 const CLIENT: &str = "TabaPay_Client_22Chars";
 const SETTLEMENT_ACCOUNT: &str = "SettlementAccountID_22";
 const PAN: &str = "4111111111111111";
-
-/// TabaPay in small.
-#[derive(Default)]
-struct Taba {
-    /// What each reference shall meet; those that aren't arranged are paid.
-    arranged: BTreeMap<String, Situation>,
-    /// What was taken, by reference in lower case, since references have no case.
-    ledger: BTreeMap<String, Transaction>,
-    /// What every call is answered with instead.
-    scripted: Option<(u16, Value)>,
-}
-
-#[derive(Clone)]
-struct Transaction {
-    id: String,
-    reference: String,
-    amount: String,
-    status: &'static str,
-    network_rc: Option<&'static str>,
-    times_paid: usize,
-}
-
-fn said(sc: u16, body: &Value) -> Answer {
-    let mut body = body.clone();
-    body["SC"] = sc.into();
-    Answer::json(sc, &body)
-}
-
-fn refused(sc: u16, em: &str) -> Answer {
-    said(sc, &json!({"EC": "3C5E1312", "EM": em}))
-}
-
-impl Taba {
-    fn answer(&mut self, seen: &Seen) -> Answer {
-        if let Some((status, body)) = &self.scripted {
-            return Answer::json(*status, body);
-        }
-        if seen.header("authorization") != Some(format!("Bearer {TOKEN}").as_str()) {
-            return refused(401, "Unauthorized");
-        }
-        let Some(resource) = seen.path.strip_prefix(&format!("/v1/clients/{CLIENT}")) else {
-            return refused(404, "Not Found");
-        };
-        match (seen.method.as_str(), resource) {
-            ("GET", "") => {
-                said(200, &json!({"EC": "0", "label": "ClientLabel", "networks": {"pull": [], "push": ["Visa"]}}))
-            }
-            ("POST", "/transactions") => self.create(seen),
-            ("GET", "/transactions") => {
-                let reference = seen.asked("referenceID").unwrap_or_default().to_lowercase();
-                self.retrieve(self.ledger.get(&reference))
-            }
-            ("GET", resource) => {
-                let id = resource.trim_start_matches("/transactions/");
-                self.retrieve(self.ledger.values().find(|transaction| transaction.id == id))
-            }
-            _ => refused(405, "Method Not Allowed"),
-        }
-    }
-
-    fn create(&mut self, seen: &Seen) -> Answer {
-        let order = seen.json();
-        let (Some(reference), Some(amount)) = (order["referenceID"].as_str(), order["amount"].as_str()) else {
-            return refused(400, "referenceID");
-        };
-        let key = reference.to_lowercase();
-        if self.ledger.contains_key(&key) {
-            return refused(409, "referenceID");
-        }
-        let situation = self.arranged.get(reference).copied().unwrap_or(Situation::Paid);
-        let (status, network_rc) = match situation {
-            Situation::Paid | Situation::AmbiguousThenPaid => ("COMPLETED", Some("00")),
-            Situation::PendingThenPaid => ("PENDING", None),
-            Situation::DeclinedForCard => ("ERROR", Some("14")),
-            Situation::DeclinedForRoute => ("ERROR", Some("05")),
-            Situation::AmbiguousThenNotFound => {
-                return said(207, &json!({"EC": "InternalErrorCode", "status": "UNKNOWN", "transactionID": ""}));
-            }
-            Situation::Undocumented => ("ERROR", Some("QQ")),
-        };
-        let id = format!("{:0>22}", self.ledger.len());
-        let times_paid = usize::from(status == "COMPLETED");
-        let (reference, amount) = (reference.to_owned(), amount.to_owned());
-        let transaction = Transaction { id: id.clone(), reference, amount, status, network_rc, times_paid };
-        self.ledger.insert(key, transaction);
-        match situation {
-            Situation::AmbiguousThenPaid => {
-                said(207, &json!({"EC": "InternalErrorCode", "status": "UNKNOWN", "transactionID": id}))
-            }
-            Situation::PendingThenPaid => {
-                said(201, &json!({"EC": "0", "transactionID": id, "network": "CreditCards", "status": "Pending"}))
-            }
-            _ => said(
-                200,
-                &json!({"EC": "0", "transactionID": id, "network": "Visa", "networkID": "123454646545645",
-                    "networkRC": network_rc, "status": status, "approvalCode": "000000"}),
-            ),
-        }
-    }
-
-    fn retrieve(&self, found: Option<&Transaction>) -> Answer {
-        let Some(found) = found else { return refused(404, "referenceID") };
-        let mut body = json!({
-            "EC": "0", "referenceID": found.reference, "network": "Visa", "status": found.status, "approvalCode": "000000",
-            "amount": found.amount, "fees": {"interchange": "0.50", "network": "0.50", "tabapay": "0.25"},
-        });
-        if let Some(code) = found.network_rc {
-            body["networkRC"] = code.into();
-        }
-        said(200, &body)
-    }
-
-    fn settle(&mut self) {
-        for transaction in self.ledger.values_mut().filter(|transaction| transaction.status == "PENDING") {
-            (transaction.status, transaction.network_rc, transaction.times_paid) = ("COMPLETED", Some("00"), 1);
-        }
-    }
-}
 
 pub struct TabapaySubject {
     stage: Stage,
