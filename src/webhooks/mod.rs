@@ -8,7 +8,7 @@ pub mod send;
 pub mod sign;
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, mpsc, watch};
 use tokio::task::JoinHandle;
@@ -125,7 +125,7 @@ impl Teller {
         if let Ok(more) = Arc::clone(&self.places).try_acquire_many_owned(more) {
             permits.merge(more);
         }
-        let ready = self.gateway.claim_deliveries(self.lanes.places(permits.num_permits())).await?;
+        let ready = self.gateway.claim_deliveries(self.lanes.places(permits.num_permits(), Instant::now())).await?;
         let count = ready.len();
         for ready in ready {
             // As many as there are permits were claimed at most.
@@ -139,11 +139,11 @@ impl Teller {
         let (gateway, sender, lanes, freed) =
             (Arc::clone(&self.gateway), Arc::clone(&self.sender), Arc::clone(&self.lanes), Arc::clone(&self.freed));
         let outcomes = self.outcomes.clone();
-        lanes.begin(&ready.claimed.lane);
+        lanes.begin(&ready.claimed.lane, ready.claimed.tenant());
         tokio::spawn(async move {
             let lane = ready.claimed.lane.clone();
             let tried = sender.send(ready, gateway.clock.as_ref()).await;
-            lanes.end(&lane, tried.error.is_none());
+            lanes.end(&lane, tried.error.is_none(), Instant::now());
             // The writer outlives all tellers; were it gone, the lease would bring the delivery up again.
             if let Err(error) = outcomes.send(tried) {
                 tracing::error!(%error, "nobody writes down what came of deliveries any more");

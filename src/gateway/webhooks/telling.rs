@@ -17,7 +17,7 @@ use crate::store::webhooks::claims::{self, ClaimedDelivery, Outcome};
 use crate::store::webhooks::endpoints::{self, KIND_URL};
 use crate::store::webhooks::messages::{self, NewMessage};
 
-pub use crate::store::webhooks::claims::Places;
+pub use crate::store::webhooks::claims::{LanePlaces, Places};
 
 /// How long a delivery waits that can't be made ready, such as while the key provider is away.
 const NOT_READY_PAUSE: TimeDelta = TimeDelta::seconds(30);

@@ -1,44 +1,71 @@
-//! Deliveries that are due: claimed lane by lane, so that a receiver with a long queue takes no more than its places, and written back with
-//! what came of them.
+//! Deliveries that are due: claimed lane by lane and tenant by tenant, so that neither a receiver with a long queue nor a partner with many
+//! receivers takes more than its places, and written back with what came of them.
 
 use chrono::{DateTime, Utc};
 use diesel::QueryResult;
-use diesel::sql_types::{Array, BigInt, Bytea, Integer, Nullable, SmallInt, Text, Timestamptz, Uuid as SqlUuid};
+use diesel::sql_types::{Array, BigInt, Bool, Bytea, Integer, Nullable, SmallInt, Text, Timestamptz, Uuid as SqlUuid};
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
 
 use crate::domain::ids::{EventId, Mode, PartnerId, PayoutRequestId, Tenant, WebhookEndpointId};
 use crate::store::statement::statement;
 
 statement! {
-    // The lanes with something pending are found by hopping along their index, one probe each; of each, what is due and what it has
-    // places for. In no order: where there aren't enough places for all, nobody is always last.
+    // The lanes with something due are found by hopping along their index, one probe each. `wanted` is each place that a lane could use;
+    // tenants and lanes take turns at them (`turn`: how many the tenant has then), those that fail after the others of their tenant. In no
+    // other order: where there aren't enough places for all, nobody is always last. Of `quota`, what is due for longest is claimed.
     struct ClaimDue {
         now: DateTime<Utc> as Timestamptz, lease_until: DateTime<Utc> as Timestamptz, per_lane: i32 as Integer, places: i64 as BigInt,
-        lanes: Vec<String> as Array<Text>, free: Vec<i32> as Array<Integer>,
+        share: i64 as BigInt, beyond: i64 as BigInt, test: i64 as BigInt, failing: i64 as BigInt, lanes: Vec<String> as Array<Text>,
+        free: Vec<i32> as Array<Integer>, are_failing: Vec<bool> as Array<Bool>, partner_ids: Vec<PartnerId> as Array<SqlUuid>,
+        modes: Vec<Mode> as Array<Text>, under_way: Vec<i32> as Array<Integer>,
     } -> pub ClaimedDelivery {
         partner_id: PartnerId as SqlUuid, mode: Mode as Text, endpoint_id: WebhookEndpointId as SqlUuid, message_id: EventId as SqlUuid,
         kind: String as Text, request_id: Option<PayoutRequestId> as Nullable<SqlUuid>, sequence: Option<i32> as Nullable<Integer>,
         lane: String as Text, url: String as Text, endpoint_kind: String as Text, secrets_sealed: Vec<u8> as Bytea,
         epoch: i32 as Integer, tries: i32 as Integer,
     } = "WITH RECURSIVE ask AS MATERIALIZED ( \
-             SELECT ?::timestamptz AS now, ?::timestamptz AS lease_until, ?::int AS per_lane, ?::bigint AS places), \
-         busy AS MATERIALIZED (SELECT * FROM UNNEST(?::text[], ?::int[]) AS b (lane, free)), \
+             SELECT ?::timestamptz AS now, ?::timestamptz AS lease_until, ?::int AS per_lane, ?::bigint AS places, ?::bigint AS share, \
+                 ?::bigint AS beyond, ?::bigint AS test, ?::bigint AS failing), \
+         busy AS MATERIALIZED (SELECT * FROM UNNEST(?::text[], ?::int[], ?::bool[]) AS b (lane, free, failing)), \
+         held AS MATERIALIZED (SELECT * FROM UNNEST(?::uuid[], ?::text[], ?::int[]) AS t (partner_id, mode, under_way)), \
          hop AS ( \
-             (SELECT d.lane FROM webhook_delivery d WHERE d.due_at IS NOT NULL ORDER BY d.lane LIMIT 1) \
+             (SELECT d.lane, d.due_at FROM webhook_delivery d WHERE d.due_at IS NOT NULL ORDER BY d.lane, d.due_at LIMIT 1) \
              UNION ALL \
-             SELECT (SELECT d.lane FROM webhook_delivery d WHERE d.due_at IS NOT NULL AND d.lane > h.lane ORDER BY d.lane LIMIT 1) \
-             FROM hop h WHERE h.lane IS NOT NULL), \
+             SELECT n.lane, n.due_at FROM hop h CROSS JOIN LATERAL ( \
+                 SELECT d.lane, d.due_at FROM webhook_delivery d WHERE d.due_at IS NOT NULL AND d.lane > h.lane \
+                 ORDER BY d.lane, d.due_at LIMIT 1) n), \
          open AS MATERIALIZED ( \
-             SELECT h.lane, LEAST(COALESCE(b.free, a.per_lane), a.places) AS free, w.url, w.kind, w.secrets_sealed \
+             SELECT h.lane, LEAST(COALESCE(b.free, a.per_lane), a.places) AS free, COALESCE(b.failing, false) AS failing, w.partner_id, w.mode, \
+                 COALESCE(t.under_way, 0) AS under_way, w.url, w.kind, w.secrets_sealed \
              FROM hop h CROSS JOIN ask a LEFT JOIN busy b ON b.lane = h.lane \
              JOIN webhook_endpoint w ON w.id = left(h.lane, 36)::uuid AND w.disabled_at IS NULL AND w.deleted_at IS NULL \
-             WHERE COALESCE(b.free, a.per_lane) > 0 ORDER BY random()), \
+             LEFT JOIN held t ON (t.partner_id, t.mode) = (w.partner_id, w.mode) \
+             WHERE h.due_at <= a.now AND COALESCE(b.free, a.per_lane) > 0), \
+         wanted AS MATERIALIZED ( \
+             SELECT o.lane, o.failing, o.partner_id, o.mode, o.under_way, k.n, random() AS chance \
+             FROM open o CROSS JOIN LATERAL (SELECT row_number() OVER () AS n FROM ( \
+                 SELECT FROM webhook_delivery d WHERE d.lane = o.lane AND d.due_at <= (SELECT now FROM ask) LIMIT o.free) one) k), \
+         of_tenants AS ( \
+             SELECT *, row_number() OVER (PARTITION BY partner_id, mode, failing ORDER BY n, chance) AS nth FROM wanted), \
+         of_failing AS ( \
+             SELECT t.*, row_number() OVER (PARTITION BY t.failing ORDER BY t.under_way + t.nth, t.chance) AS among \
+             FROM of_tenants t WHERE t.nth <= (SELECT places FROM ask)), \
+         turns AS ( \
+             SELECT f.lane, f.mode, f.chance, \
+                 f.under_way + row_number() OVER (PARTITION BY f.partner_id, f.mode ORDER BY f.n, f.failing, f.chance) AS turn \
+             FROM of_failing f WHERE NOT f.failing OR f.among <= (SELECT failing FROM ask)), \
+         of_modes AS (SELECT *, row_number() OVER (PARTITION BY mode ORDER BY turn, chance) AS among FROM turns), \
+         in_line AS ( \
+             SELECT lane, turn, row_number() OVER (ORDER BY turn, chance) AS place FROM of_modes \
+             WHERE mode = 'live' OR among <= (SELECT test FROM ask)), \
+         quota AS MATERIALIZED ( \
+             SELECT l.lane, count(*) AS places FROM in_line l CROSS JOIN ask a \
+             WHERE l.place <= a.places AND (l.turn <= a.share OR l.place <= a.beyond) GROUP BY l.lane), \
          due AS MATERIALIZED ( \
              SELECT d.message_id, d.endpoint_id, d.partner_id, d.mode, o.url, o.kind, o.secrets_sealed \
-             FROM open o CROSS JOIN LATERAL ( \
+             FROM quota q JOIN open o ON o.lane = q.lane CROSS JOIN LATERAL ( \
                  SELECT d.message_id, d.endpoint_id, d.partner_id, d.mode FROM webhook_delivery d \
-                 WHERE d.lane = o.lane AND d.due_at <= (SELECT now FROM ask) ORDER BY d.due_at LIMIT o.free FOR UPDATE SKIP LOCKED) d \
-             LIMIT (SELECT places FROM ask)) \
+                 WHERE d.lane = q.lane AND d.due_at <= (SELECT now FROM ask) ORDER BY d.due_at LIMIT q.places FOR UPDATE SKIP LOCKED) d) \
          UPDATE webhook_delivery d SET due_at = a.lease_until, epoch = d.epoch + 1, attempts = d.attempts + 1, tries = d.tries + 1 \
          FROM due, ask a \
          WHERE (d.message_id, d.endpoint_id, d.partner_id, d.mode) = (due.message_id, due.endpoint_id, due.partner_id, due.mode) \
@@ -110,8 +137,34 @@ pub struct Places {
     pub total: usize,
     /// Of a lane that isn't named.
     pub per_lane: usize,
-    /// Of lanes with something under way, or that fail.
-    pub free: Vec<(String, usize)>,
+    /// How many a tenant has under way, these included, before it takes what others may want.
+    pub share: usize,
+    /// Of tenants that have their share. Others' places are taken off it.
+    pub beyond: usize,
+    /// Of test mode.
+    pub test: usize,
+    /// Of lanes that fail.
+    pub failing: usize,
+    /// Those with something under way, and those that fail.
+    pub lanes: Vec<LanePlaces>,
+    /// How much is under way of whom, where anything is.
+    pub tenants: Vec<(Tenant, usize)>,
+}
+
+/// What may be claimed of one lane.
+#[derive(Clone, Debug)]
+pub struct LanePlaces {
+    pub lane: String,
+    pub free: usize,
+    pub is_failing: bool,
+}
+
+impl Places {
+    /// So many, for whoever wants them.
+    pub fn for_all(total: usize) -> Self {
+        let (per_lane, share, beyond, test, failing) = (total, total, total, total, total);
+        Self { total, per_lane, share, beyond, test, failing, lanes: Vec::new(), tenants: Vec::new() }
+    }
 }
 
 /// Claims due deliveries until `lease_until`, those of each lane that have been due for longest.
@@ -122,14 +175,21 @@ pub async fn claim(
     lease_until: DateTime<Utc>,
 ) -> QueryResult<Vec<ClaimedDelivery>> {
     let count = |n: usize| i32::try_from(n).unwrap_or(i32::MAX);
-    let (lanes, free) = places.free.into_iter().map(|(lane, free)| (lane, count(free))).unzip();
     let claim = ClaimDue {
         now,
         lease_until,
         per_lane: count(places.per_lane),
-        places: i64::from(count(places.total)),
-        lanes,
-        free,
+        places: count(places.total).into(),
+        share: count(places.share).into(),
+        beyond: count(places.beyond).into(),
+        test: count(places.test).into(),
+        failing: count(places.failing).into(),
+        free: places.lanes.iter().map(|lane| count(lane.free)).collect(),
+        are_failing: places.lanes.iter().map(|lane| lane.is_failing).collect(),
+        lanes: places.lanes.into_iter().map(|lane| lane.lane).collect(),
+        partner_ids: places.tenants.iter().map(|(tenant, _)| tenant.partner_id).collect(),
+        modes: places.tenants.iter().map(|(tenant, _)| tenant.mode).collect(),
+        under_way: places.tenants.iter().map(|(_, under_way)| count(*under_way)).collect(),
     };
     claim.load(&mut &*conn).await
 }

@@ -163,7 +163,7 @@ async fn a_process_that_dies_while_it_tells_has_lost_nothing() {
     let endpoint = endpoint(&partner, &receiver.url, &[]).await;
     partner.act(&format!("{}/ping", endpoint.path)).await.data(201);
     // Claimed, made ready, and no more was heard of it.
-    let places = || landfall::gateway::webhooks::telling::Places { total: 10, per_lane: 10, free: Vec::new() };
+    let places = || landfall::gateway::webhooks::telling::Places::for_all(10);
     let gateway = &world.app.gateway;
     let first = gateway.claim_deliveries(places()).await.unwrap();
     assert_eq!(first.len(), 1);
