@@ -84,6 +84,16 @@ fn is_email(text: &str) -> bool {
     fits && text.split_once('@').is_some_and(|(user, host)| !user.is_empty() && !host.is_empty() && !host.contains('@'))
 }
 
+/// What a customer's token says of them.
+#[derive(Clone, Debug)]
+pub struct TokenGround {
+    pub partner_code: String,
+    /// The partner's own name for the customer.
+    pub reference: String,
+    /// Of the customer's tokens; blocking, unblocking and revoking begin another.
+    pub generation: i64,
+}
+
 impl Gateway {
     /// Writes a customer down. A reference that is known is a conflict.
     pub async fn create_customer(&self, author: &Author, new: NewCustomer) -> Result<Profile, Refusal> {
@@ -121,39 +131,43 @@ impl Gateway {
         customers::find_profile(&conn, tenant, id).await?.ok_or(NOT_FOUND)
     }
 
-    /// A customer whom a token may be signed for, and under which code the partner is known. `kyc_level` is what it is to vouch for.
+    /// What a token of a customer says that may be signed for them. `kyc_level` is what it is to vouch for.
     pub async fn token_customer(
         &self,
         tenant: Tenant,
         id: CustomerId,
         kyc_level: Option<u8>,
-    ) -> Result<(Profile, String), Refusal> {
+    ) -> Result<TokenGround, Refusal> {
         let customer = self.find_customer(tenant, id).await?;
-        if customer.blocked_at.is_some() {
+        let generation = {
+            let conn = self.db.get().await?;
+            customers::token_generation(&conn, tenant, id).await?
+        };
+        let Some(generation) = generation else {
             return Err(Refusal::conflict("CUSTOMER_BLOCKED", "The customer is blocked: nothing is signed for them."));
-        }
+        };
         if kyc_level.is_some_and(|level| i16::from(level) > customer.kyc_level) {
             let detail = format!("The customer is at level {}: a token says no more.", customer.kyc_level);
             return Err(Refusal::invalid("/data/attributes/kyc_level", "OUT_OF_RANGE", detail));
         }
         let snapshot =
             self.routes.snapshot(&self.db, &self.assets, &self.providers, &self.credentials, self.clock.now()).await?;
-        let code = snapshot.partner_code(tenant.partner_id).ok_or(NOT_FOUND)?;
-        Ok((customer, code.to_owned()))
+        let partner_code = snapshot.partner_code(tenant.partner_id).ok_or(NOT_FOUND)?.to_owned();
+        Ok(TokenGround { partner_code, reference: customer.reference, generation })
     }
 
     /// Revokes all tokens that were signed for a customer until now.
     pub async fn revoke_tokens(&self, author: &Author, id: CustomerId) -> Result<DateTime<Utc>, Refusal> {
         let now = self.clock.now();
         transaction(&self.db, async |conn| {
-            if !customers::revoke_tokens(conn, author.tenant, id, now).await? {
+            let Some(generation) = customers::revoke_tokens(conn, author.tenant, id).await? else {
                 return Err(NOT_FOUND);
-            }
+            };
             let action = Action {
                 action: "customer.tokens.revoke",
                 object: id.to_string(),
                 before: None,
-                after: Some(json!({ "tokens_since": now })),
+                after: Some(json!({ "token_generation": generation })),
                 result: audit::DONE,
             };
             Ok(audit::record(conn, author, action, now).await?)

@@ -197,7 +197,7 @@ impl Call {
 /// What a token of our own can't say of itself: that it stands, and that it may do what is asked.
 async fn check_own_token(wallet: &Wallet, user: &User, signed: Signed, request: &HttpRequest) -> Result<(), ApiError> {
     let refused = |error: AuthError| ApiError::from(&AuthFailure(error));
-    if !wallet.token_stands(user, signed.customer_id, signed.at).await? {
+    if !wallet.token_stands(user, signed.customer_id, signed.generation).await? {
         return Err(refused(AuthError::Revoked));
     }
     if signed.reads_only && !request.method().is_safe() { Err(refused(AuthError::ScopeMissing)) } else { Ok(()) }

@@ -34,16 +34,22 @@ statement! {
 
 statement! {
     struct TokenStands {
-        signed_at: DateTime<Utc> as Timestamptz, id: CustomerId as SqlUuid, partner_id: PartnerId as SqlUuid, mode: Mode as Text,
+        generation: i64 as BigInt, id: CustomerId as SqlUuid, partner_id: PartnerId as SqlUuid, mode: Mode as Text,
         reference: String as Text,
     } => (Bool,)
-      = "SELECT blocked_at IS NULL AND COALESCE(tokens_since < ?, true) FROM customer \
+      = "SELECT blocked_at IS NULL AND token_generation = ? FROM customer \
          WHERE id = ? AND partner_id = ? AND mode = ? AND reference = ?"
 }
 
 statement! {
-    struct RevokeTokens { now: DateTime<Utc> as Timestamptz, id: CustomerId as SqlUuid, partner_id: PartnerId as SqlUuid, mode: Mode as Text }
-      = "UPDATE customer SET tokens_since = greatest(tokens_since, ?) WHERE id = ? AND partner_id = ? AND mode = ?"
+    struct TokenGeneration { id: CustomerId as SqlUuid, partner_id: PartnerId as SqlUuid, mode: Mode as Text } => (BigInt,)
+      = "SELECT token_generation FROM customer WHERE id = ? AND partner_id = ? AND mode = ? AND blocked_at IS NULL"
+}
+
+statement! {
+    struct RevokeTokens { id: CustomerId as SqlUuid, partner_id: PartnerId as SqlUuid, mode: Mode as Text } => (BigInt,)
+      = "UPDATE customer SET token_generation = token_generation + 1 WHERE id = ? AND partner_id = ? AND mode = ? \
+         RETURNING token_generation"
 }
 
 type ProfileSql = (
@@ -331,28 +337,29 @@ pub async fn find(conn: &mut AsyncPgConnection, tenant: Tenant, reference: &str)
         .optional()
 }
 
-/// Whether a token of the customer that was signed then is taken. One that doesn't exist has none.
+/// Whether a token of the customer of that generation is taken. One that doesn't exist has none.
 pub async fn token_stands(
     conn: &AsyncPgConnection,
     tenant: Tenant,
     id: CustomerId,
     reference: &str,
-    signed_at: DateTime<Utc>,
+    generation: i64,
 ) -> QueryResult<bool> {
     let reference = reference.to_owned();
-    let stands = TokenStands { signed_at, id, partner_id: tenant.partner_id, mode: tenant.mode, reference };
+    let stands = TokenStands { generation, id, partner_id: tenant.partner_id, mode: tenant.mode, reference };
     Ok(stands.get_result::<(bool,)>(&mut &*conn).await.optional()?.is_some_and(|(stands,)| stands))
 }
 
-/// No token of the customer that was signed until now is taken from now on.
-pub async fn revoke_tokens(
-    conn: &AsyncPgConnection,
-    tenant: Tenant,
-    id: CustomerId,
-    now: DateTime<Utc>,
-) -> QueryResult<bool> {
-    let revoke = RevokeTokens { now, id, partner_id: tenant.partner_id, mode: tenant.mode };
-    Ok(revoke.execute(&mut &*conn).await? > 0)
+/// Of which generation a token of the customer is that is signed now; `None`: they are blocked, or there is no such customer.
+pub async fn token_generation(conn: &AsyncPgConnection, tenant: Tenant, id: CustomerId) -> QueryResult<Option<i64>> {
+    let ask = TokenGeneration { id, partner_id: tenant.partner_id, mode: tenant.mode };
+    Ok(ask.get_result::<(i64,)>(&mut &*conn).await.optional()?.map(|(generation,)| generation))
+}
+
+/// No token of the customer whose generation was read until now is taken from now on. Answers the next one; `None`: there is no such customer.
+pub async fn revoke_tokens(conn: &AsyncPgConnection, tenant: Tenant, id: CustomerId) -> QueryResult<Option<i64>> {
+    let revoke = RevokeTokens { id, partner_id: tenant.partner_id, mode: tenant.mode };
+    Ok(revoke.get_result::<(i64,)>(&mut &*conn).await.optional()?.map(|(generation,)| generation))
 }
 
 /// The customer of that reference, written down on first sight.

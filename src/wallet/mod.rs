@@ -69,15 +69,15 @@ impl Wallet {
         Duration::from_secs(self.settings.pay_wait_secs)
     }
 
-    /// Whether a token that we signed for a customer at a time stands: nobody has revoked those of that time or blocked the customer since.
+    /// Whether a token that we signed for a customer stands: nobody has revoked those of its generation or blocked the customer since.
     pub async fn token_stands(
         &self,
         user: &User,
         customer_id: CustomerId,
-        signed_at: DateTime<Utc>,
+        generation: i64,
     ) -> Result<bool, WalletError> {
         let conn = self.gateway.db.get().await?;
-        Ok(customers::token_stands(&conn, user.tenant, customer_id, &user.reference, signed_at).await?)
+        Ok(customers::token_stands(&conn, user.tenant, customer_id, &user.reference, generation).await?)
     }
 
     /// The user whom a token names. A partner that isn't written down is nobody.

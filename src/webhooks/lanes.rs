@@ -196,7 +196,9 @@ mod tests {
         lanes.begin("live", tenant(Mode::Live));
         let places = lanes.places(55, now);
         assert_eq!((places.beyond, places.test, places.tenants.len()), (0, 24, 2));
-        assert!(places.tenants.contains(&(tenant(Mode::Test), 200)) && places.tenants.contains(&(tenant(Mode::Live), 1)));
+        assert!(
+            places.tenants.contains(&(tenant(Mode::Test), 200)) && places.tenants.contains(&(tenant(Mode::Live), 1))
+        );
         // However few places there are, each has one of them.
         let places = Lanes::new(1, 1).places(1, now);
         assert_eq!((places.share, places.beyond, places.test, places.failing), (1, 1, 1, 1));

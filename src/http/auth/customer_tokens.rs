@@ -22,6 +22,8 @@ pub const ISS: &str = RESERVED_ISS;
 const AUDIENCE: &str = "landfall-wallet";
 /// How long one key signs.
 const DAY_SECS: i64 = 86_400;
+/// How far the clock of the node that signed may be ahead of ours.
+const AHEAD_MAX: TimeDelta = TimeDelta::seconds(30);
 /// What a token for everything, and one for reading alone, is granted.
 pub const SCOPES: [&str; 2] = ["wallet", "wallet:read"];
 /// How long a token may last, in seconds: a key isn't taken longer after its day.
@@ -35,6 +37,8 @@ pub struct NewToken {
     pub customer_id: CustomerId,
     /// The partner's own name for the customer.
     pub reference: String,
+    /// Of the customer's tokens, as it was read when nobody had blocked them.
+    pub generation: i64,
     /// `None`: the record's, as it is when the token is used.
     pub kyc_level: Option<u8>,
     pub reads_only: bool,
@@ -70,9 +74,13 @@ struct Written<'a> {
     kyc_level: Option<u8>,
     iat: i64,
     exp: i64,
-    /// When it was signed, to the microsecond: what was revoked within the same second stays revoked.
-    signed_at_us: i64,
+    generation: i64,
     jti: Uuid,
+}
+
+/// Which key signs then.
+fn day_of(at: DateTime<Utc>) -> i64 {
+    at.timestamp().div_euclid(DAY_SECS)
 }
 
 /// Signs and reads these tokens.
@@ -103,10 +111,10 @@ impl CustomerTokens {
             kyc_level: new.kyc_level,
             iat: now.timestamp(),
             exp,
-            signed_at_us: now.timestamp_micros(),
+            generation: new.generation,
             jti: id,
         };
-        let day = now.timestamp().div_euclid(DAY_SECS);
+        let day = day_of(now);
         let header = Header { kid: Some(day.to_string()), ..Header::new(Algorithm::HS256) };
         let key = EncodingKey::from_secret(self.vault.customer_token_key(day).as_slice());
         let token = jsonwebtoken::encode(&header, &claims, &key).map_err(|_| NotMinted::Sign)?;
@@ -118,9 +126,8 @@ impl CustomerTokens {
         if token.algorithm != TokenAlgorithm::Hs256 {
             return Err(AuthError::AlgorithmRefused);
         }
-        let today = now.timestamp().div_euclid(DAY_SECS);
         let day: i64 = token.key_id.as_deref().and_then(|kid| kid.parse().ok()).ok_or(AuthError::KeyUnknown)?;
-        if day != today && day != today.saturating_sub(1) {
+        if !(day_of(now).saturating_sub(1)..=day_of(now + AHEAD_MAX)).contains(&day) {
             return Err(AuthError::KeyUnknown);
         }
         let key = VerifyingKey::from_secret(self.vault.customer_token_key(day).as_slice());
@@ -136,9 +143,7 @@ impl CustomerTokens {
             return Err(AuthError::Expired);
         }
         let malformed = AuthError::ClaimsMalformed;
-        let signed_at = claims.micros("signed_at_us").ok_or(malformed)?;
-        // Nodes' clocks differ a little.
-        if now < signed_at - TimeDelta::seconds(30) {
+        if now + AHEAD_MAX < claims.instant("iat")?.ok_or(malformed)? {
             return Err(AuthError::IssuedInFuture);
         }
         let [all, reads] = SCOPES;
@@ -147,6 +152,7 @@ impl CustomerTokens {
             return Err(AuthError::ScopeMissing);
         }
         let text = |name| claims.text(name).ok().flatten().ok_or(malformed);
+        let generation = claims.whole("generation").ok_or(malformed)?;
         let customer_id = CustomerId(text("customer")?.parse().map_err(|_| malformed)?);
         let kyc = if claims.has("kyc_level") {
             KycSource::Claim(claims.kyc_level("kyc_level")?)
@@ -161,7 +167,7 @@ impl CustomerTokens {
             issuer: "landfall".to_owned(),
             token_id: claims.token_id()?.map(str::to_owned),
             expires_at,
-            signed_by_us: Some(Signed { customer_id, at: signed_at, reads_only }),
+            signed_by_us: Some(Signed { customer_id, generation, reads_only }),
         })
     }
 }

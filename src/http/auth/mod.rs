@@ -49,8 +49,8 @@ pub struct Principal {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Signed {
     pub customer_id: CustomerId,
-    /// One that was signed before the customer's tokens were revoked isn't taken.
-    pub at: DateTime<Utc>,
+    /// Of the customer's tokens when it was signed. Revoking them begins another, and this one isn't taken any more.
+    pub generation: i64,
     pub reads_only: bool,
 }
 

@@ -110,12 +110,13 @@ pub async fn create(call: PartnerCall, payload: web::Payload) -> Result<HttpResp
     let authenticator: Arc<Authenticator> = Edge::part(&call.request)?;
     let (gateway, tenant) = (Arc::clone(&call.gateway), call.caller.tenant);
     call.write(&body, async move {
-        let (customer, partner_code) = gateway.token_customer(tenant, customer_id, kyc_level).await?;
+        let ground = gateway.token_customer(tenant, customer_id, kyc_level).await?;
         let new = NewToken {
-            partner_code,
+            partner_code: ground.partner_code,
             mode: tenant.mode,
             customer_id,
-            reference: customer.reference,
+            reference: ground.reference,
+            generation: ground.generation,
             kyc_level,
             reads_only: scope != SCOPES[0],
             lifetime_secs,

@@ -1,7 +1,12 @@
 //! Tokens that a partner's server obtains for its customers: what they open, for how long, and what ends them.
 
-use landfall::domain::ids::Mode;
+use std::sync::Arc;
+
+use chrono::TimeDelta;
+use landfall::clock::Clock;
+use landfall::domain::ids::{CustomerId, Mode};
 use landfall::gateway::access::Scope;
+use landfall::http::auth::customer_tokens::{CustomerTokens, NewToken};
 use reqwest::Method;
 use serde_json::{Value, json};
 
@@ -113,6 +118,81 @@ async fn blocking_a_customer_or_revoking_ends_their_tokens_for_good() {
     let third = token(&backend, &id, json!({})).await;
     ask(&world, &third, Method::GET, balances, None).await.ok();
     ask(&world, &others, Method::GET, balances, None).await.ok();
+    world.stop().await;
+}
+
+/// What another node signs, by a clock of its own, of a customer whom it read when their tokens were of that generation.
+fn signed_elsewhere(world: &World, customer_id: &str, generation: i64, ahead: TimeDelta) -> String {
+    let new = NewToken {
+        partner_code: "demo".to_owned(),
+        mode: Mode::Test,
+        customer_id: CustomerId(customer_id.rsplit('_').next().unwrap().parse().unwrap()),
+        reference: "user-7".to_owned(),
+        generation,
+        kyc_level: None,
+        reads_only: false,
+        lifetime_secs: 3_600,
+    };
+    CustomerTokens::new(Arc::clone(&world.app.vault)).mint(&new, world.clock.now() + ahead).unwrap().token
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_token_that_was_being_signed_while_it_was_revoked_never_stands() {
+    let world = World::new().await;
+    let backend = world.backend().await;
+    let id = customer(&backend, "user-7", 1).await;
+    let customer = format!("/v1/customers/{id}");
+    let looks = async |token: &str| ask(&world, token, Method::GET, "/v4/wallet/balances", None).await;
+    let change = |version: i32, blocked: bool| json!({ "version": version, "blocked": blocked });
+    // Read before the customer was blocked, and signed after it: by a clock that is right, and by one that is ahead.
+    backend.patch(&customer, "customer", change(1, true)).await.data(200);
+    world.advance(1);
+    let late = [TimeDelta::zero(), TimeDelta::seconds(29)].map(|ahead| signed_elsewhere(&world, &id, 0, ahead));
+    backend.patch(&customer, "customer", change(2, false)).await.data(200);
+    for secs in [0, 60, 1_800] {
+        world.advance(secs);
+        for token in &late {
+            looks(token).await.refused(401, "invalid_token");
+        }
+    }
+    // Nor does one that was read while they were blocked, were there any.
+    looks(&signed_elsewhere(&world, &id, 1, TimeDelta::zero())).await.refused(401, "invalid_token");
+    // As of a node whose clock is ahead: taken, until they are revoked by one whose clock isn't.
+    let ahead = signed_elsewhere(&world, &id, 2, TimeDelta::seconds(29));
+    looks(&ahead).await.ok();
+    backend.act(&format!("{customer}/tokens/revoke")).await.data(200);
+    world.advance(60);
+    looks(&ahead).await.refused(401, "invalid_token");
+    // The next one holds at once, within the same microsecond.
+    let next = token(&backend, &id, json!({})).await;
+    looks(&next).await.ok();
+    // Whoever else changes them ends none.
+    backend.patch(&customer, "customer", json!({ "version": 3, "name": "Ada" })).await.data(200);
+    looks(&next).await.ok();
+    // In whichever way they are blocked.
+    world.execute("UPDATE customer SET blocked_at = now(); UPDATE customer SET blocked_at = NULL").await;
+    looks(&next).await.refused(401, "invalid_token");
+    world.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_clock_that_is_a_little_ahead_at_midnight_signs_what_others_take() {
+    let world = World::new().await;
+    let backend = world.backend().await;
+    let id = customer(&backend, "user-7", 1).await;
+    let looks = async |token: &str| ask(&world, token, Method::GET, "/v4/wallet/balances", None).await;
+    let of_day = world.clock.now().timestamp().rem_euclid(86_400);
+    world.advance(86_400 - of_day - 10);
+    let signed = |secs| signed_elsewhere(&world, &id, 0, TimeDelta::seconds(secs));
+    let [before, after, too_late] = [5, 29, 32].map(signed);
+    looks(&before).await.ok();
+    looks(&after).await.ok();
+    looks(&too_late).await.refused(401, "invalid_token");
+    // And the key of the day that is over is taken after midnight.
+    world.advance(20);
+    for token in [&before, &after, &too_late] {
+        looks(token).await.ok();
+    }
     world.stop().await;
 }
 

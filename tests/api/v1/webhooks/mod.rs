@@ -1,5 +1,6 @@
 //! Webhooks: what partners are told, by whom it is signed, when it is tried again, and who is let alone.
 
+mod crowds;
 mod endpoints;
 mod meanwhile;
 mod receiver;
