@@ -68,7 +68,7 @@ async fn many_dead_hosts_of_one_partner_keep_no_other_waiting() {
     world.partner("other").await;
     let (hog, other) = (world.backend().await, world.backend_of("other", Mode::Test, &Scope::ALL).await);
     let (silence, port) = silence();
-    let hogs = endpoint(&hog, "http://127.0.0.1:1/", &[]).await;
+    let hogs = endpoint(&hog, "http://127.0.0.1:9001/", &[]).await;
     crowd(&world, &hogs, 200, port).await;
     // Three quarters of the places: nobody else has anything due.
     assert_eq!(claimed(&world, &hogs, 12).await, 12);
@@ -98,9 +98,9 @@ async fn places_go_to_tenants_in_turn_and_never_all_to_test_mode() {
     let world = World::without_workers(settings).await;
     world.partner("other").await;
     let test = world.backend().await;
-    let live = world.backend_of("other", Mode::Live, &Scope::ALL).await;
+    let live = world.backend_of("other", Mode::Live, &[Scope::WebhooksRead, Scope::WebhooksWrite]).await;
     let (hog, own) = (world.tenant("demo", Mode::Test).await, world.tenant("other", Mode::Live).await);
-    let crowded = endpoint(&test, "http://127.0.0.1:1/", &[]).await;
+    let crowded = endpoint(&test, "http://127.0.0.1:9001/", &[]).await;
     crowd(&world, &crowded, 300, 1).await;
     let living = endpoint(&live, "https://shop.example/", &[]).await;
     let ping = async |count: usize| {
@@ -138,9 +138,9 @@ async fn places_go_to_tenants_in_turn_and_never_all_to_test_mode() {
 async fn places_of_those_that_fail_go_to_those_that_have_something_due() {
     let world = World::without_workers(settings).await;
     let partner = world.backend().await;
-    let crowded = endpoint(&partner, "http://127.0.0.1:1/", &[]).await;
+    let crowded = endpoint(&partner, "http://127.0.0.1:9001/", &[]).await;
     crowd(&world, &crowded, 20, 1).await;
-    let living = endpoint(&partner, "http://127.0.0.1:2/", &[]).await;
+    let living = endpoint(&partner, "http://127.0.0.1:9002/", &[]).await;
     let gateway = &world.app.gateway;
     let lane = |lane: String, is_failing: bool| LanePlaces { lane, free: 1, is_failing };
     // A thousand have failed once and aren't called any more; one of them is to be told something.
@@ -196,7 +196,7 @@ async fn a_receiver_that_works_again_is_called_however_many_others_have_failed()
 async fn a_claim_among_many_lanes_is_quick() {
     let world = World::without_workers(settings).await;
     let partner = world.backend().await;
-    let crowded = endpoint(&partner, "http://127.0.0.1:1/", &[]).await;
+    let crowded = endpoint(&partner, "http://127.0.0.1:9001/", &[]).await;
     crowd(&world, &crowded, 5_000, 1).await;
     world.execute("ANALYZE webhook_delivery").await;
     let lane = |n: usize| LanePlaces { lane: format!("{}/{n}", endpoint_id(&crowded)), free: 1, is_failing: true };
