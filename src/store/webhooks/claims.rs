@@ -10,9 +10,10 @@ use crate::domain::ids::{EventId, Mode, PartnerId, PayoutRequestId, Tenant, Webh
 use crate::store::statement::statement;
 
 statement! {
-    // The lanes with something due are found by hopping along their index, one probe each. `wanted` is each place that a lane could use;
-    // tenants and lanes take turns at them (`turn`: how many the tenant has then), those that fail after the others of their tenant. In no
-    // other order: where there aren't enough places for all, nobody is always last. Of `quota`, what is due for longest is claimed.
+    // The lanes with something due are found by hopping along their index, one probe each, and of a tenant no more of them are looked into
+    // than there are places. `wanted` is each place that a lane could use; tenants and lanes take turns at them (`turn`: how many the tenant
+    // has then), those that fail after the others of their tenant. In no other order: where there aren't enough places for all, nobody is
+    // always last. Of `quota`, what is due for longest is claimed.
     struct ClaimDue {
         now: DateTime<Utc> as Timestamptz, lease_until: DateTime<Utc> as Timestamptz, per_lane: i32 as Integer, places: i64 as BigInt,
         share: i64 as BigInt, beyond: i64 as BigInt, test: i64 as BigInt, failing: i64 as BigInt, lanes: Vec<String> as Array<Text>,
@@ -34,9 +35,10 @@ statement! {
              SELECT n.lane, n.due_at FROM hop h CROSS JOIN LATERAL ( \
                  SELECT d.lane, d.due_at FROM webhook_delivery d WHERE d.due_at IS NOT NULL AND d.lane > h.lane \
                  ORDER BY d.lane, d.due_at LIMIT 1) n), \
-         open AS MATERIALIZED ( \
+         open AS ( \
              SELECT h.lane, LEAST(COALESCE(b.free, a.per_lane), a.places) AS free, COALESCE(b.failing, false) AS failing, w.partner_id, w.mode, \
-                 COALESCE(t.under_way, 0) AS under_way, w.url, w.kind, w.secrets_sealed \
+                 COALESCE(t.under_way, 0) AS under_way, row_number() OVER ( \
+                     PARTITION BY w.partner_id, w.mode, COALESCE(b.failing, false) ORDER BY random()) AS nth \
              FROM hop h CROSS JOIN ask a LEFT JOIN busy b ON b.lane = h.lane \
              JOIN webhook_endpoint w ON w.id = left(h.lane, 36)::uuid AND w.disabled_at IS NULL AND w.deleted_at IS NULL \
              LEFT JOIN held t ON (t.partner_id, t.mode) = (w.partner_id, w.mode) \
@@ -44,7 +46,8 @@ statement! {
          wanted AS MATERIALIZED ( \
              SELECT o.lane, o.failing, o.partner_id, o.mode, o.under_way, k.n, random() AS chance \
              FROM open o CROSS JOIN LATERAL (SELECT row_number() OVER () AS n FROM ( \
-                 SELECT FROM webhook_delivery d WHERE d.lane = o.lane AND d.due_at <= (SELECT now FROM ask) LIMIT o.free) one) k), \
+                 SELECT FROM webhook_delivery d WHERE d.lane = o.lane AND d.due_at <= (SELECT now FROM ask) LIMIT o.free) one) k \
+             WHERE o.nth <= (SELECT places FROM ask)), \
          of_tenants AS ( \
              SELECT *, row_number() OVER (PARTITION BY partner_id, mode, failing ORDER BY n, chance) AS nth FROM wanted), \
          of_failing AS ( \
@@ -62,8 +65,8 @@ statement! {
              SELECT l.lane, count(*) AS places FROM in_line l CROSS JOIN ask a \
              WHERE l.place <= a.places AND (l.turn <= a.share OR l.place <= a.beyond) GROUP BY l.lane), \
          due AS MATERIALIZED ( \
-             SELECT d.message_id, d.endpoint_id, d.partner_id, d.mode, o.url, o.kind, o.secrets_sealed \
-             FROM quota q JOIN open o ON o.lane = q.lane CROSS JOIN LATERAL ( \
+             SELECT d.message_id, d.endpoint_id, d.partner_id, d.mode, w.url, w.kind, w.secrets_sealed \
+             FROM quota q JOIN webhook_endpoint w ON w.id = left(q.lane, 36)::uuid CROSS JOIN LATERAL ( \
                  SELECT d.message_id, d.endpoint_id, d.partner_id, d.mode FROM webhook_delivery d \
                  WHERE d.lane = q.lane AND d.due_at <= (SELECT now FROM ask) ORDER BY d.due_at LIMIT q.places FOR UPDATE SKIP LOCKED) d) \
          UPDATE webhook_delivery d SET due_at = a.lease_until, epoch = d.epoch + 1, attempts = d.attempts + 1, tries = d.tries + 1 \
