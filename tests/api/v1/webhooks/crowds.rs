@@ -6,7 +6,6 @@ use std::time::Duration;
 use landfall::domain::ids::{Mode, Tenant};
 use landfall::gateway::access::Scope;
 use landfall::gateway::webhooks::telling::{LanePlaces, Places, Ready};
-use serde_json::json;
 
 use super::receiver::Answers;
 use super::*;
