@@ -8,7 +8,7 @@ use super::*;
 
 /// What is due, as a process claims it that then waits for the receiver's answer.
 async fn claimed(world: &World) -> Vec<Ready> {
-    let places = Places { total: 10, per_lane: 10, free: Vec::new() };
+    let places = Places::for_all(10);
     world.app.gateway.claim_deliveries(places).await.unwrap()
 }
 
