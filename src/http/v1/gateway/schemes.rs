@@ -108,8 +108,8 @@ pub trait SchemeResource: SchemeKind + FromStr + Into<Uuid> {
     const KIND_VERSION: &'static str;
     /// Where its schemes stand.
     const COLLECTION: &'static str;
+    /// What making one is to a second person, and putting a version of one in force.
     const CREATING: Configure;
-
     fn publishing(self) -> Configure;
 }
 
