@@ -11,7 +11,7 @@ use num_integer::Integer;
 use num_traits::{One, Signed, ToPrimitive, Zero};
 use rust_decimal::Decimal;
 
-pub use parse::{AmountError, parse_amount};
+pub use parse::{AmountError, parse_amount, parse_whole};
 
 /// The most decimals that a [`Decimal`] holds.
 const SCALE_MAX: u8 = 28;

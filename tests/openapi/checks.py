@@ -3,7 +3,9 @@
 import json
 import re
 
+import demonstration
 import schemathesis
+from schemathesis.generation.meta import TestPhase
 
 # Codes that say the request isn't of the described shape. What is of that shape never gets them. INVALID_VALUE isn't among them: that an id
 # names nothing, or a time is over, is told so too.
@@ -19,6 +21,16 @@ BY_RULE = {
     "point_id", "cardId", "/data/attributes/to",
 }
 SCHEME = "/data/attributes/body"
+
+
+@schemathesis.hook
+def map_case(context, case):
+    """Sequences go on where their requests name what is there; what single requests draw stays as it is."""
+    demonstration.spare(case)
+    meta = case.meta
+    if meta is not None and meta.generation.mode.is_positive and meta.phase.name == TestPhase.STATEFUL:
+        demonstration.make_good(case)
+    return case
 
 
 def errors_of(response):

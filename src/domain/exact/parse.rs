@@ -1,6 +1,7 @@
 //! Reading amounts by their digits. Owns the grammar (JSON's numbers, RFC 8259 section 6); never goes through a float.
 
 use rust_decimal::Decimal;
+use rust_decimal::prelude::ToPrimitive;
 
 use super::from_units;
 
@@ -68,6 +69,25 @@ pub fn parse_amount(text: &str, scale: u8, integer_digits_max: u8) -> Result<Dec
     from_units(units, scale).map_err(|_| AmountError::TooLarge)
 }
 
+/// Reads a whole number of at most 18 digits from the text of a JSON number, however it is written: `24`, `24.0`, `2.4e1`. `None`: it
+/// isn't whole, or no number.
+///
+/// ```
+/// use landfall::domain::exact::parse_whole;
+///
+/// assert_eq!(parse_whole("24.0"), Some(24));
+/// assert_eq!(parse_whole("-2.4e1"), Some(-24));
+/// assert_eq!(parse_whole("24.5"), None);
+/// ```
+pub fn parse_whole(text: &str) -> Option<i64> {
+    let (negative, unsigned) = match text.strip_prefix('-') {
+        Some(rest) => (true, rest),
+        None => (false, text),
+    };
+    let number = parse_amount(unsigned, 0, 18).ok()?.to_i64()?;
+    if negative { number.checked_neg() } else { Some(number) }
+}
+
 /// The parts of an unsigned JSON number. `exponent` still has its sign.
 struct JsonNumber<'a> {
     integer: &'a str,
@@ -132,6 +152,28 @@ mod tests {
         assert_eq!(read("0.00001e+0005"), Ok("1.00000000".into()));
         assert_eq!(read("0e999999999999999999999"), Ok("0.00000000".into()));
         assert_eq!(read("1000000000e-17"), Ok("0.00000001".into()));
+    }
+
+    #[test]
+    fn whole_numbers_are_read_however_they_are_written() {
+        for (text, number) in [
+            ("0", 0),
+            ("-0.0", 0),
+            ("24", 24),
+            ("24.000", 24),
+            ("2.4e1", 24),
+            ("2400E-2", 24),
+            ("-1", -1),
+            ("0e99999999999999999999", 0),
+            ("999999999999999999.0", 999_999_999_999_999_999),
+        ] {
+            assert_eq!(parse_whole(text), Some(number), "{text}");
+        }
+        for text in
+            ["24.5", "1e-1", "1000000000000000000", "1e18", "1e99999999999", "", "-", "--1", "+1", "01", "1.", "x"]
+        {
+            assert_eq!(parse_whole(text), None, "{text}");
+        }
     }
 
     #[test]

@@ -11,15 +11,15 @@ use serde_json::Value;
 use super::{Attributes, version_conflict};
 use crate::domain::asset::{Asset, AssetCode, AssetKind, Assets};
 use crate::domain::card::strike_numbers;
-use crate::domain::exact;
+use crate::domain::exact::{AmountError, parse_amount, parse_whole};
 use crate::gateway::access::{Problem, Refusal};
 
 /// Where attributes stand in the document.
 const BASE: &str = "/data/attributes";
 /// The longest code.
 const CODE_CHARS_MAX: usize = 64;
-/// 10^15: an amount has at most 15 digits before the point.
-const AMOUNT_MAX: Decimal = Decimal::from_parts(2_764_472_320, 232_830, 0, false, 0);
+/// Digits of an amount before the point.
+pub const AMOUNT_DIGITS_MAX: u8 = 15;
 
 /// The attribute by which a change says which version it was made for.
 pub const VERSION: &str = "version";
@@ -169,10 +169,11 @@ impl<'a> Form<'a> {
         flag
     }
 
-    /// A whole number within bounds.
+    /// A whole number within bounds: `2.0` and `2e0` are 2.
     pub fn integer(&mut self, name: &str, bounds: RangeInclusive<i64>) -> Option<i64> {
         let value = self.kept(name)?;
-        let number = value.as_i64().filter(|number| bounds.contains(number));
+        let whole = if let Value::Number(number) = value { parse_whole(&number.to_string()) } else { None };
+        let number = whole.filter(|number| bounds.contains(number));
         if number.is_none() {
             let (code, detail) = match value {
                 Value::Number(_) => {
@@ -209,22 +210,18 @@ impl<'a> Form<'a> {
                 return None;
             }
         };
-        let plain = text.len() <= 40 && text.bytes().all(|b| b.is_ascii_digit() || b == b'.');
-        let Some(amount) = Decimal::from_str_exact(&text).ok().filter(|_| plain) else {
-            self.add(name, "INVALID_VALUE", "is a decimal number from 0 up, without exponent");
-            return None;
-        };
-        if amount >= AMOUNT_MAX {
-            self.add(name, "OUT_OF_RANGE", "has at most 15 digits before the point");
-            return None;
-        }
-        match exact::rescale(amount, scale) {
-            Ok(Some(amount)) => Some(amount),
-            _ => {
-                self.add(name, "TOO_PRECISE", format!("has at most {scale} decimals"));
-                None
+        let (code, detail) = match parse_amount(&text, scale, AMOUNT_DIGITS_MAX) {
+            Ok(amount) => return Some(amount),
+            Err(AmountError::TooLarge) => {
+                ("OUT_OF_RANGE", format!("has at most {AMOUNT_DIGITS_MAX} digits before the point"))
             }
-        }
+            Err(AmountError::TooPrecise) => ("TOO_PRECISE", format!("has at most {scale} decimals")),
+            Err(AmountError::Malformed | AmountError::Negative) => {
+                ("INVALID_VALUE", "is a decimal number from 0 up".to_owned())
+            }
+        };
+        self.add(name, code, detail);
+        None
     }
 
     /// An id, or another text that parses.

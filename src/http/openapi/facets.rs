@@ -7,8 +7,10 @@ use crate::domain::payout::PayoutStatus;
 use crate::domain::payout_request::{Funding, RequestStatus, SplitMode};
 use crate::gateway::access::Scope;
 use crate::gateway::account_checks::Health;
+use crate::gateway::manage::form::AMOUNT_DIGITS_MAX;
 use crate::gateway::requests;
 use crate::http::v1::customers::{METADATA_MEMBERS_MAX, METADATA_NAME_CHARS_MAX, METADATA_VALUE_CHARS_MAX};
+use crate::http::v1::openapi::WALLET_ID;
 use crate::http::v1::webhooks::deliveries;
 
 /// A decimal that the partners' API answers.
@@ -39,14 +41,29 @@ const AMOUNTS: [&str; 19] = [
     "turnover_limits",
 ];
 
-/// Attributes that aren't emptied by a null: these requests are read by a form, which refuses it.
-const FORMS: [&str; 6] = ["PayoutPoint", "PayoutRoute", "ProviderAccount", "DepositAccount", "NewScheme", "TopUp"];
+/// Requests that are read by a form, which refuses null unless it empties something.
+const FORMS: [&str; 8] =
+    ["PayoutPoint", "PayoutRoute", "ProviderAccount", "DepositAccount", "NewScheme", "TopUp", "Simulation", "Sample"];
+
+/// What other readers refuse as null: a change that can't be made, or one of two of which one is given.
+const KEPT: [(&str, &[&str]); 6] = [
+    ("ApiKeyChangeRequest", &["name", "allowed_ips"]),
+    ("CustomerChangeRequest", &["blocked", "kyc_level", "metadata"]),
+    ("NewCreditRequest", &["customer_id", "customer_reference_id"]),
+    ("PayoutRequestChangeRequest", &["description", "fields", "options", "service_amount"]),
+    ("RequestOptionsChangeRequest", &["allow_partially", "attempts_limit"]),
+    ("WebhookEndpointChangeRequest", &["description", "enabled", "event_types", "url"]),
+];
 
 fn is_form(owner: &str) -> bool {
     FORMS.iter().any(|form| owner.contains(form))
 }
 
-fn is_emptied(owner: &str, name: &str) -> bool {
+/// Whether a request's optional member may be null. Each is sent as null by a test.
+fn takes_null(owner: &str, name: &str) -> bool {
+    if !is_form(owner) {
+        return !KEPT.iter().any(|(of, names)| *of == owner && names.contains(&name));
+    }
     match name {
         "name" => !owner.contains("PayoutPoint"),
         "description" | "comment" | "callback_url" | "payout_scheme_id" | "exchange_rate_scheme_id" | "test_mode" => {
@@ -73,24 +90,24 @@ fn not_null(property: &mut Tree) {
 pub fn complete(api: &mut Tree) {
     for (owner, schema) in tree::schemas(api) {
         let is_request = owner.ends_with("Request");
-        if is_request && is_form(&owner) {
-            for (name, property) in tree::properties(schema) {
-                if !is_emptied(&owner, &name) {
-                    not_null(property);
-                }
-            }
-        }
         for (name, property) in tree::properties(schema) {
+            if is_request && !takes_null(&owner, &name) {
+                not_null(property);
+            }
             if is_request && matches!(name.as_str(), "amount" | "amountTo") && property.get("anyOf").is_some() {
                 refer(property, AMOUNT_GIVEN);
             } else if AMOUNTS.contains(&name.as_str()) {
                 amount(property, if is_request { AMOUNT_GIVEN } else { AMOUNT });
+                if is_request && is_form(&owner) {
+                    bounded_amount(&name, property);
+                }
             } else {
                 narrow(&owner, &name, property);
             }
         }
         match owner.as_str() {
             "CreateOfferRequest" | "UpdateOfferRequest" => exactly_one(schema, "amount", "amountTo"),
+            "OfferMessage" => told_as_json(&mut schema["properties"]["data"], "OfferEvent"),
             "NewCreditRequest" => exactly_one(schema, "customer_reference_id", "customer_id"),
             _ => {}
         }
@@ -104,7 +121,10 @@ pub fn complete(api: &mut Tree) {
             let name = parameter["name"].as_str().unwrap_or_default().to_owned();
             match name.as_str() {
                 "point_id" => tree::set(&mut parameter["schema"], "pattern", id_pattern(ids::PayoutPointId::PREFIX)),
-                "name" => bounded(&mut parameter["schema"], 200),
+                "name" => {
+                    bounded(&mut parameter["schema"], 200);
+                    tree::set(&mut parameter["schema"], "pattern", TEXT);
+                }
                 "from" | "to" => tree::set(&mut parameter["schema"], "format", "date"),
                 "format" => tree::set(&mut parameter["schema"], "enum", tree::texts(["json", "csv"])),
                 "version" if parameter["in"] == "path" => tree::set(&mut parameter["schema"], "minimum", 1),
@@ -130,15 +150,15 @@ fn amount_schema() -> Tree {
 }
 
 fn amount_given_schema() -> Tree {
-    let about = "A decimal that isn't negative, as a string or as a number: either is taken by its digits. It has no exponent, and no \
-                 more decimals than its currency. Write a string where your language would put a number through a binary float.";
+    let about = "A decimal that isn't negative, as a string or as a number: either is taken by its digits. It has at most 18 digits \
+                 before the point and no more decimals than its currency. Write a string where your language would put a number through a binary float.";
     let text = [
         ("type", "string".into()),
         ("format", "decimal".into()),
-        ("pattern", r"^[0-9]{1,18}(\.[0-9]{1,18})?$".into()),
+        ("pattern", r"^(0|[1-9][0-9]{0,17})(\.[0-9]{1,18})?$".into()),
         ("maxLength", 64.into()),
     ];
-    let number = [("type", "number".into()), ("minimum", 0.into())];
+    let number = [("type", "number".into()), ("minimum", 0.into()), ("exclusiveMaximum", power_of_ten(18))];
     tree::object([
         ("anyOf", vec![tree::object(text), tree::object(number)].into()),
         ("description", about.into()),
@@ -170,6 +190,28 @@ fn amount(property: &mut Tree, schema: &str) {
     }
 }
 
+fn power_of_ten(digits: u8) -> Tree {
+    10_u64.saturating_pow(digits.into()).into()
+}
+
+/// The bounds of an amount that a form reads, beside what is said of every amount: of a number, and of a string.
+fn bounded_amount(name: &str, property: &mut Tree) {
+    if let Some(each) = property.get_mut("additionalProperties") {
+        return bounded_amount(name, each);
+    }
+    let (bound, most, pattern) = match name {
+        "cost_percent" => ("maximum", 100.into(), r"^(100(\.0{1,18})?|[1-9]?[0-9](\.[0-9]{1,18})?)$"),
+        "amount" | "service_amount" => {
+            tree::set(property, "exclusiveMinimum", 0);
+            let above_zero = r"^([1-9][0-9]{0,14}(\.[0-9]{1,18})?|0\.[0-9]{0,17}[1-9][0-9]{0,17})$";
+            ("exclusiveMaximum", power_of_ten(AMOUNT_DIGITS_MAX), above_zero)
+        }
+        _ => ("exclusiveMaximum", power_of_ten(AMOUNT_DIGITS_MAX), r"^(0|[1-9][0-9]{0,14})(\.[0-9]{1,18})?$"),
+    };
+    tree::set(property, bound, most);
+    tree::set(property, "pattern", pattern);
+}
+
 /// Says that one of two properties is given, and not both. Two optional properties are what most generators can make of it.
 fn exactly_one(schema: &mut Tree, one: &str, other: &str) {
     let has = |name: &str| {
@@ -179,6 +221,12 @@ fn exactly_one(schema: &mut Tree, one: &str, other: &str) {
     tree::set(schema, "if", has(one));
     tree::set(schema, "then", tree::object([("not", has(other))]));
     tree::set(schema, "else", has(other));
+}
+
+/// A text that holds a value of that schema.
+fn told_as_json(property: &mut Tree, schema: &str) {
+    tree::set(property, "contentMediaType", "application/json");
+    tree::set(property, "contentSchema", tree::object([("$ref", tree::reference(schema).into())]));
 }
 
 fn bounded(schema: &mut Tree, length_max: u64) {
@@ -193,6 +241,10 @@ fn narrow(owner: &str, name: &str, property: &mut Tree) {
     if matches!(name, "cardId" | "offerId") && tree::is(property, "integer") {
         tree::set(property, "minimum", 1);
         tree::set(property, "maximum", 9_007_199_254_740_991_i64);
+    }
+    if name == "version" && owner.ends_with("Request") {
+        tree::set(property, "minimum", 1);
+        tree::set(property, "maximum", i32::MAX);
     }
     match name {
         "allowed_ips" => bounded(&mut property["items"], 64),
@@ -215,6 +267,10 @@ fn narrow(owner: &str, name: &str, property: &mut Tree) {
         "fromCurrency" | "toCurrency" => Some(CURRENCY.to_owned()),
         "currency" | "asset" | "point_currency" if owner.ends_with("Request") => Some(CURRENCY.to_owned()),
         "code" if owner.starts_with("New") => Some(CODE.to_owned()),
+        "customer_id" => Some(id_pattern(ids::CustomerId::PREFIX)),
+        "payout_scheme_id" => Some(id_pattern(ids::PayoutSchemeId::PREFIX)),
+        "exchange_rate_scheme_id" => Some(id_pattern(ids::ExchangeSchemeId::PREFIX)),
+        "id" if SANDBOX.contains(&owner) => Some(format!("{}|{WALLET_ID}", id_pattern(ids::PayoutRequestId::PREFIX))),
         _ if name == "id" || name.ends_with("_id") => {
             prefix(property).map(|prefix| format!("^{prefix}[0-9a-f]{{32}}$"))
         }
@@ -233,6 +289,9 @@ fn id_pattern(prefix: &str) -> String {
 /// No text has control characters, and a form's is more than spaces.
 const TEXT: &str = r"^[^\x00-\x1f\x7f-\x9f]*$";
 const FORM_TEXT: &str = r"^[^\x00-\x1f\x7f-\x9f]*[^\s\x00-\x1f\x7f-\x9f][^\x00-\x1f\x7f-\x9f]*$";
+
+/// What the sandbox did something to: a payout request, or an offer or a card, whose ids are numbers.
+const SANDBOX: [&str; 2] = ["ExpirationResource", "ReturnResource"];
 
 /// A short name.
 const CODE: &str = "^[a-z0-9_-]{1,64}$";

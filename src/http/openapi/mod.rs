@@ -133,7 +133,7 @@ there stays as it is; what is to go is marked as deprecated first ([`docs/change
         ops::health::live, ops::health::ready, ops::metrics::metrics, provider_callbacks::receive,
     ),
     components(schemas(
-        WebhookMessage<PayoutRequestNews>, WebhookMessage<EndpointNews>, ErrorBody, v1::approvals::WaitsDocument, v1::error::ErrorDocument)),
+        WebhookMessage<PayoutRequestNews>, WebhookMessage<EndpointNews>, ErrorBody, v4::events::OfferEvent, v1::approvals::WaitsDocument, v1::error::ErrorDocument)),
     security(("bearer" = [])),
     modifiers(&Completion),
 )]

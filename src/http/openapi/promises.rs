@@ -14,8 +14,8 @@ type Promises = BTreeMap<String, String>;
 
 const DEPRECATED: &str = "deprecated";
 /// Bounds that only may be widened: up, and down.
-const UPPER: [&str; 3] = ["maxLength", "maximum", "maxItems"];
-const LOWER: [&str; 3] = ["minLength", "minimum", "minItems"];
+const UPPER: [&str; 4] = ["maxLength", "maximum", "exclusiveMaximum", "maxItems"];
+const LOWER: [&str; 4] = ["minLength", "minimum", "exclusiveMinimum", "minItems"];
 
 /// A schema's name, or its types and its list's items.
 fn kind(schema: &Value) -> String {

@@ -107,12 +107,18 @@ fn has_order(operation_id: &str) -> bool {
     WHOLE_LISTS.contains(&operation_id) || ORDERED_LISTS.contains(&operation_id)
 }
 
+/// An id of the wallet's, where ids are texts.
+pub const WALLET_ID: &str = "^[1-9][0-9]{0,15}$";
 /// In the examples of ids.
 const SOME_UUID: &str = "019aa5f0b1c27d3e8f4a5b6c7d8e9f01";
 
 /// The id of the path's resource, whose prefix its collection says.
 fn id_of(path: &str) -> Parameter {
     let collection = path.split("/{id}").next().unwrap_or_default().rsplit('/').next().unwrap_or_default();
+    // Of the wallet's, in the sandbox.
+    if matches!(collection, "cards" | "offers") {
+        return path_id(WALLET_ID, "7310548820196645");
+    }
     let prefix = match collection {
         "api-keys" => ids::ApiKeyId::PREFIX,
         "approvals" => ids::ApprovalId::PREFIX,
@@ -129,14 +135,17 @@ fn id_of(path: &str) -> Parameter {
         "webhook-endpoints" => ids::WebhookEndpointId::PREFIX,
         _ => "",
     };
-    let schema = text().pattern(Some(format!("^{prefix}[0-9a-f]{{32}}$")));
+    path_id(&format!("^{prefix}[0-9a-f]{{32}}$"), &format!("{prefix}{SOME_UUID}"))
+}
+
+fn path_id(pattern: &str, example: &str) -> Parameter {
     ParameterBuilder::new()
         .name("id")
         .parameter_in(ParameterIn::Path)
         .required(Required::True)
         .description(Some("The id."))
-        .schema(Some(schema))
-        .example(Some(format!("{prefix}{SOME_UUID}").into()))
+        .schema(Some(text().pattern(Some(pattern))))
+        .example(Some(example.into()))
         .build()
 }
 

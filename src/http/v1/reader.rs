@@ -19,7 +19,7 @@ use serde_json::value::RawValue;
 
 use super::error::{Source, V1Error};
 use crate::domain::card::strike_numbers;
-use crate::domain::exact::parse_amount;
+use crate::domain::exact::{parse_amount, parse_whole};
 use crate::domain::ids::Mode;
 use crate::gateway::access::Problem;
 use crate::http::body::Body;
@@ -281,7 +281,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// A whole number within bounds, written as one.
+    /// A whole number within bounds: `2.0` and `2e0` are 2.
     pub fn integer(&self, name: &str, bounds: RangeInclusive<i64>) -> i64 {
         self.required(name).and_then(|raw| self.integer_of(name, raw, &bounds)).unwrap_or_default()
     }
@@ -296,7 +296,7 @@ impl<'a> Reader<'a> {
             self.problem(name, "WRONG_TYPE", "This is a whole number.");
             return None;
         }
-        let number = text.parse().ok().filter(|number| bounds.contains(number));
+        let number = parse_whole(text).filter(|number| bounds.contains(number));
         if number.is_none() {
             let detail = format!("This is a whole number from {} to {}.", bounds.start(), bounds.end());
             self.problem(name, "OUT_OF_RANGE", detail);
@@ -327,6 +327,11 @@ impl<'a> Reader<'a> {
             self.problem(name, "INVALID_VALUE", "This is a time like 2030-12-31T23:59:59Z.");
         }
         time
+    }
+
+    pub fn time(&self, name: &str) -> Option<DateTime<Utc>> {
+        self.required(name)?;
+        self.optional_time(name)
     }
 
     /// For a PATCH, see [`Reader::change_text`].

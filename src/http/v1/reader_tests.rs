@@ -67,7 +67,7 @@ fn every_problem_is_told_where_it_stands() {
     refused(r#"{"name":"a","map":{"a":"b","c":"d","e":"f"}}"#, &[("/map", "TOO_MANY")]);
     refused(r#"{"name":"a","test_mode":true}"#, &[("/test_mode", "MODE_MISMATCH")]);
     refused(r#"{"name":"a","amount":-1}"#, &[("/amount", "INVALID_VALUE")]);
-    refused(r#"{"name":"a","count":1.0}"#, &[("/count", "OUT_OF_RANGE")]);
+    refused(r#"{"name":"a","count":1.5}"#, &[("/count", "OUT_OF_RANGE")]);
 }
 
 #[test]

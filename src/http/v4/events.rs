@@ -39,6 +39,21 @@ pub struct OfferEvent {
     pay: Option<Pay>,
 }
 
+/// One event of the stream, by the fields that server-sent events have.
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "describes what is written line by line")]
+pub struct OfferMessage {
+    /// The event's name.
+    #[schema(pattern = "^offer$", example = "offer")]
+    event: String,
+    /// What a client says in `Last-Event-ID` when it comes again.
+    #[schema(pattern = "^[0-9]+\\.[a-z_]+$", example = "1.accepted")]
+    id: String,
+    /// How the offer stands, as JSON in one line.
+    #[schema(example = r#"{"offerId":7310548820196645,"status":"ACCEPTED","version":1,"final":false,"pay":null}"#)]
+    data: String,
+}
+
 impl From<FateView> for OfferEvent {
     fn from(fate: FateView) -> Self {
         Self {
@@ -73,7 +88,7 @@ fn stage_of(id: &str) -> Option<OfferStage> {
     get, path = "/v4/payout/pay/{offerId}/events", operation_id = "getPayEvents", tag = "pay",
     params(("Last-Event-ID" = Option<String>, Header, description = "The id of the last event that was seen.", example = "1.accepted")),
     responses(
-        (status = 200, description = "Events named `offer`, their data as in the schema, in one line each.", body = OfferEvent, content_type = "text/event-stream"),
+        (status = 200, description = "Events; the schema is of each one.", body = OfferMessage, content_type = "text/event-stream"),
         (status = 204, description = "The final event was seen: there is nothing more to tell."),
     )
 )]

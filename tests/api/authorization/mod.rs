@@ -8,6 +8,7 @@
 
 mod dashboard;
 mod exceptions;
+mod nulls;
 mod operations;
 mod page;
 mod partners;

@@ -232,6 +232,12 @@ impl Stage {
         }
     }
 
+    /// The same with another body, made of the one that would do.
+    pub fn request_with(&self, route: &Route, change: impl FnOnce(&str) -> String) -> RequestBuilder {
+        let (_, body) = &self.bodies[route.operation.as_str()];
+        self.request(route, &self.path(route)).body(change(body))
+    }
+
     /// For whether each operation that takes a body has one.
     pub fn has_body(&self, operation: &str) -> bool {
         self.bodies.contains_key(operation)

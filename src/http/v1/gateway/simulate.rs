@@ -1,7 +1,5 @@
 //! `/v1/payout-gateway/payout-schemes/{id}/simulate`: what a scheme would do, without doing it.
 
-use std::collections::BTreeMap;
-
 use actix_web::{HttpResponse, web};
 use chrono::{DateTime, Utc};
 use serde::Serialize;
@@ -179,8 +177,8 @@ pub struct SampleRequest {
     /// The customer who is paid.
     customer: Option<SampleCustomerRequest>,
     /// The request's metadata.
-    #[schema(example = json!({"shop": "north"}))]
-    metadata: Option<BTreeMap<String, String>>,
+    #[schema(value_type = Option<Object>, example = json!({"shop": "north"}))]
+    metadata: Option<Value>,
     /// When it is made; now unless given.
     at: Option<DateTime<Utc>>,
     /// `never` (unless given), `auto` or `always`.
@@ -199,7 +197,7 @@ pub struct SampleCardRequest {
     #[schema(example = "VISA")]
     scheme: Option<String>,
     /// The first six or eight digits. Never a whole number.
-    #[schema(min_length = 6, max_length = 8, example = "41111111")]
+    #[schema(pattern = "^[0-9]{6}([0-9]{2})?$", min_length = 6, max_length = 8, example = "41111111")]
     iin: Option<String>,
 }
 
@@ -217,12 +215,13 @@ pub struct SampleCustomerRequest {
     #[schema(min_length = 2, max_length = 2, example = "DE")]
     country: Option<String>,
     /// The customer's metadata.
-    metadata: Option<BTreeMap<String, String>>,
+    #[schema(value_type = Option<Object>)]
+    metadata: Option<Value>,
     /// How many payouts to the customer were paid.
-    #[schema(minimum = 0)]
+    #[schema(minimum = 0, maximum = 1_000_000_000)]
     paid_count: Option<i32>,
     /// How many payouts to the customer failed.
-    #[schema(minimum = 0)]
+    #[schema(minimum = 0, maximum = 1_000_000_000)]
     failed_count: Option<i32>,
 }
 

@@ -217,10 +217,7 @@ pub async fn replay(call: PartnerCall, payload: web::Payload) -> Result<HttpResp
     let id: WebhookEndpointId = call.path_id("id")?;
     let body = call.body(payload).await?;
     let a = call.document(&body, REPLAY_KIND, &["from", "to", "all"])?;
-    if !a.has("from") {
-        a.problem("from", "MISSING", "The time is missing.");
-    }
-    let (from, to) = (a.optional_time("from"), a.optional_time("to"));
+    let (from, to) = (a.time("from"), a.optional_time("to"));
     let all = a.optional_flag("all").unwrap_or(false);
     if from.zip(to).is_some_and(|(from, to)| from > to) {
         a.problem("to", "OUT_OF_RANGE", "It begins after it ends.");
