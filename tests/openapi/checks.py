@@ -6,6 +6,9 @@ import re
 import demonstration
 import schemathesis
 from schemathesis.generation.meta import TestPhase
+from schemathesis.generation.stateful import control
+from schemathesis.generation.stateful.control import TransitionController
+from schemathesis.specs.openapi import stateful
 
 # Codes that say the request isn't of the described shape. What is of that shape never gets them. INVALID_VALUE isn't among them: that an id
 # names nothing, or a time is over, is told so too.
@@ -21,6 +24,25 @@ BY_RULE = {
     "point_id", "cardId", "/data/attributes/to",
 }
 SCHEME = "/data/attributes/body"
+
+
+def begins_a_sequence(operation, *_):
+    """Whether a sequence can begin with an operation. Schemathesis takes X-Request-Id and reference_id for ids of things that nobody makes,
+    and so would begin with nothing that we have."""
+    return operation.method in ("get", "post") and not operation.path_parameters
+
+
+def begins_another(self, source, bundles):
+    """Whether a sequence that has begun asks for something of another kind: once, and else where nothing is left to be done with what
+    it has. Schemathesis would begin twice with each."""
+    return len(self.productive_roots) < BEGINNINGS or begins_when_stuck(self, source, bundles)
+
+
+BEGINNINGS = 2
+begins_when_stuck = TransitionController.allow_root_transition
+control.MAX_ROOT_SOURCES = 0
+TransitionController.allow_root_transition = begins_another
+stateful.is_likely_root_transition = begins_a_sequence
 
 
 @schemathesis.hook
