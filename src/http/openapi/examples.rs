@@ -6,7 +6,7 @@ use super::tree::{self, Tree};
 const DEPTH_MAX: u8 = 40;
 
 /// What doesn't stand in an example, since it can't stand beside the rest: only the house names partners, a token stands in place of fields.
-const LEFT_OUT: [(&str, &str); 8] = [
+const LEFT_OUT: [(&str, &str); 9] = [
     ("NewCreditRequest", "partner"),
     ("NewPartnerCreditRequest", "partner"),
     ("NewPayoutRequest", "point_amount"),
@@ -15,6 +15,7 @@ const LEFT_OUT: [(&str, &str); 8] = [
     ("NewSinglePayoutRequest", "token"),
     ("NewPayoutPointRequest", "payout_scheme_id"),
     ("NewPayoutPointRequest", "exchange_rate_scheme_id"),
+    ("SimulationRequest", "version"),
 ];
 
 /// Gives every property an example, and every body one of the whole.

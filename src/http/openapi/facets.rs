@@ -7,8 +7,9 @@ use crate::domain::payout::PayoutStatus;
 use crate::domain::payout_request::{Funding, RequestStatus, SplitMode};
 use crate::gateway::access::Scope;
 use crate::gateway::account_checks::Health;
-use crate::gateway::manage::form::AMOUNT_DIGITS_MAX;
+use crate::gateway::manage::form::{AMOUNT_DIGITS_MAX, VERSION};
 use crate::gateway::requests;
+use crate::http::auth::customer_tokens;
 use crate::http::v1::customers::{METADATA_MEMBERS_MAX, METADATA_NAME_CHARS_MAX, METADATA_VALUE_CHARS_MAX};
 use crate::http::v1::openapi::WALLET_ID;
 use crate::http::v1::webhooks::deliveries;
@@ -109,6 +110,8 @@ pub fn complete(api: &mut Tree) {
             "CreateOfferRequest" | "UpdateOfferRequest" => exactly_one(schema, "amount", "amountTo"),
             "OfferMessage" => told_as_json(&mut schema["properties"]["data"], "OfferEvent"),
             "NewCreditRequest" => exactly_one(schema, "customer_reference_id", "customer_id"),
+            "SimulationRequest" => exactly_one(schema, "sample", "last"),
+            change if change.ends_with("ChangeRequest") => changes_something(schema),
             _ => {}
         }
     }
@@ -131,7 +134,11 @@ pub fn complete(api: &mut Tree) {
                 _ => {}
             }
             if let Some(filter) = name.strip_prefix("filter[").and_then(|rest| rest.strip_suffix(']')) {
-                let owner = if of == "payouts" { "PayoutAttributes" } else { "PayoutRequestAttributes" };
+                let owner = match of.as_str() {
+                    "payouts" => "PayoutAttributes",
+                    "webhook endpoints" => "WebhookDeliveryAttributes",
+                    _ => "PayoutRequestAttributes",
+                };
                 narrow_filter(owner, filter, &mut parameter["schema"]);
             }
         }
@@ -190,6 +197,16 @@ fn amount(property: &mut Tree, schema: &str) {
     }
 }
 
+/// Says that a change has something to change, beside the version that it was made for.
+fn changes_something(schema: &mut Tree) {
+    tree::set(schema, "minProperties", 1);
+    let is_optional = |name: &str| !schema["required"].as_sequence().is_some_and(|all| all.contains(&name.into()));
+    if schema["properties"].get(VERSION).is_some() && is_optional(VERSION) {
+        let more = tree::object([("minProperties", 2.into())]);
+        tree::set(schema, "dependentSchemas", tree::object([(VERSION, more)]));
+    }
+}
+
 fn power_of_ten(digits: u8) -> Tree {
     10_u64.saturating_pow(digits.into()).into()
 }
@@ -242,14 +259,20 @@ fn narrow(owner: &str, name: &str, property: &mut Tree) {
         tree::set(property, "minimum", 1);
         tree::set(property, "maximum", 9_007_199_254_740_991_i64);
     }
-    if name == "version" && owner.ends_with("Request") {
+    if name == VERSION && owner.ends_with("Request") {
         tree::set(property, "minimum", 1);
         tree::set(property, "maximum", i32::MAX);
     }
     match name {
         "allowed_ips" => bounded(&mut property["items"], 64),
         "currencies" => tree::set(&mut property["items"], "pattern", CURRENCY),
-        "scopes" => tree::set(&mut property["items"], "enum", tree::texts(Scope::ALL.map(Scope::as_str))),
+        "scopes" => {
+            tree::set(&mut property["items"], "enum", tree::texts(Scope::ALL.map(Scope::as_str)));
+            if owner.ends_with("Request") {
+                tree::set(property, "minItems", 1);
+                tree::set(property, "maxItems", size(Scope::ALL.len()));
+            }
+        }
         _ => {}
     }
     if !tree::is(property, "string") || property.get("format").is_some() || property.get("pattern").is_some() {
@@ -300,24 +323,25 @@ const CURRENCY: &str = "^[A-Z][A-Z0-9]{1,9}$";
 
 /// What the caller may note beside a thing: a customer's are texts, a payout's numbers and truths too.
 fn metadata(owner: &str, property: &mut Tree) {
-    let name_chars = |max: usize| [("type", "string".into()), ("minLength", 1.into()), ("maxLength", size(max))];
-    let (count, names, value_chars, kinds) = match owner {
-        "NewCustomerRequest" | "CustomerChangeRequest" => (
-            METADATA_MEMBERS_MAX,
-            tree::object(name_chars(METADATA_NAME_CHARS_MAX)),
-            METADATA_VALUE_CHARS_MAX,
-            tree::texts(["string"]),
-        ),
+    let (count, name_chars_max, names, value_chars, kinds) = match owner {
+        "NewCustomerRequest" | "CustomerChangeRequest" => {
+            (METADATA_MEMBERS_MAX, METADATA_NAME_CHARS_MAX, TEXT, METADATA_VALUE_CHARS_MAX, tree::texts(["string"]))
+        }
         "NewPayoutRequest" | "NewSinglePayoutRequest" | "RequestCustomerRequest" => {
-            let mut names = tree::object(name_chars(requests::METADATA_KEY_CHARS_MAX));
-            tree::set(&mut names, "pattern", "^[A-Za-z0-9_.-]+$");
             let kinds = tree::texts(["string", "number", "boolean", "null"]);
-            (requests::METADATA_KEYS_MAX, names, requests::METADATA_CHARS_MAX, kinds)
+            let name_chars_max = requests::METADATA_KEY_CHARS_MAX;
+            (requests::METADATA_KEYS_MAX, name_chars_max, "^[A-Za-z0-9_.-]+$", requests::METADATA_CHARS_MAX, kinds)
         }
         _ => return,
     };
-    property["propertyNames"] = names;
-    property["additionalProperties"] = tree::object([("type", kinds), ("maxLength", size(value_chars))]);
+    property["propertyNames"] = tree::object([
+        ("type", "string".into()),
+        ("minLength", 1.into()),
+        ("maxLength", size(name_chars_max)),
+        ("pattern", names.into()),
+    ]);
+    property["additionalProperties"] =
+        tree::object([("type", kinds), ("maxLength", size(value_chars)), ("pattern", TEXT.into())]);
     tree::set(property, "maxProperties", size(count));
 }
 
@@ -367,6 +391,7 @@ fn values(owner: &str, name: &str) -> Option<Vec<&'static str>> {
         ("WebhookEndpointAttributes", "disabled_reason") => vec!["asked", "gone", "failing"],
         ("StatementLineAttributes", "kind") => vec!["credit", "debit", "hold", "release", "settle", "return"],
         ("BreakerState", "state") => vec!["closed", "open", "half_open"],
+        ("NewCustomerTokenRequest", "scope") => customer_tokens::SCOPES.to_vec(),
         ("SampleCardRequest", "scheme") | (_, "cardType") => {
             CardScheme::ALL.iter().map(|scheme| scheme.as_str()).collect()
         }

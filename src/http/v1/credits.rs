@@ -70,7 +70,7 @@ pub struct NewCreditRequest {
     #[schema(example = "760.06209697")]
     amount: String,
     /// Whose customer it is, by the partner's code: for the house's keys alone.
-    #[schema(example = "demo")]
+    #[schema(min_length = 1, max_length = 64, example = "demo")]
     partner: Option<String>,
     /// May say the mode again; a mode that isn't the key's is refused.
     test_mode: Option<bool>,

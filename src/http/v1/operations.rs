@@ -152,7 +152,7 @@ fn own(operation_id: &str) -> &'static [Codes] {
         "createExchangeRateScheme" => &[OF_DOCUMENTS, OF_STAGED, OF_EXCHANGE, &["CODE_TAKEN"]],
         "publishPayoutSchemeVersion" => &[OF_DOCUMENTS, OF_VERSIONS, OF_STAGED],
         "publishExchangeRateSchemeVersion" => &[OF_DOCUMENTS, OF_VERSIONS, OF_STAGED, OF_EXCHANGE],
-        "simulatePayoutScheme" => &[OF_DOCUMENTS, &["SCHEME_BROKEN", "SUPERFLUOUS"]],
+        "simulatePayoutScheme" => &[OF_DOCUMENTS, &["SCHEME_BROKEN", "SUPERFLUOUS", "TOO_PRECISE", "UNKNOWN_SERVICE"]],
         "createProviderAccount" => &[OF_DOCUMENTS, OF_STAGED, OF_PROVIDERS, &["CODE_TAKEN"]],
         "changeProviderAccount" => {
             &[OF_DOCUMENTS, OF_CHANGES, OF_VERSIONS, OF_STAGED, OF_PROVIDERS, &["NOT_SUPPORTED"]]

@@ -111,7 +111,7 @@ pub struct NewPartnerCreditRequest {
     #[schema(example = "100")]
     amount: String,
     /// Whose balance it is, by the partner's code: for the house's keys, which must say it.
-    #[schema(example = "demo")]
+    #[schema(min_length = 1, max_length = 64, example = "demo")]
     partner: Option<String>,
     /// May say the mode again; a mode that isn't the key's is refused.
     test_mode: Option<bool>,

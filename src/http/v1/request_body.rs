@@ -70,7 +70,7 @@ pub struct NewPayoutRequest {
     #[schema(example = json!({"account": "some_random_string"}))]
     fields: Option<BTreeMap<String, String>>,
     /// A card of the wallet, instead of a card's fields.
-    #[schema(example = "4502195871112389")]
+    #[schema(pattern = "^[1-9][0-9]{0,15}$", example = "4502195871112389")]
     token: Option<String>,
     /// The caller's own name for the request, unique for good; required in live mode. Asked again with the same body it is answered
     /// with the original; with another body it is a conflict.
@@ -164,7 +164,7 @@ pub struct NewSinglePayoutRequest {
     #[schema(example = json!({"account": "some_random_string"}))]
     fields: Option<BTreeMap<String, String>>,
     /// A card of the wallet, instead of a card's fields.
-    #[schema(example = "4502195871112389")]
+    #[schema(pattern = "^[1-9][0-9]{0,15}$", example = "4502195871112389")]
     token: Option<String>,
     /// The caller's own name for it, unique for good, among requests too; required in live mode.
     #[schema(min_length = 1, max_length = 128, example = "order-4711")]

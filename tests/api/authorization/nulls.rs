@@ -71,7 +71,10 @@ async fn what_is_described_as_nullable_is_what_is_taken_as_null() {
             let answer = stage.send(request.bearer_auth(&stage.keys.all)).await;
             assert!(answer.status < 500, "{}: {answer:?}", route.name());
             let errors = if answer.status < 300 { json!([]) } else { answer.json()["errors"].clone() };
-            let told = errors.as_array().unwrap().iter().find(|error| error["source"]["pointer"] == *pointer);
+            let told = errors.as_array().unwrap().iter().find(|error| {
+                // That one of two is missing isn't about this one's null.
+                error["source"]["pointer"] == *pointer && error["code"] != "AMOUNT_REQUIRED"
+            });
             asked += 1;
             if told.is_some() == *takes_null {
                 wrong.push(format!(
