@@ -18,12 +18,12 @@ MALFORMED = {
 }
 # Where a rule is told as what a schema could tell: cursors are of one list, an amount has its currency's decimals, If-Match and `version`
 # agree, a card's number has a check digit and its expiry isn't twenty years ahead, a batch's point is there, an id is written without a
-# fraction, the larger of two isn't the smaller one, a token's level is at most its customer's, a limit isn't below the tries that were
+# fraction, a time is ahead, the larger of two isn't the smaller one, a token's level is at most its customer's, a limit isn't below the tries that were
 # made, options that are empty change nothing, a scheme's body has a schema of its own.
 BY_RULE = {
     "page[cursor]", "cursor", "amount", "amountTo", "If-Match", "version", "cardNumber", "cardExpirationYear", "cardExpirationMonth",
     "point_id", "cardId", "to", "/data/attributes/to", "/data/attributes/amount_max", "/data/attributes/cost_max",
-    "/data/attributes/kyc_level", "/data/attributes/options/attempts_limit", "/data/attributes",
+    "/data/attributes/kyc_level", "/data/attributes/options/attempts_limit", "/data/attributes/options/expires_at", "/data/attributes",
 }
 SCHEME = "/data/attributes/body"
 
