@@ -5,6 +5,7 @@ import re
 
 import demonstration
 import schemathesis
+from hypothesis.internal.conjecture import engine as conjecture
 from schemathesis.generation.meta import TestPhase
 from schemathesis.generation.stateful import control
 from schemathesis.generation.stateful.control import TransitionController
@@ -40,6 +41,8 @@ def begins_another(self, source, bundles):
     return len(self.productive_roots) < BEGINNINGS or begins_when_stuck(self, source, bundles)
 
 
+# Hypothesis gives up where few of its draws make a sequence, which costs little here.
+conjecture.INVALID_THRESHOLD_BASE = 20_000
 BEGINNINGS = 2
 begins_when_stuck = TransitionController.allow_root_transition
 control.MAX_ROOT_SOURCES = 0
