@@ -244,10 +244,14 @@ async fn every_answer_forbids_foreign_scripts_frames_and_other_origins() {
         );
     }
     assert!(!CONTENT_SECURITY_POLICY.contains("unsafe") && CONTENT_SECURITY_POLICY.starts_with("default-src 'none'"));
+    let page = browser.get("/dashboard/test").await;
     for (file, kind) in [("css", "text/css; charset=utf-8"), ("js", "text/javascript; charset=utf-8")] {
-        let asset = browser.get(&format!("/dashboard/assets/dashboard.{file}")).await;
+        let asset = browser.get(page.body.split('"').find(|text| text.contains(&format!(".{file}?v="))).unwrap()).await;
         assert_eq!(asset.headers["content-type"], kind);
+        // For good by its content's hash, and by no other name.
         assert!(asset.headers["cache-control"].to_str().unwrap().contains("immutable"));
+        let unnamed = browser.get(&format!("/dashboard/assets/dashboard.{file}")).await;
+        assert_eq!(unnamed.headers["cache-control"], "public, no-cache");
         let text = asset.body.replace("DOMParser", "");
         assert!(
             !["innerHTML", "eval(", "document.write", "http://", "https://"].iter().any(|word| text.contains(word))

@@ -57,7 +57,7 @@ async fn everything_that_is_wrong_with_a_route_is_told_at_once() {
     let acme = caller(&world, "acme").await;
     let account = deposit(&world, "acme", "EUR").await;
     let attributes = json!({ "service": "card_xyz", "deposit_account_id": account.id.to_string(), "amount_min": "10.001",
-        "amount_max": "-1", "cost_percent": "100.5", "cost_fixed": "1e3", "cost_min": 2, "cost_max": 1, "weight": -1, "position": "x" });
+        "amount_max": "-1", "cost_percent": "100.5", "cost_fixed": "1x3", "cost_min": 2, "cost_max": 1, "weight": -1, "position": "x" });
     expect_problems(
         gateway.create_route(&acme, &given(attributes)).await,
         &[
