@@ -72,8 +72,8 @@ impl Gateway {
             Ok(audit::record(conn, &Author::from(caller), action, now).await?)
         })
         .await?;
-        if matches!(what, Expiring::Request(_)) {
-            self.expire_requests().await?;
+        if let Expiring::Request(id) = what {
+            self.expire_request(tenant, id).await?;
         }
         Ok(now)
     }

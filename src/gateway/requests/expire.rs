@@ -53,13 +53,8 @@ impl Gateway {
         .await?;
         let (mut count, mut failed) = (0, None);
         for (tenant, id) in due {
-            let one = transaction(&self.db, async |conn| {
-                let due = partner_requests::lock_one_expired(conn, self.clock.now(), tenant, id).await?;
-                self.end_expired(conn, due).await
-            })
-            .await;
-            match one {
-                Ok(expired) => count += self.after_expiry(expired).await?,
+            match self.expire_request(tenant, id).await {
+                Ok(ended) => count += ended,
                 Err(error) if error.is_of_the_database() => return Err(error),
                 Err(error) => {
                     tracing::error!(request = %id, %error, "a request whose time is over could not be ended");
@@ -68,6 +63,20 @@ impl Gateway {
             }
         }
         failed.map_or(Ok(count), Err)
+    }
+
+    /// The same of one request, where its time is over.
+    pub(in crate::gateway) async fn expire_request(
+        &self,
+        tenant: Tenant,
+        id: PayoutRequestId,
+    ) -> Result<usize, GatewayError> {
+        let expired = transaction(&self.db, async |conn| {
+            let due = partner_requests::lock_one_expired(conn, self.clock.now(), tenant, id).await?;
+            self.end_expired(conn, due).await
+        })
+        .await?;
+        self.after_expiry(expired).await
     }
 
     async fn end_expired(
