@@ -27,7 +27,7 @@ use super::{Failure, system_clock};
 use load::{Endpoint, Measured, Target};
 
 /// What the server and this process share beyond the defaults: nobody runs into a limit.
-const OVERRIDES: [(&str, &str); 6] = [
+const OVERRIDES: [(&str, &str); 7] = [
     ("LANDFALL__PRICING__LIMITS__KYC_YEARLY__3", "1000000000000"),
     ("LANDFALL__TELEMETRY__LEVEL", "warn"),
     ("LANDFALL__HTTP__RATE_LIMITS__ADDRESS__PER_MINUTE", "0"),
@@ -35,6 +35,8 @@ const OVERRIDES: [(&str, &str); 6] = [
     ("LANDFALL__HTTP__RATE_LIMITS__KEY__PER_MINUTE", "0"),
     // The provider that hangs is this process.
     ("LANDFALL__PROVIDERS__HTTP__INNER_NETWORKS", "127.0.0.0/8"),
+    // And so are receivers of webhooks.
+    ("LANDFALL__WEBHOOKS__INNER_NETWORKS", "127.0.0.0/8"),
 ];
 
 #[derive(Args)]
@@ -86,6 +88,8 @@ enum Scenario {
     Wallet,
     /// A partner's payout request from submit to final, with failover.
     Gateway,
+    /// The same, while a webhook endpoint of the partner is told each step of each payout.
+    Told,
     /// Each endpoint of the wallet's API by itself.
     Endpoints,
     /// The server's memory while a provider that hangs holds payouts in flight. Has a server and a database of its own.
@@ -117,13 +121,16 @@ pub async fn run(mut settings: Settings, arguments: &Arguments) -> Result<ExitCo
         .limits
         .kyc_yearly
         .insert("3".to_owned(), landfall::config::pricing::ExactText(OVERRIDES[0].1.to_owned()));
+    settings.webhooks.inner_networks = vec!["127.0.0.0/8".parse()?];
     gateway::configure(&mut settings);
     let hangs = arguments.scenarios.contains(&Scenario::Hanging);
     let rotates = arguments.scenarios.contains(&Scenario::Rotation);
     let shows = arguments.scenarios.contains(&Scenario::Dashboard);
     let tells = arguments.scenarios.contains(&Scenario::Webhooks);
     let watches = arguments.scenarios.contains(&Scenario::Streams);
-    let is_load = |scenario: &Scenario| matches!(scenario, Scenario::Wallet | Scenario::Gateway | Scenario::Endpoints);
+    let is_load = |scenario: &Scenario| {
+        matches!(scenario, Scenario::Wallet | Scenario::Gateway | Scenario::Told | Scenario::Endpoints)
+    };
     let loads = arguments.scenarios.iter().any(is_load);
     let outcome = async {
         let mut is_clean = true;
@@ -186,7 +193,7 @@ async fn measure(settings: Settings, dir: &Path, arguments: &Arguments) -> Resul
         let most = arguments.clients.iter().copied().max().unwrap_or(1);
         let target = Target::prepare(&app, address, most).await?;
         let partner = Partner::prepare(&app, address, most).await?;
-        let load = Load { target, partner, arguments };
+        let load = Load { app: &app, target, partner, arguments };
         let rates = load.payouts().await?;
         let loaded = memory_kb(&server)? / 1024;
         println!();
@@ -209,6 +216,7 @@ async fn measure(settings: Settings, dir: &Path, arguments: &Arguments) -> Resul
 
 /// A running server and how it is to be loaded.
 struct Load<'a> {
+    app: &'a App,
     target: Target,
     partner: Partner,
     arguments: &'a Arguments,
@@ -238,15 +246,27 @@ impl Load<'_> {
                 "gateway payouts: a partner's request under /v1/ from submit to final; one send in ten is declined and fails over"
             );
             println!();
-            let mut of_gateway = Rates::new();
-            for clients in &self.arguments.clients {
-                let tally = self.partner.run(*clients, time).await?;
-                print_gateway(*clients, &tally);
-                of_gateway.push((*clients, tally.finals.per_second()));
-            }
-            rates.push(("gateway payouts/s", of_gateway));
+            rates.push(("gateway payouts/s", self.of_gateway(time).await?));
+        }
+        if self.arguments.scenarios.contains(&Scenario::Told) {
+            let receivers = webhooks::Receivers::of_one(self.app).await?;
+            println!();
+            println!("gateway payouts, told: the same, while an endpoint is told each step");
+            println!();
+            rates.push(("told payouts/s", self.of_gateway(time).await?));
+            println!("             {} messages came meanwhile", receivers.came());
         }
         Ok(rates)
+    }
+
+    async fn of_gateway(&self, time: Duration) -> Result<Rates, Failure> {
+        let mut of_gateway = Rates::new();
+        for clients in &self.arguments.clients {
+            let tally = self.partner.run(*clients, time).await?;
+            print_gateway(*clients, &tally);
+            of_gateway.push((*clients, tally.finals.per_second()));
+        }
+        Ok(of_gateway)
     }
 
     async fn endpoints(&self) -> Result<(), Failure> {

@@ -45,14 +45,10 @@ pub async fn run(settings: Settings, dir: &Path, crowd: Crowd) -> Result<bool, F
     let Crowd { endpoints, dead, messages } = crowd;
     let database = Database::open(&settings).await?;
     let mut settings = settings;
-    settings.webhooks.inner_networks = vec!["127.0.0.0/8".parse()?];
     settings.webhooks.endpoints_max = u32::try_from(endpoints)?;
     let app = App::build(settings, system_clock(), database.db.clone()).await?;
-    let got = Arc::new(Got::default());
-    let listener = TcpListener::bind("127.0.0.1:0").await?;
-    let url = format!("http://{}", listener.local_addr()?);
-    let begun = Instant::now();
-    let receivers = receive(listener, Arc::clone(&got), begun);
+    let receivers = Receivers::listen().await?;
+    let (url, got, begun) = (&receivers.url, &receivers.got, receivers.begun);
 
     println!("webhooks: {messages} messages for each of {endpoints} endpoints, {dead} of which never answer");
     println!();
@@ -71,7 +67,7 @@ pub async fn run(settings: Settings, dir: &Path, crowd: Crowd) -> Result<bool, F
     }
 
     let address = super::free_address()?;
-    let mut server = super::start_server(dir, address, &[("LANDFALL__WEBHOOKS__INNER_NETWORKS", "127.0.0.0/8")])?;
+    let mut server = super::start_server(dir, address, &[])?;
     let outcome = async {
         super::wait_until_ready(address).await?;
         let ready = begun.elapsed();
@@ -96,7 +92,7 @@ pub async fn run(settings: Settings, dir: &Path, crowd: Crowd) -> Result<bool, F
     }
     .await;
     super::stop(&mut server).await?;
-    receivers.abort();
+    drop(receivers);
     let outcome: Result<(), Failure> = outcome;
     let is_clean = match outcome {
         Ok(()) => super::verify(&app).await,
@@ -105,6 +101,44 @@ pub async fn run(settings: Settings, dir: &Path, crowd: Crowd) -> Result<bool, F
     drop(app);
     database.close().await;
     is_clean
+}
+
+/// Receivers of this process, at one address.
+pub struct Receivers {
+    url: String,
+    got: Arc<Got>,
+    begun: Instant,
+    task: JoinHandle<()>,
+}
+
+impl Drop for Receivers {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+impl Receivers {
+    async fn listen() -> Result<Self, Failure> {
+        let (got, begun) = (Arc::new(Got::default()), Instant::now());
+        let listener = TcpListener::bind("127.0.0.1:0").await?;
+        let url = format!("http://{}", listener.local_addr()?);
+        let task = receive(listener, Arc::clone(&got), begun);
+        Ok(Self { url, got, begun, task })
+    }
+
+    /// One that is told everything of the partner, from now on.
+    pub async fn of_one(app: &App) -> Result<Self, Failure> {
+        let receivers = Self::listen().await?;
+        let tenant = app.wallet.user(PARTNER, Mode::Test, "nobody", None).await?.tenant;
+        let new = NewEndpoint { url: receivers.url.clone(), description: String::new(), types: Vec::new() };
+        app.gateway.create_endpoint(&Author::command(tenant), new).await?;
+        Ok(receivers)
+    }
+
+    /// How many messages came so far.
+    pub fn came(&self) -> usize {
+        self.got.living().0
+    }
 }
 
 impl Got {
